@@ -1,0 +1,37 @@
+/** Everything that reads a peer's bytes. A new parser, decoder or encoder is entered here. */
+import type { Codec, Decoder, Target } from "./driver.ts";
+import * as hpack from "./targets/hpack.ts";
+import * as http1 from "./targets/http1.ts";
+import * as http3 from "./targets/http3.ts";
+import * as http3Values from "./targets/http3_values.ts";
+import * as qpack from "./targets/qpack.ts";
+import * as websocket from "./targets/websocket.ts";
+import * as wire from "./targets/wire.ts";
+
+export const targets: readonly Target[] = [
+  ...http1.targets,
+  ...websocket.targets,
+  ...qpack.targets,
+  ...http3.targets,
+];
+
+/** Pairs that must give the same for the same input. */
+export const twins: readonly (readonly [Target, Target])[] = [
+  ...http3.twins,
+];
+
+export const decoders: readonly Decoder[] = [
+  ...websocket.decoders,
+  ...hpack.decoders,
+  ...qpack.decoders,
+  ...http3Values.decoders,
+];
+
+export const codecs: readonly Codec[] = [
+  ...wire.codecs,
+  ...http1.codecs,
+  ...websocket.codecs,
+  ...hpack.codecs,
+  ...qpack.codecs,
+  ...http3Values.codecs,
+];
