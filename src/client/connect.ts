@@ -1,0 +1,246 @@
+import type { ByteStream } from "../net/byte_stream.ts";
+import { dial } from "../net/dial.ts";
+import { messageOf, NetError } from "../net/error.ts";
+import type { Field } from "../protocol/wire/field.ts";
+import { getField } from "../protocol/wire/field.ts";
+import { concat } from "../protocol/wire/bytes.ts";
+import { requestUpgrade } from "./h1.ts";
+import { H3Client } from "./h3_client.ts";
+import { ClientSocket } from "./socket.ts";
+
+export interface ConnectOptions {
+  /** Which HTTP carries it; "3" for `https`/`wss` URLs only. Default "3" for wss, "1.1" for ws. */
+  httpVersion?: "1.1" | "3";
+  /** Subprotocols to offer, most wanted first. */
+  protocols?: readonly string[];
+  /** More header fields; names in any case. */
+  headers?: readonly Field[];
+  /** PEM, beside the roots that Deno trusts. */
+  caCerts?: string[];
+  /** HTTP/3: SHA-256 of certificates that are trusted whoever signed them. */
+  certificateHashes?: Uint8Array[];
+  /** HTTP/1.1: takes any certificate. */
+  insecure?: boolean;
+  /** HTTP/3: a connection to use; it stays open after the socket. */
+  connection?: H3Client;
+  /** Default 10 s, for all up to the server's answer. */
+  timeoutMs?: number;
+  signal?: AbortSignal;
+  /** Default 64 MiB each. */
+  maxFrameBytes?: number;
+  maxMessageBytes?: number;
+  onPong?: (payload: Uint8Array) => void;
+}
+
+/** The server answered, but not with a WebSocket. */
+export class UpgradeRefused extends Error {
+  override name = "UpgradeRefused";
+  readonly status: number;
+  readonly fields: readonly Field[];
+  readonly body: Uint8Array;
+
+  constructor(url: string, answer: { status: number; fields: readonly Field[]; body: Uint8Array }) {
+    super(`Cannot open ${url}: the server answered ${answer.status}`);
+    this.status = answer.status;
+    this.fields = answer.fields;
+    this.body = answer.body;
+  }
+}
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
+const MAX_HEADER_BYTES = 64 * 1024;
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Opens a WebSocket to a `ws:`, `wss:`, `http:` or `https:` URL.
+ *
+ * @throws {UpgradeRefused} when the server answers with anything but a WebSocket
+ * @throws {NetError} when it can't be reached, or its answer is wrong (RFC 6455 §4.1)
+ */
+export async function connectWebSocket(
+  url: string | URL,
+  options: ConnectOptions = {},
+): Promise<ClientSocket> {
+  const target = parseUrl(url);
+  const version = options.httpVersion ?? (target.secure ? "3" : "1.1");
+  const signal = signalOf(options);
+  if (version === "3") {
+    if (!target.secure) throw new TypeError(`${target.text}: HTTP/3 needs wss: or https:`);
+    return await raced(signal, (abort) => connectH3(target, options, abort));
+  }
+  return await connectH1(target, options, signal);
+}
+
+interface Target {
+  text: string;
+  secure: boolean;
+  hostname: string;
+  port: number;
+  authority: string;
+  path: string;
+}
+
+function parseUrl(url: string | URL): Target {
+  const parsed = new URL(url);
+  const secure = parsed.protocol === "wss:" || parsed.protocol === "https:";
+  if (!secure && parsed.protocol !== "ws:" && parsed.protocol !== "http:") {
+    throw new TypeError(`"${parsed.href}": expected ws:, wss:, http: or https:`);
+  }
+  return {
+    text: parsed.href,
+    secure,
+    hostname: parsed.hostname.replace(/^\[|\]$/g, ""),
+    port: parsed.port === "" ? (secure ? 443 : 80) : Number(parsed.port),
+    authority: parsed.host,
+    path: parsed.pathname + parsed.search,
+  };
+}
+
+function signalOf({ timeoutMs = DEFAULT_TIMEOUT_MS, signal }: ConnectOptions): AbortSignal {
+  const timeout = AbortSignal.timeout(timeoutMs);
+  return signal === undefined ? timeout : AbortSignal.any([timeout, signal]);
+}
+
+/** Rejects as soon as the signal fires; `work` gets a way to tidy up then. */
+async function raced<T>(
+  signal: AbortSignal,
+  work: (onAbort: (tidy: () => void) => void) => Promise<T>,
+): Promise<T> {
+  const tidies: (() => void)[] = [];
+  let onAbort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => {
+      for (const tidy of tidies) tidy();
+      reject(new NetError("timeout", `gave up: ${messageOf(signal.reason)}`));
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+  const running = work((tidy) => tidies.push(tidy));
+  running.catch(() => {});
+  try {
+    return await Promise.race([running, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+function handshakeFields(options: ConnectOptions): Field[] {
+  const fields: Field[] = [];
+  if (options.protocols?.length) {
+    fields.push(["sec-websocket-protocol", options.protocols.join(", ")]);
+  }
+  for (const [name, value] of options.headers ?? []) fields.push([name.toLowerCase(), value]);
+  return fields;
+}
+
+async function connectH3(
+  target: Target,
+  options: ConnectOptions,
+  onAbort: (tidy: () => void) => void,
+): Promise<ClientSocket> {
+  const { hostname, port, authority, path } = target;
+  const { caCerts, certificateHashes } = options;
+  const own = options.connection === undefined;
+  const client = options.connection ??
+    await H3Client.connect({ hostname, port, caCerts, certificateHashes });
+  if (own) onAbort(() => client.close());
+  try {
+    const { head, tunnel, body } = await client.connect({
+      method: "CONNECT",
+      protocol: "websocket",
+      scheme: "https",
+      authority,
+      path,
+      fields: [["sec-websocket-version", "13"], ...handshakeFields(options)],
+    });
+    if (tunnel === null) throw new UpgradeRefused(target.text, { ...head, body });
+    const socket = socketOf({ stream: tunnel, fields: head.fields, http: "3" }, options);
+    if (own) void socket.closed.then(() => setTimeout(() => client.close(), 0));
+    return socket;
+  } catch (error) {
+    if (own) client.close();
+    throw error;
+  }
+}
+
+async function connectH1(
+  target: Target,
+  options: ConnectOptions,
+  signal: AbortSignal,
+): Promise<ClientSocket> {
+  const { hostname, port, authority, path, secure } = target;
+  const tls = secure
+    ? {
+      serverName: hostname,
+      caCerts: options.caCerts,
+      alpnProtocols: ["http/1.1"],
+      insecure: options.insecure ?? false,
+    }
+    : undefined;
+  const stream = await dial({ hostname, port, tls }, signal);
+  const onAbort = () => stream.abort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    const answer = await requestUpgrade(stream, {
+      target: path,
+      host: authority,
+      fields: handshakeFields(options),
+      maxHeaderBytes: MAX_HEADER_BYTES,
+    });
+    if (answer.kind === "refused") {
+      const body = await collect(answer.body);
+      throw new UpgradeRefused(target.text, { ...answer, body });
+    }
+    const { fields, rest } = answer;
+    return socketOf({ stream: withRest(stream, rest), fields, http: "1.1" }, options);
+  } catch (error) {
+    stream.abort();
+    if (signal.aborted) throw new NetError("timeout", `gave up: ${messageOf(signal.reason)}`);
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+async function collect(parts: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const taken: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of parts) {
+    length += part.length;
+    if (length > MAX_BODY_BYTES) throw new NetError("other", "the answer's body is too big");
+    taken.push(part.slice());
+  }
+  return concat(taken, length);
+}
+
+/** What came with the head is read first. */
+function withRest(stream: ByteStream, rest: Uint8Array | null): ByteStream {
+  if (rest === null) return stream;
+  let first: Uint8Array | null = rest;
+  return {
+    headroom: 0,
+    read() {
+      const chunk = first;
+      first = null;
+      return chunk === null ? stream.read() : Promise.resolve(chunk);
+    },
+    write: (bytes) => stream.write(bytes),
+    closeWrite: () => stream.closeWrite(),
+    abort: (reason) => stream.abort(reason),
+  };
+}
+
+function socketOf(
+  answer: { stream: ByteStream; fields: readonly Field[]; http: "1.1" | "3" },
+  options: ConnectOptions,
+): ClientSocket {
+  return new ClientSocket({
+    ...answer,
+    protocol: getField(answer.fields, "sec-websocket-protocol") ?? "",
+    extensions: getField(answer.fields, "sec-websocket-extensions") ?? "",
+    maxFrameBytes: options.maxFrameBytes ?? DEFAULT_MAX_BYTES,
+    maxMessageBytes: options.maxMessageBytes ?? DEFAULT_MAX_BYTES,
+    onPong: options.onPong,
+  });
+}

@@ -1,0 +1,207 @@
+import { H3Control } from "../ingress/h3_control.ts";
+import { H3Tunnel } from "../ingress/h3_tunnel.ts";
+import type { ByteStream } from "../net/byte_stream.ts";
+import { NetError } from "../net/error.ts";
+import {
+  connectQuic,
+  type QuicCloseInfo,
+  type QuicConnection,
+  type QuicConnectOptions,
+  type QuicStream,
+} from "../net/quic.ts";
+import { H3Code, h3CodeName } from "../protocol/http3/codes.ts";
+import {
+  encodeRequest,
+  readResponseHead,
+  type RequestHead,
+  type ResponseHead,
+} from "../protocol/http3/fields.ts";
+import { encodeFrame, FrameType } from "../protocol/http3/frame.ts";
+import { RequestStreamParser } from "../protocol/http3/request_stream.ts";
+import { decodeFieldSection } from "../protocol/qpack/decoder.ts";
+import { encodeFieldSection } from "../protocol/qpack/encoder.ts";
+import { concat } from "../protocol/wire/bytes.ts";
+import { PeerError } from "../protocol/wire/error.ts";
+
+export interface H3Response extends ResponseHead {
+  body: Uint8Array;
+}
+
+/** The answer to an extended CONNECT: a tunnel when `status` is 2xx. */
+export interface H3Tunnelled {
+  head: ResponseHead;
+  tunnel: ByteStream | null;
+  /** The body of a refusal. */
+  body: Uint8Array;
+}
+
+const MAX_HEADER_BYTES = 64 * 1024;
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
+const ALPN_H3 = "h3";
+
+export type H3ConnectOptions =
+  & Omit<QuicConnectOptions, "alpnProtocols" | "maxStreams" | "idleTimeoutMs" | "keepaliveMs">
+  & { idleTimeoutMs?: number; keepaliveMs?: number };
+
+/** One HTTP/3 connection on the client's side; any number of requests at once. */
+export class H3Client {
+  readonly #quic: QuicConnection;
+  readonly #control: H3Control;
+  readonly #settings: Promise<boolean>;
+  #gotSettings!: (extendedConnect: boolean) => void;
+  #goaway = Infinity;
+  #error: PeerError | null = null;
+
+  /** Resolves when the connection is gone. */
+  readonly closed: Promise<QuicCloseInfo>;
+
+  private constructor(quic: QuicConnection) {
+    this.#quic = quic;
+    this.#settings = new Promise((resolve) => this.#gotSettings = resolve);
+    this.#control = new H3Control(quic, {
+      role: "client",
+      onEvent: (event) => {
+        if (event.type === "settings") this.#gotSettings(event.settings.enableConnectProtocol);
+        if (event.type === "goaway") this.#goaway = event.id;
+      },
+      onError: (error) => this.#fail(error),
+    });
+    this.closed = quic.closed.then((info) => {
+      this.#gotSettings(false);
+      this.#control.release();
+      return info;
+    });
+  }
+
+  /** Connects and sends SETTINGS. Throws `NetError`. */
+  static async connect(options: H3ConnectOptions): Promise<H3Client> {
+    const quic = await connectQuic({
+      idleTimeoutMs: 60_000,
+      keepaliveMs: 20_000,
+      ...options,
+      alpnProtocols: [ALPN_H3],
+      maxStreams: 0,
+    });
+    const client = new H3Client(quic);
+    void client.#control.accept();
+    await client.#control.open({ maxFieldSectionSize: MAX_HEADER_BYTES });
+    return client;
+  }
+
+  /** Whether the server's SETTINGS allow WebSockets here; waits for them. */
+  extendedConnect(): Promise<boolean> {
+    return this.#settings;
+  }
+
+  /** RFC 9114 §5.2: whether the server said that it takes no more requests. */
+  get goingAway(): boolean {
+    return this.#goaway !== Infinity;
+  }
+
+  #fail(error: unknown): void {
+    if (error instanceof PeerError) {
+      this.#error ??= error;
+      if (error.scope === "connection") this.#quic.close(error.code, error.message);
+    } else if (!(error instanceof NetError)) {
+      this.#quic.close(H3Code.H3_INTERNAL_ERROR, "internal error");
+      throw error;
+    }
+  }
+
+  /** An ordinary request without a body. */
+  async fetch(head: RequestHead): Promise<H3Response> {
+    const { stream, parser, response } = await this.#send(head, true);
+    const body = await this.#body(stream, parser);
+    stream.abort();
+    return { ...response, body };
+  }
+
+  /** An extended CONNECT (RFC 9220); waits for the server's SETTINGS, which must allow it. */
+  async connect(head: RequestHead): Promise<H3Tunnelled> {
+    // RFC 9220 §3: not before SETTINGS_ENABLE_CONNECT_PROTOCOL = 1 has come.
+    if (!await this.#settings) {
+      throw this.#error ?? new NetError("other", await this.#whyNoConnect());
+    }
+    const { stream, parser, response } = await this.#send(head, false);
+    if (response.status < 200 || response.status > 299) {
+      const body = await this.#body(stream, parser);
+      stream.abort();
+      return { head: response, tunnel: null, body };
+    }
+    const rest: Uint8Array[] = [];
+    for (let event = parser.next(); event !== null; event = parser.next()) {
+      if (event.type === "data") rest.push(event.bytes.slice());
+    }
+    parser.tunnel();
+    const tunnel = new H3Tunnel({
+      stream,
+      parser,
+      rest,
+      early: null,
+      broken: (error) => this.#fail(error),
+    });
+    return { head: response, tunnel, body: new Uint8Array(0) };
+  }
+
+  async #whyNoConnect(): Promise<string> {
+    const gone = await Promise.race([this.closed, Promise.resolve(null)]);
+    if (gone === null) return "the server does not announce SETTINGS_ENABLE_CONNECT_PROTOCOL";
+    return `the connection was closed: ${h3CodeName(gone.code)} ${gone.reason}`.trimEnd();
+  }
+
+  async #send(head: RequestHead, fin: boolean) {
+    if (this.goingAway) throw new NetError("aborted", "the server is going away (GOAWAY)");
+    const stream = await this.#quic.openStream();
+    const parser = new RequestStreamParser({ role: "client", maxHeaderBytes: MAX_HEADER_BYTES });
+    try {
+      const block = encodeFieldSection(encodeRequest(head));
+      await stream.write(encodeFrame(FrameType.HEADERS, block));
+      if (fin) await stream.closeWrite();
+      const response = await this.#response(stream, parser);
+      return { stream, parser, response };
+    } catch (error) {
+      stream.abort();
+      if (error instanceof PeerError) this.#fail(error);
+      throw error;
+    }
+  }
+
+  async #response(stream: QuicStream, parser: RequestStreamParser): Promise<ResponseHead> {
+    for (;;) {
+      const chunk = await stream.read();
+      if (chunk === null) parser.end();
+      else parser.push(chunk);
+      for (let event = parser.next(); event !== null; event = parser.next()) {
+        if (event.type === "oversize") throw new NetError("other", "the answer's head is too big");
+        if (event.type !== "headers") continue;
+        const response = readResponseHead(decodeFieldSection(event.block, MAX_HEADER_BYTES).fields);
+        // RFC 9110 §15.2: any number of 1xx come before the final answer.
+        if (response.status < 200) continue;
+        parser.finalHeaders();
+        return response;
+      }
+      if (chunk === null) throw new NetError("lost", "the stream ended before an answer");
+    }
+  }
+
+  async #body(stream: QuicStream, parser: RequestStreamParser): Promise<Uint8Array> {
+    const parts: Uint8Array[] = [];
+    let length = 0;
+    for (;;) {
+      for (let event = parser.next(); event !== null; event = parser.next()) {
+        if (event.type !== "data") continue;
+        length += event.bytes.length;
+        if (length > MAX_BODY_BYTES) throw new NetError("other", "the answer's body is too big");
+        parts.push(event.bytes.slice());
+      }
+      const chunk = await stream.read();
+      if (chunk === null) break;
+      parser.push(chunk);
+    }
+    return concat(parts, length);
+  }
+
+  close(): void {
+    this.#quic.close(H3Code.H3_NO_ERROR, "");
+  }
+}

@@ -1,0 +1,217 @@
+import type { ByteStream } from "../net/byte_stream.ts";
+import { NetError } from "../net/error.ts";
+import { CloseCode, WebSocketError } from "../protocol/websocket/close.ts";
+import { MessageDecoder, type MessageEvent } from "../protocol/websocket/decoder.ts";
+import { encodeClose, encodeFrame } from "../protocol/websocket/encoder.ts";
+import { Opcode } from "../protocol/websocket/opcode.ts";
+
+export type Message = string | Uint8Array;
+
+/** How a WebSocket ended, as the WHATWG `CloseEvent` has it. */
+export interface SocketEnd {
+  /** The code of the peer's Close; 1005 for one without, 1006 when there was none. */
+  code: number;
+  reason: string;
+  /** Whether both sides sent a Close. */
+  wasClean: boolean;
+}
+
+export interface SocketOptions {
+  stream: ByteStream;
+  http: "1.1" | "2" | "3";
+  /** What the server chose; empty for none. */
+  protocol: string;
+  extensions: string;
+  /** The fields of the server's answer. */
+  fields: readonly (readonly [string, string])[];
+  maxFrameBytes: number;
+  maxMessageBytes: number;
+  /** Called for each Pong with its payload. */
+  onPong?: (payload: Uint8Array) => void;
+}
+
+/** How long `close` waits for the peer's Close. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
+const EMPTY = new Uint8Array(0);
+
+/**
+ * A WebSocket on the client's side. It is read by pulling: `receive`, or `for await`; Pings are
+ * answered while it is read, and a peer that sends more than is read is stopped by backpressure.
+ */
+export class ClientSocket implements AsyncIterable<Message> {
+  readonly http: "1.1" | "2" | "3";
+  readonly protocol: string;
+  readonly extensions: string;
+  readonly fields: readonly (readonly [string, string])[];
+  /** Resolves once the socket has ended, whoever ended it; it is read to its end to see that. */
+  readonly closed: Promise<SocketEnd>;
+
+  readonly #stream: ByteStream;
+  readonly #decoder: MessageDecoder;
+  readonly #onPong: (payload: Uint8Array) => void;
+  #end: SocketEnd | null = null;
+  #settle!: (end: SocketEnd) => void;
+  #sentClose = false;
+  #reading: Promise<unknown> = Promise.resolve();
+
+  constructor(options: SocketOptions) {
+    const { stream, maxFrameBytes, maxMessageBytes } = options;
+    this.http = options.http;
+    this.protocol = options.protocol;
+    this.extensions = options.extensions;
+    this.fields = options.fields;
+    this.#stream = stream;
+    this.#onPong = options.onPong ?? (() => {});
+    this.#decoder = new MessageDecoder({ masked: false, maxFrameBytes, maxMessageBytes });
+    this.closed = new Promise((resolve) => this.#settle = resolve);
+  }
+
+  /**
+   * Sends one message, text for a string, and resolves when there is room for the next.
+   * Rejects with `NetError` when the socket is closed or lost.
+   */
+  async send(data: Message): Promise<void> {
+    if (this.#sentClose || this.#end !== null) {
+      throw new NetError("aborted", "Cannot send: the WebSocket is closed");
+    }
+    const text = typeof data === "string";
+    await this.#stream.write(encodeFrame({
+      opcode: text ? Opcode.TEXT : Opcode.BINARY,
+      payload: text ? new TextEncoder().encode(data) : data,
+      maskKey: maskKey(),
+    }));
+  }
+
+  /** Sends a Ping with up to 125 bytes; `onPong` gets the answer while the socket is read. */
+  async ping(payload: Uint8Array = EMPTY): Promise<void> {
+    await this.#stream.write(encodeFrame({ opcode: Opcode.PING, payload, maskKey: maskKey() }));
+  }
+
+  /** The next message, or `null` when the socket has ended (`closed` tells how). */
+  receive(): Promise<Message | null> {
+    const next = this.#reading.then(() => this.#receive());
+    this.#reading = next.catch(() => {});
+    return next;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<Message> {
+    for (let data = await this.receive(); data !== null; data = await this.receive()) yield data;
+  }
+
+  async #receive(): Promise<Message | null> {
+    while (this.#end === null) {
+      try {
+        const event = this.#decoder.next();
+        if (event === null) {
+          await this.#read();
+          continue;
+        }
+        const data = await this.#take(event);
+        if (data !== null) return data;
+      } catch (error) {
+        await this.#fail(error);
+      }
+    }
+    return null;
+  }
+
+  async #read(): Promise<void> {
+    const chunk = await this.#stream.read();
+    if (chunk !== null) return this.#decoder.push(chunk);
+    this.#decoder.end();
+    this.#finish({
+      code: CloseCode.ABNORMAL_CLOSURE,
+      reason: "the stream ended without Close",
+      wasClean: false,
+    });
+  }
+
+  async #take(event: MessageEvent): Promise<Message | null> {
+    switch (event.type) {
+      case "text":
+      case "binary":
+        return event.data;
+      case "ping":
+        // RFC 6455 §5.5.2: a Pong in answer, unless a Close was sent already.
+        if (!this.#sentClose) {
+          const { payload } = event;
+          await this.#stream.write(
+            encodeFrame({ opcode: Opcode.PONG, payload, maskKey: maskKey() }),
+          );
+        }
+        return null;
+      case "pong":
+        this.#onPong(event.payload);
+        return null;
+      case "close":
+        await this.#answerClose(event.code, event.reason);
+        return null;
+      case "extended":
+        throw new Error("No extension was negotiated");
+    }
+  }
+
+  async #answerClose(code: number, reason: string): Promise<void> {
+    if (!this.#sentClose) {
+      this.#sentClose = true;
+      await this.#stream.write(encodeClose(code, "", maskKey())).catch(() => {});
+    }
+    this.#finish({ code, reason, wasClean: true });
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    if (error instanceof WebSocketError) {
+      if (!this.#sentClose) {
+        this.#sentClose = true;
+        await this.#stream.write(encodeClose(error.code, error.message, maskKey())).catch(() => {});
+      }
+    } else if (!(error instanceof Error)) {
+      throw error;
+    }
+    this.#finish({
+      code: CloseCode.ABNORMAL_CLOSURE,
+      reason: error.message,
+      wasClean: false,
+    });
+  }
+
+  #finish(end: SocketEnd): void {
+    if (this.#end !== null) return;
+    this.#end = end;
+    this.#settle(end);
+    this.#stream.closeWrite().catch(() => {}).finally(() => this.#stream.abort());
+  }
+
+  /**
+   * Sends a Close and waits for the peer's, reading past what still comes; gives up after 5 s.
+   * Code 1005 sends a Close without a code.
+   */
+  async close(code: number = CloseCode.NORMAL, reason = ""): Promise<SocketEnd> {
+    if (!this.#sentClose && this.#end === null) {
+      this.#sentClose = true;
+      await this.#stream.write(encodeClose(code, reason, maskKey())).catch(() => {});
+    }
+    const timer = setTimeout(() => this.abort("no Close in answer"), CLOSE_TIMEOUT_MS);
+    try {
+      while (await this.receive() !== null);
+    } finally {
+      clearTimeout(timer);
+    }
+    return await this.closed;
+  }
+
+  /** Ends the stream at once, without a Close. */
+  abort(reason = "aborted"): void {
+    if (this.#end === null) {
+      this.#end = { code: CloseCode.ABNORMAL_CLOSURE, reason, wasClean: false };
+      this.#settle(this.#end);
+    }
+    this.#stream.abort();
+  }
+}
+
+/** RFC 6455 §5.3: fresh for each frame, and nothing that could be foreseen. */
+function maskKey(): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(4));
+}

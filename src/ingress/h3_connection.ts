@@ -1,0 +1,155 @@
+import { NetError } from "../net/error.ts";
+import type { QuicCloseInfo, QuicConnection, QuicStream } from "../net/quic.ts";
+import { Deadline, type Sweeper } from "../net/sweeper.ts";
+import { H3Code } from "../protocol/http3/codes.ts";
+import { PeerError } from "../protocol/wire/error.ts";
+import { H3Control } from "./h3_control.ts";
+import { H3Request } from "./h3_request.ts";
+import type { Offer } from "./offer.ts";
+
+/** Why a connection ended before it brought one request (seed metric `prerequest_close_total`). */
+export type PrerequestReason =
+  | "request_stream_invalid_first_frame_or_headers"
+  | "no_bidi_request_stream"
+  | "no_h3_stream_activity"
+  | "stream_activity_without_request";
+
+export interface H3ConnectionOptions {
+  maxHeaderBytes: number;
+  headTimeoutMs: number;
+  sweeper: Sweeper;
+  /** Takes each request; what it throws is a bug of ours. */
+  onOffer: (offer: Offer) => Promise<void>;
+  /** A head was answered at the door: 431, or 400 for a malformed one. */
+  onHeadRefused: (status: number, remote: string) => void;
+  onPrerequestClose: (reason: PrerequestReason) => void;
+  /** The peer broke a rule of HTTP/3. */
+  onPeerError: (error: PeerError, remote: string) => void;
+  onBug: (where: string, error: unknown) => void;
+}
+
+/** One HTTP/3 connection on the server's side, from its handshake to its end. */
+export class H3Connection {
+  readonly #quic: QuicConnection;
+  readonly #options: H3ConnectionOptions;
+  readonly #control: H3Control;
+  #streams = 0;
+  #requests = 0;
+  #badHead = false;
+  #lastStreamId: number | null = null;
+  #open = 0;
+  #draining = false;
+  #ended = false;
+
+  constructor(quic: QuicConnection, options: H3ConnectionOptions) {
+    this.#quic = quic;
+    this.#options = options;
+    this.#control = new H3Control(quic, {
+      role: "server",
+      onError: (error) => this.#fail(error, "one-way stream"),
+    });
+  }
+
+  /** Resolves when the connection is gone and told of. Never rejects. */
+  async run(): Promise<QuicCloseInfo> {
+    const { sweeper, headTimeoutMs } = this.#options;
+    const deadline = new Deadline(sweeper, headTimeoutMs, () => {
+      this.#quic.close(H3Code.H3_NO_ERROR, "handshake timeout");
+    });
+    try {
+      await this.#quic.handshake();
+      await this.#control.open({
+        maxFieldSectionSize: this.#options.maxHeaderBytes,
+        enableConnectProtocol: true,
+      });
+      void this.#control.accept();
+      void this.#acceptStreams();
+    } catch {
+      this.#quic.close(H3Code.H3_NO_ERROR, "handshake failed");
+    } finally {
+      deadline.clear();
+    }
+    const info = await this.#quic.closed;
+    this.#ended = true;
+    this.#control.release();
+    this.#tellPrerequest();
+    return info;
+  }
+
+  async #acceptStreams(): Promise<void> {
+    for (;;) {
+      const stream = await this.#quic.acceptStream();
+      if (stream === null) return;
+      this.#streams++;
+      this.#open++;
+      this.#lastStreamId = stream.id;
+      void this.#serve(stream);
+    }
+  }
+
+  async #serve(stream: QuicStream): Promise<void> {
+    const { sweeper, headTimeoutMs, maxHeaderBytes } = this.#options;
+    const request = new H3Request({
+      stream,
+      remote: this.#quic.remote,
+      maxHeaderBytes,
+      headTimeoutMs,
+      sweeper,
+      connectionError: (error) => this.#fail(error, "request stream"),
+    });
+    try {
+      const outcome = await request.readHead();
+      if (outcome === "offer" || outcome === "answered") this.#requests++;
+      if (outcome === "answered") this.#options.onHeadRefused(431, this.#quic.remote);
+      if (outcome === "malformed") {
+        this.#badHead = true;
+        this.#options.onHeadRefused(400, this.#quic.remote);
+      }
+      if (outcome === "offer") await this.#options.onOffer(request);
+    } catch (error) {
+      request.abort();
+      this.#fail(error, "request stream");
+    } finally {
+      this.#open--;
+      if (this.#draining && this.#open === 0) this.close();
+    }
+  }
+
+  /** RFC 9114 §8: one place turns what was thrown into the connection's close. */
+  #fail(error: unknown, where: string): void {
+    if (this.#ended) return;
+    if (error instanceof PeerError) {
+      this.#options.onPeerError(error, this.#quic.remote);
+      if (error.scope === "connection") this.#quic.close(error.code, error.message);
+      return;
+    }
+    // Whatever ends a stream or the connection is told where it is read.
+    if (error instanceof NetError) return;
+    this.#options.onBug(`http/3 ${where}`, error);
+    this.#quic.close(H3Code.H3_INTERNAL_ERROR, "internal error");
+  }
+
+  /** RFC 9114 §5.2: takes no new requests; the connection ends with its last stream. */
+  drain(): void {
+    if (this.#draining || this.#ended) return;
+    this.#draining = true;
+    void this.#control.goaway(this.#lastStreamId);
+    if (this.#open === 0) this.close();
+  }
+
+  close(): void {
+    this.#quic.close(H3Code.H3_NO_ERROR, "");
+  }
+
+  #tellPrerequest(): void {
+    if (this.#requests > 0) return;
+    const reason = this.#badHead
+      ? "request_stream_invalid_first_frame_or_headers"
+      : this.#streams > 0
+      ? "stream_activity_without_request"
+      : this.#control.uniStreams > 0
+      ? "no_bidi_request_stream"
+      : "no_h3_stream_activity";
+    this.#options.onPrerequestClose(reason);
+  }
+}

@@ -1,0 +1,232 @@
+import type { QuicStream } from "../net/quic.ts";
+import { Deadline, type Sweeper } from "../net/sweeper.ts";
+import { H3Code } from "../protocol/http3/codes.ts";
+import { encodeResponse, readRequestHead, type RequestHead } from "../protocol/http3/fields.ts";
+import { encodeFrame, FrameType } from "../protocol/http3/frame.ts";
+import { RequestStreamParser } from "../protocol/http3/request_stream.ts";
+import { decodeFieldSection } from "../protocol/qpack/decoder.ts";
+import { encodeFieldSection } from "../protocol/qpack/encoder.ts";
+import { concat } from "../protocol/wire/bytes.ts";
+import { PeerError } from "../protocol/wire/error.ts";
+import type { Field } from "../protocol/wire/field.ts";
+import { H3Tunnel } from "./h3_tunnel.ts";
+import type { Body, Offer, OfferRequest, Tunnel } from "./offer.ts";
+
+export interface H3RequestOptions {
+  stream: QuicStream;
+  remote: string;
+  maxHeaderBytes: number;
+  /** How long the head may take to come. */
+  headTimeoutMs: number;
+  sweeper: Sweeper;
+  /** A rule was broken that ends the whole connection. */
+  connectionError: (error: PeerError) => void;
+}
+
+const EMPTY = new Uint8Array(0);
+
+/** RFC 9114 §4.3: a pseudo-header in trailers is malformed, so the message is no longer whole. */
+const BROKEN_TRAILERS: Field[] = [[":broken", "1"]];
+
+/** One request stream, from its first byte to its answer. */
+export class H3Request implements Offer {
+  readonly #stream: QuicStream;
+  readonly #parser: RequestStreamParser;
+  readonly #options: H3RequestOptions;
+  #request: OfferRequest | null = null;
+  readonly #rest: Uint8Array[] = [];
+  #early: Promise<Uint8Array | null> | null = null;
+  #answered = false;
+  #gone: (() => void) | null = null;
+  #lost = false;
+
+  constructor(options: H3RequestOptions) {
+    this.#options = options;
+    this.#stream = options.stream;
+    this.#parser = new RequestStreamParser({
+      role: "server",
+      maxHeaderBytes: options.maxHeaderBytes,
+    });
+  }
+
+  get request(): OfferRequest {
+    if (this.#request === null) throw new Error("The head was not read");
+    return this.#request;
+  }
+
+  /**
+   * Reads the head. `true` when the request can be offered; `false` when it was answered here or
+   * the stream ended.
+   */
+  async readHead(): Promise<"offer" | "answered" | "gone" | "malformed"> {
+    const { sweeper, headTimeoutMs } = this.#options;
+    const deadline = new Deadline(sweeper, headTimeoutMs, () => this.abort());
+    try {
+      const block = await this.#headBlock();
+      if (block === null) return "gone";
+      const decoded = block === "oversize"
+        ? { fields: [], oversize: true }
+        : decodeFieldSection(block, this.#options.maxHeaderBytes);
+      if (decoded.oversize) {
+        await this.respond(431, []);
+        return "answered";
+      }
+      this.#request = toOfferRequest(readRequestHead(decoded.fields), this.#options.remote);
+      return "offer";
+    } catch (error) {
+      if (!(error instanceof PeerError)) throw error;
+      await this.#refuse(error);
+      return "malformed";
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  async #headBlock(): Promise<Uint8Array | "oversize" | null> {
+    for (;;) {
+      let chunk: Uint8Array | null;
+      try {
+        chunk = await this.#stream.read();
+      } catch {
+        this.abort();
+        return null;
+      }
+      if (chunk === null) {
+        this.#parser.end();
+        return null;
+      }
+      this.#parser.push(chunk);
+      const event = this.#parser.next();
+      if (event === null) continue;
+      if (event.type === "oversize") return "oversize";
+      if (event.type !== "headers") continue;
+      const block = event.block.slice();
+      this.#takeRest();
+      return block;
+    }
+  }
+
+  /** What came in one chunk with the head; the chunk's buffer goes into the next read. */
+  #takeRest(): void {
+    for (let event = this.#parser.next(); event !== null; event = this.#parser.next()) {
+      if (event.type === "data") this.#rest.push(event.bytes.slice());
+    }
+  }
+
+  /** Design: a stream error is a 400 while nothing was answered; a connection error closes it. */
+  async #refuse(error: PeerError): Promise<void> {
+    if (error.scope === "connection") {
+      this.#options.connectionError(error);
+    } else if (error.code === H3Code.H3_MESSAGE_ERROR && !this.#answered) {
+      await this.respond(400, [["content-type", "text/plain"]], encodeText(`${error.message}\n`));
+    } else {
+      this.abort();
+    }
+  }
+
+  onGone(callback: () => void): void {
+    if (this.#lost) return callback();
+    this.#gone = callback;
+    if (this.#early === null && !this.#answered) this.#readEarly();
+  }
+
+  /** One read goes on while the answer is made: it tells whether the client is still there. */
+  #readEarly(): void {
+    const early = this.#stream.read();
+    this.#early = early;
+    early.catch(() => {
+      this.#lost = true;
+      const gone = this.#gone;
+      this.#gone = null;
+      gone?.();
+    });
+  }
+
+  async accept(fields: readonly Field[]): Promise<Tunnel> {
+    this.#answer();
+    this.#parser.tunnel();
+    const tunnel = new H3Tunnel({
+      stream: this.#stream,
+      parser: this.#parser,
+      rest: this.#rest,
+      early: this.#early,
+      broken: (error) => void this.#refuse(error),
+    });
+    this.#early = null;
+    await this.#stream.write(headersFrame(encodeResponse(200, fields)));
+    return tunnel;
+  }
+
+  async respond(status: number, fields: readonly Field[], body: Body = EMPTY): Promise<void> {
+    this.#answer();
+    const head = this.#request?.method === "HEAD";
+    const whole = body instanceof Uint8Array;
+    const length: Field[] = whole && !head && status >= 200 && status !== 204 && status !== 304 &&
+        !fields.some((field) => field[0] === "content-length")
+      ? [["content-length", String(body.length)]]
+      : [];
+    const headers = headersFrame(encodeResponse(status, [...fields, ...length]));
+    try {
+      if (whole) {
+        const data = head ? EMPTY : body;
+        await this.#stream.write(data.length > 0 ? concat([headers, dataFrame(data)]) : headers);
+      } else {
+        await this.#stream.write(headers);
+        if (!head) await this.#writeParts(body);
+      }
+      await this.#stream.closeWrite();
+    } catch (error) {
+      this.#stream.abort();
+      throw error;
+    }
+    // RFC 9114 §4.1: what the client still sends is not needed any more.
+    this.#stream.stopReading();
+  }
+
+  async #writeParts(parts: AsyncIterable<Uint8Array>): Promise<void> {
+    try {
+      for await (const part of parts) {
+        if (part.length > 0) await this.#stream.write(dataFrame(part));
+      }
+    } catch (error) {
+      // Without RESET_STREAM a body that breaks off would look whole.
+      await this.#stream.write(headersFrame(BROKEN_TRAILERS)).catch(() => {});
+      throw error;
+    }
+  }
+
+  #answer(): void {
+    if (this.#answered) throw new Error("This request was answered already");
+    this.#answered = true;
+    this.#gone = null;
+  }
+
+  abort(): void {
+    this.#stream.abort();
+  }
+}
+
+function toOfferRequest(head: RequestHead, remote: string): OfferRequest {
+  return {
+    http: "3",
+    method: head.method,
+    protocol: head.protocol,
+    scheme: head.scheme ?? "https",
+    authority: head.authority ?? "",
+    path: head.path ?? "",
+    fields: head.fields,
+    remote,
+  };
+}
+
+function headersFrame(fields: Field[]): Uint8Array {
+  return encodeFrame(FrameType.HEADERS, encodeFieldSection(fields));
+}
+
+function dataFrame(payload: Uint8Array): Uint8Array {
+  return encodeFrame(FrameType.DATA, payload);
+}
+
+function encodeText(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}

@@ -1,0 +1,78 @@
+import type { RequestStreamParser } from "../protocol/http3/request_stream.ts";
+import { frameHeaderSize, FrameType, writeFrameHeader } from "../protocol/http3/frame.ts";
+import type { QuicStream } from "../net/quic.ts";
+import { PeerError } from "../protocol/wire/error.ts";
+import type { Tunnel } from "./offer.ts";
+
+/** The bytes in the DATA frames of an accepted extended CONNECT (RFC 9220, RFC 9114 §4.4). */
+export class H3Tunnel implements Tunnel {
+  readonly headroom = 0;
+  readonly #stream: QuicStream;
+  readonly #parser: RequestStreamParser;
+  readonly #broken: (error: PeerError) => void;
+  /** What came with the head, and the read that went on while the answer was made. */
+  readonly #rest: Uint8Array[];
+  #early: Promise<Uint8Array | null> | null;
+
+  constructor(options: {
+    stream: QuicStream;
+    parser: RequestStreamParser;
+    rest: Uint8Array[];
+    early: Promise<Uint8Array | null> | null;
+    broken: (error: PeerError) => void;
+  }) {
+    this.#stream = options.stream;
+    this.#parser = options.parser;
+    this.#rest = options.rest;
+    this.#early = options.early;
+    this.#broken = options.broken;
+  }
+
+  async read(): Promise<Uint8Array | null> {
+    if (this.#rest.length > 0) return this.#rest.shift()!;
+    for (;;) {
+      const early = this.#early;
+      this.#early = null;
+      const chunk = await (early ?? this.#stream.read());
+      try {
+        if (chunk === null) {
+          this.#parser.end();
+          return null;
+        }
+        const length = this.#parser.readTunnel(chunk);
+        if (length === 0) continue;
+        const start = this.#parser.tunnelStart;
+        return chunk.subarray(start, start + length);
+      } catch (error) {
+        if (error instanceof PeerError) this.#broken(error);
+        throw error;
+      }
+    }
+  }
+
+  write(bytes: Uint8Array, headroom = 0): Promise<void> {
+    const length = bytes.length;
+    const size = frameHeaderSize(FrameType.DATA, length);
+    let frame: Uint8Array;
+    if (headroom >= size) {
+      frame = new Uint8Array(bytes.buffer, bytes.byteOffset - size, size + length);
+    } else {
+      frame = new Uint8Array(size + length);
+      frame.set(bytes, size);
+    }
+    writeFrameHeader(frame, 0, FrameType.DATA, length);
+    return this.#stream.write(frame);
+  }
+
+  closeWrite(): Promise<void> {
+    return this.#stream.closeWrite();
+  }
+
+  stopReading(): void {
+    this.#stream.stopReading();
+  }
+
+  abort(): void {
+    this.#stream.abort();
+  }
+}

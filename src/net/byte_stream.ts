@@ -1,0 +1,26 @@
+/**
+ * A way for bytes in both directions: a TCP or TLS connection, a QUIC stream, an HTTP/3 tunnel.
+ */
+export interface ByteStream {
+  /**
+   * How many bytes before each chunk that `read` gives belong to the reader and may be
+   * overwritten. A framing writer puts its header there, so that header and payload are one write
+   * without a copy.
+   */
+  readonly headroom: number;
+  /**
+   * The next bytes, never an empty chunk; valid until the next `read`. `null` at FIN.
+   * Rejects when the peer reset the stream or the connection is lost.
+   */
+  read(): Promise<Uint8Array | null>;
+  /**
+   * Writes all of `bytes`; resolves when they may be reused, which is when the far side has room
+   * for more. Writes go out in the order of the calls. `headroom` says how many bytes before
+   * `bytes` in its buffer may be overwritten (default 0).
+   */
+  write(bytes: Uint8Array, headroom?: number): Promise<void>;
+  /** Ends our direction with FIN, behind all writes. */
+  closeWrite(): Promise<void>;
+  /** Ends both directions at once and frees everything. May be called at any time, many times. */
+  abort(reason?: string): void;
+}

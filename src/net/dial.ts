@@ -1,0 +1,93 @@
+import type { ByteStream } from "./byte_stream.ts";
+import { NetError, toNetError } from "./error.ts";
+import { ConnStream } from "./tcp.ts";
+import { dialInsecureTls } from "./tls_insecure.ts";
+
+export interface DialTarget {
+  /** A path for a unix socket; then hostname and port are not dialled. */
+  unixPath?: string;
+  hostname: string;
+  port: number;
+  tls?: TlsClientOptions;
+}
+
+export interface TlsClientOptions {
+  /** SNI, and the name that the certificate must have. */
+  serverName: string;
+  /** PEM, beside the roots that Deno trusts. */
+  caCerts?: string[];
+  alpnProtocols: string[];
+  /** Takes any certificate. */
+  insecure: boolean;
+}
+
+const IPV4 = /^\d+\.\d+\.\d+\.\d+$/;
+
+/**
+ * Connects by TCP, TLS or a unix socket, with Nagle's algorithm off.
+ * Throws `NetError`; an abort of `signal` ends the attempt wherever it is.
+ */
+export async function dial(target: DialTarget, signal: AbortSignal): Promise<ByteStream> {
+  if (target.tls?.insecure) return await dialInsecureTls(target, signal);
+  const raw = await connect(target, signal);
+  if (target.tls === undefined) return new ConnStream(raw);
+  return new ConnStream(await startTls(raw, target.tls, signal));
+}
+
+async function connect(
+  target: DialTarget,
+  signal: AbortSignal,
+): Promise<Deno.TcpConn | Deno.UnixConn> {
+  const { hostname, port, unixPath } = target;
+  let conn: Deno.TcpConn | Deno.UnixConn;
+  try {
+    if (unixPath !== undefined) {
+      conn = await Deno.connect({ transport: "unix", path: unixPath });
+    } else {
+      // Happy Eyeballs (RFC 8305) is of no use to an address.
+      conn = await Deno.connect({ hostname, port, signal, autoSelectFamily: !IPV4.test(hostname) });
+      conn.setNoDelay(true);
+    }
+  } catch (error) {
+    throw abortedOr(signal, error);
+  }
+  if (signal.aborted) {
+    conn.close();
+    throw abortedOr(signal, null);
+  }
+  return conn;
+}
+
+async function startTls(
+  raw: Deno.TcpConn | Deno.UnixConn,
+  tls: TlsClientOptions,
+  signal: AbortSignal,
+): Promise<Deno.TlsConn> {
+  let conn: Deno.TlsConn | null = null;
+  const onAbort = () => (conn ?? raw).close();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    // Deno.connectTls can't switch Nagle off; a connection that is upgraded keeps it off.
+    conn = await Deno.startTls(raw as Deno.TcpConn, {
+      hostname: tls.serverName,
+      caCerts: tls.caCerts,
+      alpnProtocols: tls.alpnProtocols,
+    });
+    await conn.handshake();
+    return conn;
+  } catch (error) {
+    if (!signal.aborted) (conn ?? raw).close();
+    throw abortedOr(signal, error);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+function abortedOr(signal: AbortSignal, error: unknown): NetError {
+  if (signal.aborted) {
+    return signal.reason instanceof NetError
+      ? signal.reason
+      : new NetError("aborted", "given up", signal.reason);
+  }
+  return toNetError(error);
+}

@@ -1,0 +1,75 @@
+/** What broke a stream or a connection, told apart once, here, from the texts that Deno gives. */
+export type NetErrorKind =
+  /** The peer reset the stream, or closed the TCP connection with RST. */
+  | "reset"
+  /** The peer asked us to stop sending. */
+  | "stopped"
+  /** The connection under the stream is gone. */
+  | "lost"
+  /** We ended it ourselves. */
+  | "aborted"
+  /** Nobody answers at that address. */
+  | "refused"
+  | "unreachable"
+  | "unresolved"
+  | "timeout"
+  /** The peer's certificate or its TLS was not accepted. */
+  | "tls"
+  | "other";
+
+export class NetError extends Error {
+  override name = "NetError";
+  readonly kind: NetErrorKind;
+
+  constructor(kind: NetErrorKind, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.kind = kind;
+  }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+const BY_CODE: Record<string, NetErrorKind> = {
+  ECONNRESET: "reset",
+  EPIPE: "reset",
+  ECONNABORTED: "reset",
+  ENOTCONN: "lost",
+  EINTR: "aborted",
+  ECONNREFUSED: "refused",
+  ENOENT: "refused",
+  EACCES: "refused",
+  ENETUNREACH: "unreachable",
+  EHOSTUNREACH: "unreachable",
+  EADDRNOTAVAIL: "unreachable",
+  ENOTFOUND: "unresolved",
+  ETIMEDOUT: "timeout",
+};
+
+/** Makes a `NetError` of whatever a read, a write or a connect threw. */
+export function toNetError(error: unknown): NetError {
+  if (error instanceof NetError) return error;
+  const message = messageOf(error);
+  return new NetError(kindOf(error, message), message, error);
+}
+
+function kindOf(error: unknown, message: string): NetErrorKind {
+  const code = (error as { code?: unknown } | null)?.code;
+  // Deno gives both a reset stream and a stopped one as ConnectionReset; only the text differs.
+  if (message.startsWith("sending stopped")) return "stopped";
+  if (message.startsWith("connection lost")) return "lost";
+  if (typeof code === "string" && code in BY_CODE) return BY_CODE[code];
+  if (error instanceof Deno.errors.ConnectionReset) return "reset";
+  if (error instanceof Deno.errors.BrokenPipe) return "reset";
+  if (error instanceof Deno.errors.BadResource) return "aborted";
+  if (error instanceof Deno.errors.Interrupted) return "aborted";
+  if (error instanceof Deno.errors.UnexpectedEof) return "reset";
+  if (error instanceof Deno.errors.ConnectionRefused) return "refused";
+  if (error instanceof Deno.errors.NotFound) return "refused";
+  if (error instanceof Deno.errors.TimedOut) return "timeout";
+  if (error instanceof Deno.errors.InvalidData) return "tls";
+  if (/resolve|lookup/.test(message)) return "unresolved";
+  if (/certificate|handshake|alert/.test(message)) return "tls";
+  return "other";
+}

@@ -1,0 +1,6 @@
+import { createHash } from "node:crypto";
+
+/** SHA-1, for Sec-WebSocket-Accept (RFC 6455 §4.2.2) and nothing else. */
+export function sha1(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash("sha1").update(bytes).digest());
+}

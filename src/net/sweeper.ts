@@ -1,0 +1,75 @@
+/** Something with a deadline. `sweep` is called again and again with the time in milliseconds. */
+export interface Swept {
+  sweep(nowMs: number): void;
+}
+
+/**
+ * One coarse timer for everything that waits: no session has a timer of its own. A deadline is
+ * met at most one interval late.
+ */
+export class Sweeper {
+  readonly intervalMs: number;
+  readonly #entries = new Set<Swept>();
+  #timer: ReturnType<typeof setInterval> | null = null;
+  #now = performance.now();
+
+  constructor(intervalMs: number) {
+    this.intervalMs = intervalMs;
+  }
+
+  /** The time at the last sweep: good enough for a deadline, and free. */
+  get nowMs(): number {
+    return this.#timer === null ? performance.now() : this.#now;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  add(entry: Swept): void {
+    this.#entries.add(entry);
+    if (this.#timer === null) {
+      this.#now = performance.now();
+      this.#timer = setInterval(() => this.#sweep(), this.intervalMs);
+    }
+  }
+
+  delete(entry: Swept): void {
+    this.#entries.delete(entry);
+  }
+
+  #sweep(): void {
+    this.#now = performance.now();
+    for (const entry of this.#entries) entry.sweep(this.#now);
+    if (this.#entries.size === 0) this.stop();
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+}
+
+/** Calls back once if not cleared before: for what has but a deadline. */
+export class Deadline implements Swept {
+  readonly #sweeper: Sweeper;
+  readonly #atMs: number;
+  readonly #late: () => void;
+
+  constructor(sweeper: Sweeper, afterMs: number, late: () => void) {
+    this.#sweeper = sweeper;
+    this.#atMs = sweeper.nowMs + afterMs;
+    this.#late = late;
+    sweeper.add(this);
+  }
+
+  sweep(nowMs: number): void {
+    if (nowMs < this.#atMs) return;
+    this.#sweeper.delete(this);
+    this.#late();
+  }
+
+  clear(): void {
+    this.#sweeper.delete(this);
+  }
+}
