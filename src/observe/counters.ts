@@ -1,0 +1,105 @@
+import { CloseCode } from "../protocol/websocket/close.ts";
+import { Traffic } from "../protocol/websocket/traffic.ts";
+import type {
+  EndedBy,
+  ErrorStage,
+  HttpVersion,
+  PrerequestCloseReason,
+  RejectReason,
+  SessionEnd,
+  SessionStart,
+} from "../proxy/observer.ts";
+import { Buckets, doubling } from "./buckets.ts";
+
+const HANDSHAKE_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const DURATION_SECONDS = [0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600];
+const SESSION_BYTES = doubling(512, 19);
+
+const NAMED_CODES: ReadonlySet<number> = new Set(Object.values(CloseCode));
+const WIRE_CODES = [1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009, 1011, 1012, 1013, 1014]
+  .map(String).concat("3xxx", "4xxx");
+
+/** The series of closes that are there from the start, so that a rate over them works. */
+const FIRST_CLOSES: Readonly<Record<EndedBy, readonly string[]>> = {
+  client: WIRE_CODES,
+  backend: WIRE_CODES,
+  "proxy:limit": ["1009"],
+  "proxy:idle": ["1001"],
+  "proxy:slow": ["1001"],
+  "proxy:drain": ["1001"],
+  "proxy:error": ["1002", "1007", "1011", "1014"],
+  "proxy:ping": ["1001"],
+};
+
+/**
+ * The label of a close code. A peer chooses the code, so the labels are bounded: the codes that
+ * RFC 6455 and IANA name stand for themselves, the others for their thousand.
+ */
+export function closeCodeLabel(code: number): string {
+  if (NAMED_CODES.has(code)) return String(code);
+  return code >= 1000 && code <= 4999 ? `${Math.floor(code / 1000)}xxx` : "other";
+}
+
+/** All that one observer counts, in plain numbers; the metrics read it at a scrape. */
+export class Counters {
+  readonly toBackend: Traffic = new Traffic();
+  readonly toClient: Traffic = new Traffic();
+  active = 0;
+  accepted = 0;
+  readonly rejected: Record<RejectReason, number> = {
+    max_conns: 0,
+    max_connections: 0,
+    method: 0,
+    path: 0,
+    bad_headers: 0,
+    header_size: 0,
+    protocol: 0,
+    backend: 0,
+    draining: 0,
+  };
+  readonly errors: Record<ErrorStage, number> = {
+    no_stream_takeover: 0,
+    backend_dial: 0,
+    backend_handshake: 0,
+    session: 0,
+    h3_framing: 0,
+  };
+  readonly prerequestCloses: Record<PrerequestCloseReason, number> = {
+    request_stream_invalid_first_frame_or_headers: 0,
+    no_bidi_request_stream: 0,
+    no_h3_stream_activity: 0,
+    stream_activity_without_request: 0,
+  };
+  readonly activeConnections: Record<HttpVersion, number> = { "1.1": 0, "2": 0, "3": 0 };
+  readonly connections: Record<HttpVersion, number> = { "1.1": 0, "2": 0, "3": 0 };
+  /** By who ended the session, then by the label of the code. */
+  readonly closes: Map<EndedBy, Map<string, number>> = firstCloses();
+  readonly handshakeSeconds: Buckets = new Buckets(HANDSHAKE_SECONDS);
+  readonly durationSeconds: Buckets = new Buckets(DURATION_SECONDS);
+  readonly sessionBytesToBackend: Buckets = new Buckets(SESSION_BYTES);
+  readonly sessionBytesToClient: Buckets = new Buckets(SESSION_BYTES);
+
+  opened(session: SessionStart): void {
+    this.active++;
+    this.accepted++;
+    this.handshakeSeconds.observe(session.handshakeMs / 1000);
+  }
+
+  closed(session: SessionEnd): void {
+    this.active--;
+    this.durationSeconds.observe(session.durationMs / 1000);
+    this.sessionBytesToBackend.observe(session.toBackend.bytes);
+    this.sessionBytesToClient.observe(session.toClient.bytes);
+    const codes = this.closes.get(session.by)!;
+    const label = closeCodeLabel(session.code);
+    codes.set(label, (codes.get(label) ?? 0) + 1);
+  }
+}
+
+function firstCloses(): Map<EndedBy, Map<string, number>> {
+  const closes = new Map<EndedBy, Map<string, number>>();
+  for (const [by, codes] of Object.entries(FIRST_CLOSES)) {
+    closes.set(by as EndedBy, new Map(codes.map((code) => [code, 0])));
+  }
+  return closes;
+}

@@ -1,0 +1,125 @@
+import type { Registry } from "prom-client";
+import type {
+  ConnectionEnd,
+  ErrorStage,
+  HttpVersion,
+  Observer,
+  RejectReason,
+  SessionEnd,
+  SessionStart,
+} from "../proxy/observer.ts";
+import { Counters } from "./counters.ts";
+import type { Fields, Log } from "./log.ts";
+import { registerMetrics } from "./metrics.ts";
+
+export interface ObserverOptions {
+  /** Gets the metrics; one registry for each observer. */
+  registry: Registry;
+  log: Log;
+}
+
+/**
+ * The observer of one proxy: it counts for the metrics and writes the log. A socket is one line
+ * (`ws.open`) when it opens and one (`ws.close`) when it ends, both at level info.
+ */
+export function createObserver({ registry, log }: ObserverOptions): Observer {
+  const counters = new Counters();
+  registerMetrics(registry, counters);
+  const info = log.enabled("info");
+  const debug = log.enabled("debug");
+  return {
+    toBackend: counters.toBackend,
+    toClient: counters.toClient,
+    sessionOpened(session: SessionStart) {
+      counters.opened(session);
+      if (info) log.info("ws.open", openFields(session));
+    },
+    sessionClosed(session: SessionEnd) {
+      counters.closed(session);
+      if (info) log.info("ws.close", closeFields(session));
+    },
+    rejected(reason: RejectReason, status: number, path: string, client: string) {
+      counters.rejected[reason]++;
+      if (info) {
+        log.info("ws.reject", { reason, status, path: path || null, client: client || null });
+      }
+    },
+    failed(stage: ErrorStage, message: string, client: string) {
+      counters.errors[stage]++;
+      log.warning("ws.error", { stage, message, client });
+    },
+    connectionOpened(http: HttpVersion) {
+      counters.activeConnections[http]++;
+      counters.connections[http]++;
+      if (debug) log.debug("connection.open", { http });
+    },
+    connectionClosed(http: HttpVersion, end: ConnectionEnd) {
+      counters.activeConnections[http]--;
+      if (debug) log.debug("connection.close", connectionFields(http, end));
+    },
+    prerequestClose(reason) {
+      counters.prerequestCloses[reason]++;
+      if (debug) log.debug("connection.no_request", { reason });
+    },
+    bug(where, error) {
+      log.error("bug", { where, ...errorFields(error) });
+    },
+  };
+}
+
+function openFields(session: SessionStart): Fields {
+  const { id, http, client, authority, path, backend, subprotocol, handshakeMs } = session;
+  return {
+    id,
+    http,
+    client,
+    authority,
+    path,
+    backend,
+    subprotocol,
+    handshakeMs: tenth(handshakeMs),
+  };
+}
+
+function closeFields(session: SessionEnd): Fields {
+  const { id, by, code, reason, durationMs, toBackend, toClient } = session;
+  return {
+    id,
+    by,
+    code,
+    reason: reason || null,
+    durationMs: tenth(durationMs),
+    toBackendBytes: toBackend.bytes,
+    toBackendMessages: toBackend.messages,
+    toBackendFrames: toBackend.frames,
+    toClientBytes: toClient.bytes,
+    toClientMessages: toClient.messages,
+    toClientFrames: toClient.frames,
+    http: session.http,
+    client: session.client,
+    authority: session.authority,
+    path: session.path,
+    backend: session.backend,
+    subprotocol: session.subprotocol,
+  };
+}
+
+function connectionFields(http: HttpVersion, end: ConnectionEnd): Fields {
+  const { code, reason, byPeer, durationMs } = end;
+  return {
+    http,
+    by: byPeer ? "client" : "proxy",
+    code,
+    reason: reason || null,
+    durationMs: tenth(durationMs),
+  };
+}
+
+function errorFields(error: unknown): Fields {
+  if (!(error instanceof Error)) return { message: Deno.inspect(error), stack: null };
+  return { message: error.message, stack: error.stack ?? null };
+}
+
+function tenth(ms: number): number {
+  return Math.round(ms * 10) / 10;
+}

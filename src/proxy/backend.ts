@@ -1,0 +1,90 @@
+import { type Refused, requestUpgrade, type Upgraded, UpgradeMismatch } from "../client/h1.ts";
+import type { OfferRequest } from "../ingress/offer.ts";
+import type { ByteStream } from "../net/byte_stream.ts";
+import { dial, type DialTarget } from "../net/dial.ts";
+import { NetError, toNetError } from "../net/error.ts";
+import { PeerError } from "../protocol/wire/error.ts";
+import { upgradeFields } from "./headers.ts";
+
+/** Where sessions go. */
+export interface BackendTarget {
+  dial: DialTarget;
+  /** As it was configured, for messages. */
+  url: string;
+  /** Host for the backend, or `null` to pass on what the client asked for. */
+  host: string | null;
+  /** The path that is asked for, or `null` for that of the request. */
+  path: string | null;
+  maxHeaderBytes: number;
+}
+
+/** The backend can't be used. `status` is what the client gets. */
+export class BackendError extends Error {
+  override name = "BackendError";
+  readonly status: 502 | 504;
+  readonly stage: "backend_dial" | "backend_handshake";
+
+  constructor(stage: "backend_dial" | "backend_handshake", message: string, cause: Error) {
+    super(message, { cause });
+    this.stage = stage;
+    this.status = cause instanceof NetError && cause.kind === "timeout" ? 504 : 502;
+  }
+}
+
+/**
+ * Dials the backend and asks it for the WebSocket that the client asked for.
+ *
+ * `dialed` is called once the connection stands and the handshake begins. An abort of `signal`
+ * ends it all; a `NetError` of kind "timeout" as its reason becomes a 504.
+ *
+ * @throws {BackendError}
+ */
+export async function openBackend(
+  target: BackendTarget,
+  request: OfferRequest,
+  control: { signal: AbortSignal; dialed: () => void },
+): Promise<Upgraded | Refused> {
+  let stream: ByteStream;
+  try {
+    stream = await dial(target.dial, control.signal);
+  } catch (error) {
+    const cause = toNetError(error);
+    throw new BackendError("backend_dial", `Cannot dial ${target.url}: ${cause.message}`, cause);
+  }
+  const onAbort = () => stream.abort();
+  control.signal.addEventListener("abort", onAbort, { once: true });
+  control.dialed();
+  try {
+    return await requestUpgrade(stream, {
+      target: targetOf(target.path, request.path),
+      host: target.host ?? request.authority,
+      fields: upgradeFields(request),
+      maxHeaderBytes: target.maxHeaderBytes,
+    });
+  } catch (error) {
+    stream.abort();
+    throw handshakeError(target, control.signal.aborted ? control.signal.reason : error);
+  } finally {
+    control.signal.removeEventListener("abort", onAbort);
+  }
+}
+
+function handshakeError(target: BackendTarget, error: unknown): unknown {
+  const foreign = error instanceof NetError || error instanceof PeerError ||
+    error instanceof UpgradeMismatch;
+  if (!foreign) return error;
+  const message = `Backend ${target.url} did not upgrade: ${error.message}`;
+  return new BackendError("backend_handshake", message, error);
+}
+
+/** The path of the backend's URL if it has one, else the request's; its query in both cases. */
+export function targetOf(backendPath: string | null, requestPath: string): string {
+  const mark = requestPath.indexOf("?");
+  const query = mark < 0 ? "" : requestPath.slice(mark + 1);
+  if (backendPath !== null) {
+    if (query === "") return backendPath;
+    return backendPath + (backendPath.includes("?") ? "&" : "?") + query;
+  }
+  // "//host/path" in a request line could be taken for an authority.
+  return requestPath.replace(/^\/{2,}/, "/");
+}

@@ -1,0 +1,313 @@
+import type { Tunnel } from "../ingress/offer.ts";
+import type { ByteStream } from "../net/byte_stream.ts";
+import { messageOf, NetError } from "../net/error.ts";
+import type { Sweeper, Swept } from "../net/sweeper.ts";
+import { CloseCode, WebSocketError } from "../protocol/websocket/close.ts";
+import { encodeClose, encodeFrame } from "../protocol/websocket/encoder.ts";
+import { Opcode } from "../protocol/websocket/opcode.ts";
+import { PeerError } from "../protocol/wire/error.ts";
+import type { EndedBy, Observer, SessionStart } from "./observer.ts";
+import { Way } from "./way.ts";
+
+export interface SessionLimits {
+  maxFrameBytes: number;
+  maxMessageBytes: number;
+  /** No byte from either side for so long ends the session. */
+  readTimeoutMs: number;
+  /** A write that makes no progress for so long ends it. */
+  writeTimeoutMs: number;
+  /** The proxy's own Ping to the client after so long without traffic; 0 for none. */
+  pingIntervalMs: number;
+  pongTimeoutMs: number;
+}
+
+export interface SessionOptions {
+  start: SessionStart;
+  client: Tunnel;
+  backend: ByteStream;
+  /** What the backend sent right behind its 101. */
+  rest: Uint8Array | null;
+  allowedRsv: number;
+  limits: SessionLimits;
+  sweeper: Sweeper;
+  observer: Observer;
+}
+
+/** How long a side that was told of the end may take to end its own. */
+const LINGER_MS = 2_000;
+
+interface End {
+  by: EndedBy;
+  code: number;
+  reason: string;
+}
+
+/**
+ * One WebSocket on its way through the proxy. It ends once: whoever comes first decides who ended
+ * it and why; both sides are told, the record goes out, and what is still open gets `LINGER_MS`.
+ */
+export class Session implements Swept {
+  readonly #options: SessionOptions;
+  readonly #toBackend: Way;
+  readonly #toClient: Way;
+  readonly #startedMs = performance.now();
+  #end: End | null = null;
+  /** The Close that came first, and from which side. */
+  #close: End | null = null;
+  #clientFin = false;
+  #freeAtMs = Infinity;
+  #closeAtMs = Infinity;
+  #reads = 0;
+  #lastReadMs: number;
+  #ping: Uint8Array | null = null;
+  #pingMs = 0;
+  #pings = 0;
+
+  constructor(options: SessionOptions) {
+    const { client, backend, limits, observer, allowedRsv, sweeper } = options;
+    const { maxFrameBytes, maxMessageBytes } = limits;
+    this.#options = options;
+    this.#lastReadMs = sweeper.nowMs;
+    this.#toBackend = new Way(client, backend, {
+      masked: true,
+      maxFrameBytes,
+      maxMessageBytes,
+      allowedRsv,
+      watchPong: limits.pingIntervalMs > 0,
+      traffic: observer.toBackend,
+    });
+    this.#toClient = new Way(backend, client, {
+      masked: false,
+      maxFrameBytes,
+      maxMessageBytes,
+      allowedRsv,
+      traffic: observer.toClient,
+    });
+  }
+
+  /** Carries bytes both ways until both sides have ended. Never rejects. */
+  async run(): Promise<void> {
+    const { sweeper, observer, start, rest } = this.#options;
+    observer.sessionOpened(start);
+    sweeper.add(this);
+    await Promise.all([
+      this.#pump(this.#toBackend, null).then(() => this.#clientEnded()),
+      this.#pump(this.#toClient, rest).then(() => this.#backendEnded()),
+    ]);
+    this.#finish({ by: "proxy:error", code: CloseCode.INTERNAL_ERROR, reason: "no end was told" });
+    this.#options.backend.abort();
+    sweeper.delete(this);
+  }
+
+  /** read, meter, write, read: no queue between the two sides. */
+  async #pump(way: Way, first: Uint8Array | null): Promise<void> {
+    try {
+      for (let chunk = first ?? await way.from.read(); chunk !== null;) {
+        way.reads++;
+        // After the end what still comes is read only to see it end.
+        if (this.#end === null || way.open) await this.#pass(way, chunk);
+        chunk = await way.from.read();
+      }
+    } catch (error) {
+      way.error = error;
+    }
+  }
+
+  async #pass(way: Way, chunk: Uint8Array): Promise<void> {
+    const { meter } = way;
+    meter.push(chunk);
+    for (let event = meter.next(); event !== null; event = meter.next()) {
+      if (event.type === "pong" && this.#isOurPong(event.payload)) continue;
+      await way.write(event.bytes, chunk);
+      if (event.type === "close") this.#closed(way, event.code, event.reason);
+    }
+  }
+
+  /** A Close has passed; with the second one the WebSocket is over. */
+  #closed(way: Way, code: number, reason: string): void {
+    const by = way === this.#toBackend ? "client" : "backend";
+    this.#close ??= { by, code, reason };
+    if (!this.#toBackend.meter.closed || !this.#toClient.meter.closed) return;
+    this.#finish(this.#close);
+    // RFC 6455 §7.1.1: the server ends TCP first, so the backend is waited for.
+    this.#toClient.closeWrite();
+    this.#linger();
+  }
+
+  /** The way to the backend has ended: FIN, or something broke on either side of it. */
+  #clientEnded(): void {
+    const way = this.#toBackend;
+    const { error } = way;
+    if (this.#end !== null) return;
+    if (error === null) {
+      // A client FIN goes on as FIN; what the backend still sends arrives.
+      this.#clientFin = true;
+      way.closeWrite();
+    } else if (way.writeFailed) {
+      // The backend is gone; its own way tells more.
+    } else if (error instanceof WebSocketError) {
+      this.#fault(way, error);
+    } else if (error instanceof NetError || error instanceof PeerError) {
+      this.#finish(this.#close ?? lost("client", `client: ${error.message}`));
+      this.#abort();
+    } else {
+      this.#bug(error);
+    }
+  }
+
+  #backendEnded(): void {
+    const way = this.#toClient;
+    const { error } = way;
+    if (this.#end !== null) {
+      if (!this.#toClient.open) this.#options.backend.abort();
+      return;
+    }
+    if (way.writeFailed) {
+      this.#finish(this.#close ?? lost("client", `client: ${messageOf(error)}`));
+      this.#abort();
+    } else if (error instanceof WebSocketError) {
+      this.#fault(way, error);
+    } else if (error === null || error instanceof NetError || error instanceof PeerError) {
+      this.#backendLost(error);
+    } else {
+      this.#bug(error);
+    }
+  }
+
+  /** The backend's connection is over, with or without a Close before. */
+  #backendLost(error: Error | null): void {
+    const { meter } = this.#toClient;
+    if (this.#close !== null) {
+      this.#finish(this.#close);
+    } else if (this.#clientFin) {
+      this.#finish(lost("client", "client ended its stream without Close"));
+    } else {
+      const reason = error === null ? "backend ended without Close" : `backend: ${error.message}`;
+      this.#finish(lost("backend", reason));
+      if (!meter.closed) {
+        this.#toClient.put(encodeClose(CloseCode.INTERNAL_ERROR, "backend connection lost"));
+      }
+    }
+    this.#toClient.closeWrite();
+    this.#options.backend.abort();
+    this.#linger();
+  }
+
+  /** A side broke a rule of RFC 6455, or a limit. */
+  #fault(way: Way, error: WebSocketError): void {
+    const fromClient = way === this.#toBackend;
+    const side = fromClient ? "client" : "backend";
+    const by = error.oversize === null ? "proxy:error" : "proxy:limit";
+    const toClient = fromClient || error.oversize !== null ? error.code : CloseCode.BAD_GATEWAY;
+    this.#finish({ by, code: error.code, reason: `${side}: ${error.message}` });
+    this.#tell(toClient, error.code, error.message);
+  }
+
+  /** Ends the session from our side. */
+  close(by: EndedBy, code: number, reason: string): void {
+    if (this.#end !== null) return;
+    this.#finish({ by, code, reason });
+    this.#tell(code, code, reason);
+  }
+
+  /** Ends the session at that time, for a drain that does not end all in one instant. */
+  closeAt(atMs: number): void {
+    this.#closeAtMs = atMs;
+  }
+
+  #tell(toClient: number, toBackend: number, reason: string): void {
+    this.#toClient.put(encodeClose(toClient, reason));
+    this.#toBackend.put(encodeClose(toBackend, reason, randomBytes(4)));
+    this.#toClient.closeWrite();
+    this.#toBackend.closeWrite();
+    this.#linger();
+  }
+
+  #bug(error: unknown): void {
+    this.#options.observer.bug("session", error);
+    this.close("proxy:error", CloseCode.INTERNAL_ERROR, "internal error");
+  }
+
+  /** The one record of how it ended. */
+  #finish(end: End): void {
+    if (this.#end !== null) return;
+    this.#end = end;
+    this.#options.observer.sessionClosed({
+      ...this.#options.start,
+      ...end,
+      durationMs: performance.now() - this.#startedMs,
+      toBackend: this.#toBackend.counts(),
+      toClient: this.#toClient.counts(),
+    });
+  }
+
+  #linger(): void {
+    this.#freeAtMs = Math.min(this.#freeAtMs, performance.now() + LINGER_MS);
+  }
+
+  #abort(): void {
+    this.#freeAtMs = Infinity;
+    this.#options.backend.abort();
+    this.#options.client.abort();
+  }
+
+  sweep(nowMs: number): void {
+    if (nowMs >= this.#freeAtMs) return this.#abort();
+    if (this.#end !== null) return;
+    if (nowMs >= this.#closeAtMs) {
+      return this.close("proxy:drain", CloseCode.GOING_AWAY, "server is shutting down");
+    }
+    const { readTimeoutMs, writeTimeoutMs } = this.#options.limits;
+    if (this.#toBackend.stuckFor(nowMs) >= writeTimeoutMs) return this.#slow("backend");
+    if (this.#toClient.stuckFor(nowMs) >= writeTimeoutMs) return this.#slow("client");
+    const reads = this.#toBackend.reads + this.#toClient.reads;
+    if (reads !== this.#reads) {
+      this.#reads = reads;
+      this.#lastReadMs = nowMs;
+    } else if (nowMs - this.#lastReadMs >= readTimeoutMs) {
+      return this.close("proxy:idle", CloseCode.GOING_AWAY, "idle");
+    }
+    this.#sweepPing(nowMs);
+  }
+
+  #slow(side: string): void {
+    this.close("proxy:slow", CloseCode.POLICY_VIOLATION, `${side} reads too slowly`);
+  }
+
+  #sweepPing(nowMs: number): void {
+    const { pingIntervalMs, pongTimeoutMs } = this.#options.limits;
+    if (pingIntervalMs === 0) return;
+    if (this.#ping !== null) {
+      if (nowMs - this.#pingMs < pongTimeoutMs) return;
+      return this.close("proxy:ping", CloseCode.GOING_AWAY, "no Pong from the client");
+    }
+    if (nowMs - Math.max(this.#lastReadMs, this.#pingMs) < pingIntervalMs) return;
+    const payload = pingPayload(++this.#pings);
+    if (!this.#toClient.put(encodeFrame({ opcode: Opcode.PING, payload }))) return;
+    this.#ping = payload;
+    this.#pingMs = nowMs;
+  }
+
+  /** RFC 6455 §5.5.3: a Pong has the payload of its Ping; one to our own goes no further. */
+  #isOurPong(payload: Uint8Array): boolean {
+    const ping = this.#ping;
+    if (ping === null || ping.length !== payload.length) return false;
+    if (!ping.every((byte, i) => byte === payload[i])) return false;
+    this.#ping = null;
+    return true;
+  }
+}
+
+function lost(by: EndedBy, reason: string): End {
+  return { by, code: CloseCode.ABNORMAL_CLOSURE, reason };
+}
+
+function pingPayload(count: number): Uint8Array {
+  const payload = randomBytes(12);
+  new DataView(payload.buffer).setUint32(0, count);
+  return payload;
+}
+
+function randomBytes(length: number): Uint8Array<ArrayBuffer> {
+  return crypto.getRandomValues(new Uint8Array(length));
+}
