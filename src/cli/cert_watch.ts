@@ -1,0 +1,88 @@
+import { messageOf } from "../net/error.ts";
+
+export interface CertPair {
+  certPem: string;
+  keyPem: string;
+}
+
+export interface CertWatchOptions {
+  certFile: string;
+  keyFile: string;
+  /** Takes the new pair, or throws if it can't be used; then the old one stays. */
+  onChange: (pair: CertPair) => void;
+  onError: (message: string) => void;
+  onReloaded: () => void;
+  intervalMs?: number;
+}
+
+/** Reads both files; the error says which one could not be read and why. */
+export async function readCertPair(certFile: string, keyFile: string): Promise<CertPair> {
+  const [certPem, keyPem] = await Promise.all([readPem(certFile), readPem(keyFile)]);
+  return { certPem, keyPem };
+}
+
+async function readPem(file: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(file);
+  } catch (error) {
+    throw new Error(`Cannot read ${file}: ${shortReason(error)}`);
+  }
+}
+
+function shortReason(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "no such file";
+  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
+  return messageOf(error);
+}
+
+/**
+ * Looks at the two files again and again, for a watch of the file system misses what is swapped in
+ * by a link or a mount. A pair that is half written is tried again when it changes.
+ */
+export class CertWatch {
+  readonly #options: CertWatchOptions;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #stamp = "";
+  #busy: Promise<void> | null = null;
+
+  constructor(options: CertWatchOptions, current: CertPair) {
+    this.#options = options;
+    this.#stamp = current.certPem + current.keyPem;
+    this.#timer = setInterval(() => {
+      this.#busy ??= this.check().finally(() => this.#busy = null);
+    }, options.intervalMs ?? 2_000);
+  }
+
+  /** Looks now. */
+  async check(): Promise<void> {
+    const { certFile, keyFile, onChange, onError, onReloaded } = this.#options;
+    let pair: CertPair;
+    try {
+      pair = await readCertPair(certFile, keyFile);
+    } catch (error) {
+      return this.#once(messageOf(error), onError);
+    }
+    const stamp = pair.certPem + pair.keyPem;
+    if (stamp === this.#stamp) return;
+    try {
+      onChange(pair);
+      this.#stamp = stamp;
+      onReloaded();
+    } catch (error) {
+      this.#stamp = stamp;
+      onError(`Cannot use ${certFile} with ${keyFile}: ${messageOf(error)}; the old pair stays`);
+    }
+  }
+
+  #lastError = "";
+  #once(message: string, tell: (message: string) => void): void {
+    if (message === this.#lastError) return;
+    this.#lastError = message;
+    tell(`${message}; the old pair stays`);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#busy;
+  }
+}

@@ -1,0 +1,33 @@
+import { type ConfigOf, type FlagTable, type FlagValues, readFlags } from "../config/flags.ts";
+import type { Io } from "./io.ts";
+
+/** One command of `h3ws`: its help, its flags and what it does come from here. */
+export interface Command {
+  readonly name: string;
+  readonly summary: string;
+  readonly flags: FlagTable;
+  /** Whole command lines, the plainest first. */
+  readonly examples: readonly string[];
+  /**
+   * Runs it with what was given on the command line; returns the exit code.
+   * Throws `UsageError` (exit code 2) or `CommandError` (1) for one line on stderr.
+   */
+  run(values: FlagValues, io: Io): Promise<number>;
+}
+
+/** What a command could not do, through no fault of ours: one line for the user, exit code 1. */
+export class CommandError extends Error {
+  override name = "CommandError";
+}
+
+export const ExitCode = { OK: 0, FAILED: 1, USAGE: 2 } as const;
+
+/** Makes a command that gets its flags read. */
+export function defineCommand<T extends FlagTable>(
+  spec: Omit<Command, "flags" | "run"> & {
+    readonly flags: T;
+    run(config: ConfigOf<T>, io: Io): Promise<number>;
+  },
+): Command {
+  return { ...spec, run: (values, io) => spec.run(readFlags(spec.flags, values, io.env), io) };
+}

@@ -1,0 +1,51 @@
+import { formatAddress } from "../config/address.ts";
+import { plainFlag } from "../config/flags.ts";
+import { address, optionalFile, size } from "../config/kinds.ts";
+import { messageOf } from "../net/error.ts";
+import { type Command, CommandError, defineCommand, ExitCode } from "./command.ts";
+
+const echoFlags = {
+  listen: plainFlag({
+    name: "listen",
+    kind: address,
+    default: "127.0.0.1:8080",
+    meaning: "TCP address of ws://",
+  }),
+  unix: plainFlag({
+    name: "unix",
+    kind: optionalFile,
+    default: "",
+    meaning: "a unix socket to listen on, instead of --listen",
+  }),
+  maxMessageBytes: plainFlag({
+    name: "max-message",
+    kind: size(),
+    default: "64MiB",
+    meaning: "payload of one message; above it Close 1009",
+  }),
+};
+
+/** `h3ws echo`: a backend to try the proxy with. */
+export const echoCommand: Command = defineCommand({
+  name: "echo",
+  summary: "a ws:// server that sends back what it gets, to try the proxy with",
+  flags: echoFlags,
+  examples: ["h3ws echo --listen 127.0.0.1:8080", "h3ws echo --unix /tmp/echo.sock"],
+  async run({ listen, unix, maxMessageBytes }, io) {
+    const { startEcho } = await import("./echo_server.ts");
+    const unixPath = unix ?? undefined;
+    const server = await startEcho({ ...listen, unixPath, maxMessageBytes }).catch((error) => {
+      const where = unix ?? formatAddress(listen);
+      throw new CommandError(`Cannot listen on ${where}: ${messageOf(error)}`);
+    });
+    const url = unix === null
+      ? `ws://${formatAddress({ ...listen, port: server.port })}/`
+      : `ws+unix:${unix}`;
+    // Who reads that line may ask for the end at once.
+    const stopped = io.untilStopped();
+    io.out(`Echo server on ${url}\n`);
+    await stopped;
+    await server.close();
+    return ExitCode.OK;
+  },
+});

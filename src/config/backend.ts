@@ -1,0 +1,71 @@
+import { isIPv4, isIPv6 } from "node:net";
+import { isHostname } from "./address.ts";
+
+/** A WebSocket server that sessions go to. */
+export interface Backend {
+  tls: boolean;
+  /** A name or an IP address, IPv6 without brackets; `localhost` for a unix socket. */
+  hostname: string;
+  port: number;
+  /** The socket's path, or `null` for TCP. */
+  unixPath: string | null;
+  /** The path that every session asks for, or `null` for that of its request. */
+  path: string | null;
+  /** As it is shown in messages. */
+  url: string;
+  /** The Host of its requests (RFC 9110 §7.2): without the port if that is the scheme's own. */
+  authority: string;
+}
+
+const DEFAULT_PORT = { "ws:": 80, "wss:": 443 } as const;
+const UNIX = /^ws\+unix:(?:\/\/)?(\/[^:]+)(?::(\/.*))?$/i;
+const TCP = /^wss?:\/\/[^/\\?#@]+(\/[^\\?#]*)?$/i;
+
+/**
+ * `ws://host:port`, `wss://host/path` or `ws+unix:/path.sock:/path`; `undefined` if it is none.
+ *
+ * A path that is there, if only `/`, is the one that sessions ask for. A query is refused, since
+ * that of the request is kept, as are a fragment (RFC 6455 §3) and a user with a password.
+ */
+export function parseBackend(text: string): Backend | undefined {
+  if (/[\s\p{Cc}]/u.test(text)) return undefined;
+  return parseUnix(text) ?? parseTcp(text);
+}
+
+function parseUnix(text: string): Backend | undefined {
+  const match = UNIX.exec(text);
+  if (match === null) return undefined;
+  const [, unixPath, path = null] = match;
+  if (path !== null && /[?#]/.test(path)) return undefined;
+  return {
+    tls: false,
+    hostname: "localhost",
+    port: 0,
+    unixPath,
+    path: path === null ? null : new URL(`ws://localhost${path}`).pathname,
+    url: `ws+unix:${unixPath}${path === null ? "" : `:${path}`}`,
+    authority: "localhost",
+  };
+}
+
+function parseTcp(text: string): Backend | undefined {
+  const match = TCP.exec(text);
+  const url = match && URL.parse(text);
+  if (!match || !url) return undefined;
+  const hostname = url.hostname.replace(/^\[|\]$/g, "");
+  if (!isIPv4(hostname) && !isIPv6(hostname) && !isHostname(hostname)) return undefined;
+  const port = url.port === ""
+    ? DEFAULT_PORT[url.protocol as keyof typeof DEFAULT_PORT]
+    : Number(url.port);
+  if (port === 0) return undefined;
+  const path = match[1] === undefined ? null : url.pathname;
+  return {
+    tls: url.protocol === "wss:",
+    hostname,
+    port,
+    unixPath: null,
+    path,
+    url: `${url.protocol}//${url.host}${path ?? ""}`,
+    authority: url.host,
+  };
+}

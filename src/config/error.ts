@@ -1,0 +1,44 @@
+/** What is wrong with a value, before it is known where the value came from. */
+export class ValueError extends Error {
+  override name = "ValueError";
+  /** Follows the value in a sentence: `is not a size`. */
+  readonly problem: string;
+  readonly allowed: string;
+
+  constructor(problem: string, allowed: string) {
+    super(problem);
+    this.problem = problem;
+    this.allowed = allowed;
+  }
+}
+
+/** A flag or an environment variable that can't be used: one line for the user, exit code 2. */
+export class UsageError extends Error {
+  override name = "UsageError";
+  /** As the user wrote it: `--max-frame` or `H3WS_MAX_FRAME`. */
+  readonly key: string;
+  /** `null` when there is none. */
+  readonly value: string | null;
+  readonly allowed: string;
+
+  constructor(given: { key: string; value: string | null; problem: string; allowed: string }) {
+    const { key, value, problem, allowed } = given;
+    const subject = value === null ? problem : `${quote(value)} ${problem}`;
+    super(`${key}: ${subject}; allowed: ${allowed}`);
+    this.key = key;
+    this.value = value;
+    this.allowed = allowed;
+  }
+}
+
+const MAX_SHOWN = 200;
+
+/** The text in quotes, on one line, cut when it is very long. */
+export function quote(text: string): string {
+  const shown = text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
+  return `"${shown.replace(/[\p{Cc}\u2028\u2029]/gu, escapeControl)}"`;
+}
+
+function escapeControl(c: string): string {
+  return `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}

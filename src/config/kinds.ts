@@ -1,0 +1,184 @@
+import { parseAddress } from "./address.ts";
+import type { Address } from "./address.ts";
+import { type Backend, parseBackend } from "./backend.ts";
+import { ValueError } from "./error.ts";
+import { parsePathRule, PATH_ALLOWED, type PathRule } from "./path.ts";
+import { formatDuration, formatSize, parseCount, parseDuration, parseSize } from "./units.ts";
+
+/** What a flag's text may be, and what is made of it. */
+export interface Kind<T> {
+  /** Stands for the value in the help; empty for a switch, which needs no value. */
+  readonly placeholder: string;
+  readonly allowed: string;
+  /** Whether an empty text is a value; an environment variable that is empty is unset else. */
+  readonly takesEmpty: boolean;
+  /** Throws `ValueError`. */
+  parse(text: string): T;
+}
+
+interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** How a number is read and shown. */
+interface Unit {
+  readonly placeholder: string;
+  readonly noun: string;
+  readonly allowed: string;
+  parse(text: string): number | undefined;
+  format(value: number): string;
+}
+
+function ranged(unit: Unit, { min, max }: Range): Kind<number> {
+  return {
+    placeholder: unit.placeholder,
+    allowed: unit.allowed,
+    takesEmpty: false,
+    parse(text) {
+      const value = unit.parse(text);
+      if (value === undefined) throw new ValueError(`is not ${unit.noun}`, unit.allowed);
+      if (value >= min && value <= max) return value;
+      const from = unit.format(min);
+      throw new ValueError(
+        "is out of range",
+        max === Number.MAX_SAFE_INTEGER ? `${from} or more` : `${from} to ${unit.format(max)}`,
+      );
+    },
+  };
+}
+
+const SIZE: Unit = {
+  placeholder: "size",
+  noun: "a size",
+  allowed: "bytes, or a number with KiB, MiB, GiB (64KiB, 1MiB)",
+  parse: parseSize,
+  format: formatSize,
+};
+
+/** Bytes. */
+export function size({ min = 1, max = Number.MAX_SAFE_INTEGER }: Partial<Range> = {}) {
+  return ranged(SIZE, { min, max });
+}
+
+const DURATION: Unit = {
+  placeholder: "time",
+  noun: "a duration",
+  allowed: "0, or numbers with h, m, s, ms (120s, 1m30s, 500ms)",
+  parse: parseDuration,
+  format: formatDuration,
+};
+
+// setTimeout takes no more than 2^31-1 milliseconds, which is above 24 days.
+const MAX_DURATION_MS = 576 * 3_600_000;
+
+/** Milliseconds. */
+export function duration({ min = 1, max = MAX_DURATION_MS }: Partial<Range> = {}) {
+  return ranged(DURATION, { min, max });
+}
+
+/** A whole number. */
+export function count({ min = 1, max = Number.MAX_SAFE_INTEGER }: Partial<Range> = {}) {
+  const allowed = max === Number.MAX_SAFE_INTEGER
+    ? `a whole number, ${min} or more`
+    : `a whole number from ${min} to ${max}`;
+  const unit = { placeholder: "n", noun: "a whole number", allowed, parse: parseCount };
+  return ranged({ ...unit, format: String }, { min, max });
+}
+
+/** One of these words. */
+export function choice<const T extends string>(words: readonly T[]): Kind<T> {
+  const allowed = words.join(", ");
+  return {
+    placeholder: "word",
+    allowed,
+    takesEmpty: false,
+    parse(text) {
+      const word = words.find((word) => word === text.toLowerCase());
+      if (word === undefined) throw new ValueError("is not known", allowed);
+      return word;
+    },
+  };
+}
+
+const ON = ["true", "1", "yes", "on"];
+const OFF = ["false", "0", "no", "off"];
+const SWITCH_ALLOWED = "true or false";
+
+/** On or off; a flag without a value is on. */
+export const onOff: Kind<boolean> = {
+  placeholder: "",
+  allowed: SWITCH_ALLOWED,
+  takesEmpty: false,
+  parse(text) {
+    const word = text.toLowerCase();
+    if (ON.includes(word)) return true;
+    if (OFF.includes(word)) return false;
+    throw new ValueError("is neither true nor false", SWITCH_ALLOWED);
+  },
+};
+
+const FILE_ALLOWED = "the path of a file";
+
+/** A file's path; whether it is there shows when it is read. */
+export const file: Kind<string> = {
+  placeholder: "file",
+  allowed: FILE_ALLOWED,
+  takesEmpty: false,
+  parse(text) {
+    if (text === "" || text.includes("\0")) throw new ValueError("is not a path", FILE_ALLOWED);
+    return text;
+  },
+};
+
+/** A file's path, or empty for none. */
+export const optionalFile: Kind<string | null> = {
+  ...file,
+  takesEmpty: true,
+  parse: (text) => text === "" ? null : file.parse(text),
+};
+
+const ADDRESS_ALLOWED = "host:port, [IPv6]:port, or :port for every interface";
+
+/** Where to listen. */
+export const address: Kind<Address> = {
+  placeholder: "address",
+  allowed: ADDRESS_ALLOWED,
+  takesEmpty: false,
+  parse: (text) => required(parseAddress(text), "is not an address", ADDRESS_ALLOWED),
+};
+
+const OPTIONAL_ADDRESS_ALLOWED = `${ADDRESS_ALLOWED}; off for none`;
+
+/** Where to listen, or `off` or empty for nowhere. */
+export const optionalAddress: Kind<Address | null> = {
+  placeholder: "address",
+  allowed: OPTIONAL_ADDRESS_ALLOWED,
+  takesEmpty: true,
+  parse(text) {
+    if (text === "" || text.toLowerCase() === "off") return null;
+    return required(parseAddress(text), "is not an address", OPTIONAL_ADDRESS_ALLOWED);
+  },
+};
+
+const BACKEND_ALLOWED =
+  "ws://host:port, wss://host/path, or ws+unix:/path.sock:/path, without user, query and fragment";
+
+export const backend: Kind<Backend> = {
+  placeholder: "url",
+  allowed: BACKEND_ALLOWED,
+  takesEmpty: false,
+  parse: (text) => required(parseBackend(text), "is not a backend", BACKEND_ALLOWED),
+};
+
+export const pathRule: Kind<PathRule> = {
+  placeholder: "path",
+  allowed: PATH_ALLOWED,
+  takesEmpty: false,
+  parse: parsePathRule,
+};
+
+function required<T>(value: T | undefined, problem: string, allowed: string): T {
+  if (value === undefined) throw new ValueError(problem, allowed);
+  return value;
+}

@@ -1,0 +1,33 @@
+import { ValueError } from "./error.ts";
+
+/** Which request paths are tunnels. The path has no query. */
+export type PathRule = { readonly exact: string } | { readonly regexp: RegExp };
+
+export const PATH_ALLOWED = "a path (/ws), or a regular expression that begins with ^ " +
+  "(^/rooms/[^/]+/ws$)";
+
+/**
+ * `/ws` for that path alone, `^/rooms/[^/]+$` for a regular expression.
+ * Throws `ValueError`.
+ */
+export function parsePathRule(text: string): PathRule {
+  if (text.startsWith("^")) return { regexp: parsePathRegexp(text) };
+  // RFC 3986 §3.3: what is not ASCII stands in a path as %XX.
+  if (!/^\/[\x21-\x7e]*$/.test(text)) throw new ValueError("is not a path", PATH_ALLOWED);
+  if (/[?#]/.test(text)) throw new ValueError("has more than a path", PATH_ALLOWED);
+  return { exact: text };
+}
+
+/** Whether a request for `path`, without its query, is for a tunnel. */
+export function matchesPath(rule: PathRule, path: string): boolean {
+  return "exact" in rule ? rule.exact === path : rule.regexp.test(path);
+}
+
+function parsePathRegexp(text: string): RegExp {
+  try {
+    return new RegExp(text);
+  } catch (error) {
+    const why = (error as Error).message.split(": ").at(-1);
+    throw new ValueError(`is not a regular expression (${why})`, PATH_ALLOWED);
+  }
+}

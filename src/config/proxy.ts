@@ -1,0 +1,250 @@
+import type { Address } from "./address.ts";
+import type { Backend } from "./backend.ts";
+import {
+  envFlag,
+  type Environment,
+  type Flag,
+  type FlagValues,
+  givenFor,
+  readFlags,
+  type Source,
+} from "./flags.ts";
+import {
+  address,
+  backend,
+  choice,
+  count,
+  duration,
+  file,
+  onOff,
+  optionalAddress,
+  optionalFile,
+  pathRule,
+  size,
+} from "./kinds.ts";
+import type { PathRule } from "./path.ts";
+
+export const LOG_LEVELS = ["debug", "info", "warning", "error", "off"] as const;
+export const LOG_FORMATS = ["auto", "text", "json"] as const;
+
+/** All that `h3ws proxy` can be told. */
+export interface ProxyConfig {
+  listen: Address;
+  certFile: string;
+  keyFile: string;
+  backend: Backend;
+  backendCaFile: string | null;
+  backendInsecure: boolean;
+  path: PathRule;
+  metrics: Address | null;
+  maxFrameBytes: number;
+  maxMessageBytes: number;
+  maxSessions: number;
+  maxConnections: number;
+  /** Of one QUIC connection. */
+  maxStreams: number;
+  readTimeoutMs: number;
+  writeTimeoutMs: number;
+  /** 0 for no Pings. */
+  pingIntervalMs: number;
+  pongTimeoutMs: number;
+  dialTimeoutMs: number;
+  handshakeTimeoutMs: number;
+  maxHeaderBytes: number;
+  idleTimeoutMs: number;
+  /** 0 for none. */
+  keepaliveMs: number;
+  /** 0 to end at once. */
+  drainMs: number;
+  logLevel: typeof LOG_LEVELS[number];
+  logFormat: typeof LOG_FORMATS[number];
+}
+
+// quinn holds the count in a varint; each stream is paid for when the connection begins.
+const MAX_STREAMS = 65_536;
+
+type ProxyFlags = { readonly [K in keyof ProxyConfig]: Flag<ProxyConfig[K]> } & {
+  readonly debug: Flag<boolean>;
+};
+
+/** The flags of `h3ws proxy`, by their fields in `ProxyConfig`, in the order of the help. */
+export const proxyFlags: ProxyFlags = {
+  listen: envFlag({
+    name: "listen",
+    kind: address,
+    default: ":443",
+    meaning: "UDP address of HTTP/3",
+  }),
+  certFile: envFlag({
+    name: "cert",
+    kind: file,
+    default: "cert.pem",
+    meaning:
+      "certificate chain in PEM; read again when it changes, the old one stays while the new one " +
+      "is unusable",
+  }),
+  keyFile: envFlag({
+    name: "key",
+    kind: file,
+    default: "key.pem",
+    meaning: "private key in PEM; read again when it changes",
+  }),
+  backend: envFlag({
+    name: "backend",
+    kind: backend,
+    default: "ws://127.0.0.1:8080",
+    meaning:
+      "ws://, wss:// or ws+unix:/path.sock:/path; its path, if it has one, is used instead of the " +
+      "request's, and the request's query is kept",
+  }),
+  backendCaFile: envFlag({
+    name: "backend-ca",
+    kind: optionalFile,
+    default: "",
+    meaning: "certificates in PEM that a wss:// backend's may be signed by, beside the public ones",
+  }),
+  backendInsecure: envFlag({
+    name: "backend-insecure",
+    kind: onOff,
+    default: "false",
+    meaning: "take any certificate from a wss:// backend",
+  }),
+  path: envFlag({
+    name: "path",
+    kind: pathRule,
+    default: "/ws",
+    meaning: "path of the tunnels: exact, or a regular expression if it begins with ^",
+  }),
+  metrics: envFlag({
+    name: "metrics",
+    kind: optionalAddress,
+    default: "127.0.0.1:9090",
+    meaning: "TCP address of /metrics, /healthz and /readyz; off or empty for none",
+  }),
+  maxFrameBytes: envFlag({
+    name: "max-frame",
+    kind: size(),
+    default: "1MiB",
+    meaning: "payload of one frame; above it Close 1009",
+  }),
+  maxMessageBytes: envFlag({
+    name: "max-message",
+    kind: size(),
+    default: "8MiB",
+    meaning: "payload of one message over all its frames; above it Close 1009",
+  }),
+  maxSessions: envFlag({
+    name: "max-conns",
+    kind: count(),
+    default: "2000",
+    meaning: "sessions at once; 503 above it",
+  }),
+  maxConnections: envFlag({
+    name: "max-connections",
+    kind: count(),
+    default: "1000",
+    meaning: "QUIC connections at once",
+  }),
+  maxStreams: envFlag({
+    name: "max-streams",
+    kind: count({ max: MAX_STREAMS }),
+    default: "128",
+    meaning: "streams at once on one QUIC connection; each costs memory in advance",
+  }),
+  readTimeoutMs: envFlag({
+    name: "read-timeout",
+    kind: duration(),
+    default: "120s",
+    meaning: "a session ends (Close 1001) when neither side sent a byte for so long",
+  }),
+  writeTimeoutMs: envFlag({
+    name: "write-timeout",
+    kind: duration(),
+    default: "15s",
+    meaning: "a session ends when a write made no progress for so long",
+  }),
+  pingIntervalMs: envFlag({
+    name: "ping-interval",
+    kind: duration({ min: 0 }),
+    default: "0",
+    meaning: "a Ping of the proxy's own to a client that was silent for so long; 0 for none",
+  }),
+  pongTimeoutMs: envFlag({
+    name: "pong-timeout",
+    kind: duration(),
+    default: "20s",
+    meaning: "how long to wait for that Ping's Pong",
+  }),
+  dialTimeoutMs: envFlag({
+    name: "dial-timeout",
+    kind: duration(),
+    default: "10s",
+    meaning: "how long connecting to the backend may take, with TLS",
+  }),
+  handshakeTimeoutMs: envFlag({
+    name: "handshake-timeout",
+    kind: duration(),
+    default: "10s",
+    meaning: "how long the backend may take to answer the upgrade",
+  }),
+  maxHeaderBytes: envFlag({
+    name: "max-header-bytes",
+    kind: size({ max: 16 * 1024 * 1024 }),
+    default: "16KiB",
+    meaning: "fields of one request or answer; 431 above it",
+  }),
+  idleTimeoutMs: envFlag({
+    name: "idle-timeout",
+    kind: duration(),
+    default: "60s",
+    meaning: "a QUIC connection is lost when nothing came for so long",
+  }),
+  keepaliveMs: envFlag({
+    name: "keepalive",
+    kind: duration({ min: 0 }),
+    default: "20s",
+    meaning: "between the proxy's own packets that keep a QUIC connection open; 0 for none",
+  }),
+  drainMs: envFlag({
+    name: "drain",
+    kind: duration({ min: 0 }),
+    default: "10s",
+    meaning:
+      "time for the sessions to end after SIGTERM or SIGINT; a second signal ends all at once",
+  }),
+  debug: envFlag({
+    name: "debug",
+    kind: onOff,
+    default: "false",
+    meaning: "the same as --log-level debug",
+  }),
+  logLevel: envFlag({
+    name: "log-level",
+    kind: choice(LOG_LEVELS),
+    default: "info",
+    meaning: LOG_LEVELS.join(", "),
+  }),
+  logFormat: envFlag({
+    name: "log-format",
+    kind: choice(LOG_FORMATS),
+    default: "auto",
+    meaning: "text, json, or auto: text on a terminal, json else",
+  }),
+};
+
+const RANK: Readonly<Record<Source, number>> = { default: 0, env: 1, flag: 2 };
+
+/**
+ * The config of `h3ws proxy`. A flag goes before the environment, the environment before the
+ * default; an empty variable is unset, but for those that may be empty (`H3WS_METRICS`).
+ * Throws `UsageError` for the first value that can't be used.
+ */
+export function readProxyConfig(flags: FlagValues, env: Environment = {}): ProxyConfig {
+  const { debug, ...config } = readFlags(proxyFlags, flags, env);
+  if (debug) {
+    const ofDebug = givenFor(proxyFlags.debug, flags, env).source;
+    const ofLevel = givenFor(proxyFlags.logLevel, flags, env).source;
+    if (RANK[ofDebug] >= RANK[ofLevel]) config.logLevel = "debug";
+  }
+  return config;
+}

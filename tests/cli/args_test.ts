@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { type Handlers, run } from "../../src/cli/args.ts";
+import { CommandError, defineCommand } from "../../src/cli/command.ts";
+import { VERSION } from "../../src/cli/version.ts";
+import { plainFlag } from "../../src/config/flags.ts";
+import { count } from "../../src/config/kinds.ts";
+import type { ProxyConfig } from "../../src/config/proxy.ts";
+import { TestIo } from "./support.ts";
+
+async function runFor(args: string[], handlers: Handlers = {}, env: Record<string, string> = {}) {
+  const io = new TestIo(env);
+  const code = await run(args, handlers, io);
+  return { code, out: io.stdout, err: io.stderr };
+}
+
+/** What the proxy is started with. */
+async function configFor(args: string[], env: Record<string, string> = {}): Promise<ProxyConfig> {
+  let config: ProxyConfig | null = null;
+  const result = await runFor(args, {
+    proxy(given) {
+      config = given;
+      return Promise.resolve(0);
+    },
+  }, env);
+  assert.deepEqual(result, { code: 0, out: "", err: "" });
+  assert.ok(config !== null);
+  return config;
+}
+
+Deno.test("args: no command before the flags is the proxy", async () => {
+  const lines = [
+    ["--listen", "127.0.0.1:1"],
+    ["-listen", "127.0.0.1:1"],
+    ["-listen=127.0.0.1:1"],
+    ["proxy", "--listen", "127.0.0.1:1"],
+  ];
+  for (const args of lines) {
+    assert.deepEqual((await configFor(args)).listen, { hostname: "127.0.0.1", port: 1 });
+  }
+  assert.equal((await configFor([])).listen.port, 443);
+});
+
+Deno.test("args: switches take a value as in Go, and the environment is read", async () => {
+  const config = await configFor(["-debug", "-backend-insecure=false", "-metrics", ""], {
+    H3WS_MAX_FRAME: "64KiB",
+    H3WS_BACKEND_INSECURE: "true",
+  });
+  assert.equal(config.logLevel, "debug");
+  assert.equal(config.backendInsecure, false);
+  assert.equal(config.metrics, null);
+  assert.equal(config.maxFrameBytes, 65536);
+});
+
+const USAGE: [args: string[], err: string][] = [
+  [
+    ["--max-frame", "12xx"],
+    '--max-frame: "12xx" is not a size; ' +
+    "allowed: bytes, or a number with KiB, MiB, GiB (64KiB, 1MiB)",
+  ],
+  [["--lisen", ":1"], "--lisen: is not known; did you mean --listen?"],
+  [["--zzzzzzzz"], "--zzzzzzzz: is not known; allowed: what --help tells"],
+  [["-x"], "-x: is not known; allowed: what --help tells"],
+  [["sing"], 'command: "sing" is not known; allowed: proxy, echo, certs, help'],
+  [["help", "sing"], 'command: "sing" is not known; allowed: proxy, echo, certs, help'],
+  [["echo", "x"], 'echo: "x" is not a flag; allowed: flags alone, see h3ws echo --help'],
+  [["certs", "--days", "0"], '--days: "0" is out of range; allowed: 1 to 36500'],
+];
+
+Deno.test("args: a wrong command line is one line on stderr, exit code 2", async () => {
+  for (const [args, err] of USAGE) {
+    assert.deepEqual(await runFor(args), { code: 2, out: "", err: `h3ws: ${err}\n` });
+  }
+});
+
+Deno.test("args: a wrong variable is told by its name", async () => {
+  const { code, err } = await runFor([], {}, { H3WS_DRAIN: "soon" });
+  assert.equal(code, 2);
+  assert.match(err, /^h3ws: H3WS_DRAIN: "soon" is not a duration; allowed: .*\n$/);
+});
+
+Deno.test("args: what a command could not do is one line on stderr, exit code 1", async () => {
+  const failing = (error: unknown) => ({ proxy: () => Promise.reject(error) });
+  assert.deepEqual(await runFor([], failing(new CommandError("Cannot listen:\n port in use"))), {
+    code: 1,
+    out: "",
+    err: "h3ws: Cannot listen: port in use\n",
+  });
+  // A bug of ours is told with where it is.
+  const bug = await runFor([], failing(new TypeError("x is not a function")));
+  assert.equal(bug.code, 1);
+  assert.match(bug.err, /^h3ws: TypeError: x is not a function\n +at /);
+  assert.equal((await runFor([])).code, 1);
+});
+
+Deno.test("args: the exit code is the command's", async () => {
+  assert.equal((await runFor([], { proxy: () => Promise.resolve(1) })).code, 1);
+});
+
+Deno.test("args: further commands have their flags read, and stand in the help", async () => {
+  const given: number[] = [];
+  const bench = defineCommand({
+    name: "bench",
+    summary: "measure a server",
+    flags: { streams: plainFlag({ name: "streams", kind: count(), default: "7", meaning: "how" }) },
+    examples: ["h3ws bench --streams 3"],
+    run({ streams }) {
+      given.push(streams);
+      return Promise.resolve(0);
+    },
+  });
+  const handlers = { commands: [bench] };
+  assert.equal((await runFor(["bench"], handlers)).code, 0);
+  assert.equal((await runFor(["bench", "-streams=3"], handlers)).code, 0);
+  assert.deepEqual(given, [7, 3]);
+  assert.match((await runFor(["--help"], handlers)).out, /bench +measure a server/);
+});
+
+Deno.test("args: --version", async () => {
+  for (const args of [["--version"], ["-version"], ["-V"], ["proxy", "--version"]]) {
+    assert.deepEqual(await runFor(args), { code: 0, out: `h3ws ${VERSION}\n`, err: "" });
+  }
+  assert.match(VERSION, /^\d+\.\d+\.\d+/);
+});
+
+Deno.test("args: --help has an example for each command", async () => {
+  for (const args of [["--help"], ["-help"], ["-h"], ["help"]]) {
+    const { code, out, err } = await runFor(args);
+    assert.deepEqual([code, err], [0, ""]);
+    for (const name of ["proxy", "echo", "certs"]) {
+      assert.match(out, new RegExp(`^  ${name} {2,}`, "m"));
+      assert.match(out, new RegExp(`^  h3ws ${name}`, "m"));
+    }
+  }
+});
+
+Deno.test("args: a command's --help has its flags, their defaults and examples", async () => {
+  for (const args of [["proxy", "--help"], ["help", "proxy"], ["--listen", ":1", "--help"]]) {
+    const { code, out } = await runFor(args);
+    assert.equal(code, 0);
+    assert.match(out, /^ {2}--listen <address> +UDP address of HTTP\/3 \(default :443\)$/m);
+    assert.match(out, /^ {2}--debug +the same/m);
+    assert.match(out, /^ {2}h3ws proxy --cert/m);
+    assert.match(out, /--listen as H3WS_LISTEN/);
+    for (const line of out.split("\n")) assert.ok(line.length <= 100, line);
+  }
+  assert.doesNotMatch((await runFor(["echo", "--help"])).out, /H3WS_/);
+});

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { type Backend, parseBackend } from "../../src/config/backend.ts";
+
+const TCP: Backend = {
+  tls: false,
+  hostname: "127.0.0.1",
+  port: 8080,
+  unixPath: null,
+  path: null,
+  url: "ws://127.0.0.1:8080",
+  authority: "127.0.0.1:8080",
+};
+
+const GOOD: [text: string, want: Partial<Backend>][] = [
+  ["ws://127.0.0.1:8080", {}],
+  ["WS://127.0.0.1:8080", {}],
+  ["ws://127.0.0.1:8080/", { path: "/", url: "ws://127.0.0.1:8080/" }],
+  ["ws://127.0.0.1:8080/chat", { path: "/chat", url: "ws://127.0.0.1:8080/chat" }],
+  ["ws://a.example/%20/ä", {
+    hostname: "a.example",
+    port: 80,
+    path: "/%20/%C3%A4",
+    url: "ws://a.example/%20/%C3%A4",
+  }],
+  ["ws://a.example", { hostname: "a.example", port: 80, url: "ws://a.example" }],
+  ["ws://a.example:80", { hostname: "a.example", port: 80, url: "ws://a.example" }],
+  ["wss://A.example", { tls: true, hostname: "a.example", port: 443, url: "wss://a.example" }],
+  ["wss://a.example:80", {
+    tls: true,
+    hostname: "a.example",
+    port: 80,
+    url: "wss://a.example:80",
+    authority: "a.example:80",
+  }],
+  ["ws://[::1]:9001/x", { hostname: "::1", port: 9001, path: "/x", url: "ws://[::1]:9001/x" }],
+  ["ws://bücher.example", { hostname: "xn--bcher-kva.example", port: 80 }],
+  ["ws+unix:/run/a.sock", { unixPath: "/run/a.sock", url: "ws+unix:/run/a.sock" }],
+  ["ws+unix:///run/a.sock", { unixPath: "/run/a.sock", url: "ws+unix:/run/a.sock" }],
+  ["ws+unix:/run/a.sock://a/b", {
+    unixPath: "/run/a.sock",
+    path: "//a/b",
+    url: "ws+unix:/run/a.sock://a/b",
+  }],
+  ["ws+unix:/run/a.sock:/ws", {
+    unixPath: "/run/a.sock",
+    path: "/ws",
+    url: "ws+unix:/run/a.sock:/ws",
+  }],
+];
+
+function wanted(part: Partial<Backend>): Backend {
+  if (part.unixPath !== undefined) {
+    return { ...TCP, hostname: "localhost", port: 0, authority: "localhost", ...part };
+  }
+  const url = part.url ?? (part.hostname ? `ws://${part.hostname}` : TCP.url);
+  return { ...TCP, url, authority: new URL(url).host, ...part };
+}
+
+Deno.test("backend: ws://, wss:// and ws+unix:", () => {
+  for (const [text, part] of GOOD) {
+    assert.deepEqual(parseBackend(text), wanted(part), text);
+  }
+});
+
+const BAD: [why: string, text: string][] = [
+  ["empty", ""],
+  ["no scheme", "127.0.0.1:8080"],
+  ["another scheme", "http://127.0.0.1:8080"],
+  ["no host", "ws://"],
+  ["no host but a path", "ws:///chat"],
+  ["no slashes", "ws:127.0.0.1:8080"],
+  ["one slash", "ws:/127.0.0.1:8080"],
+  ["a backslash", "ws:\\\\a.example"],
+  ["a user", "ws://user@a.example"],
+  ["a user and a password", "ws://user:secret@a.example"],
+  ["a query", "ws://a.example/?a=1"],
+  ["a query without a path", "ws://a.example?a=1"],
+  ["a fragment, RFC 6455 §3", "ws://a.example/#a"],
+  ["port 0", "ws://a.example:0"],
+  ["a port too large", "ws://a.example:65536"],
+  ["no port behind the colon is the default's, but a word is none", "ws://a.example:http"],
+  ["a space", "ws://a.example/a b"],
+  ["a line feed", "ws://a.example/\nx"],
+  ["a name that can be none", "ws://a..example"],
+  ["a relative socket", "ws+unix:run/a.sock"],
+  ["no socket", "ws+unix:"],
+  ["a relative path", "ws+unix:/run/a.sock:ws"],
+  ["a query over a socket", "ws+unix:/run/a.sock:/ws?a=1"],
+];
+
+Deno.test("backend: all else is none", () => {
+  for (const [why, text] of BAD) assert.equal(parseBackend(text), undefined, why);
+});

@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { ValueError } from "../../src/config/error.ts";
+import { matchesPath, parsePathRule } from "../../src/config/path.ts";
+
+Deno.test("path: exact without ^, a regular expression with it", () => {
+  assert.deepEqual(parsePathRule("/ws"), { exact: "/ws" });
+  assert.equal(matchesPath(parsePathRule("/ws"), "/ws"), true);
+  assert.equal(matchesPath(parsePathRule("/ws"), "/ws/"), false);
+  assert.equal(matchesPath(parsePathRule("/a.c"), "/abc"), false);
+  const rule = parsePathRule("^/rooms/[^/]+/ws$");
+  for (const [path, want] of [["/rooms/1/ws", true], ["/rooms//ws", false]] as const) {
+    // Twice: the rule keeps no state between requests.
+    assert.equal(matchesPath(rule, path), want);
+    assert.equal(matchesPath(rule, path), want);
+  }
+});
+
+const REFUSED: [text: string, problem: string][] = [
+  ["", "is not a path"],
+  ["ws", "is not a path"],
+  ["/a b", "is not a path"],
+  ["/ä", "is not a path"],
+  ["/ws?a=1", "has more than a path"],
+  ["/ws#a", "has more than a path"],
+  ["^(", "is not a regular expression (Unterminated group)"],
+  ["^[", "is not a regular expression (Unterminated character class)"],
+  ["^/*+", "is not a regular expression (Nothing to repeat)"],
+];
+
+Deno.test("path: what is wrong is told", () => {
+  for (const [text, problem] of REFUSED) {
+    assert.throws(
+      () => parsePathRule(text),
+      (error) => {
+        assert.ok(error instanceof ValueError, text);
+        assert.equal(error.problem, problem);
+        return true;
+      },
+    );
+  }
+});
