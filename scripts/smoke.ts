@@ -79,6 +79,7 @@ interface Step {
 const STEPS: Step[] = [
   { name: "--version", needs: [], body: checkVersion },
   { name: "a wrong flag is one line, exit 2", needs: [], body: checkUsage },
+  { name: "demo", needs: ["demo"], body: checkDemo },
   { name: "certs", needs: ["certs"], body: checkCerts },
   {
     name: "bench -> proxy -> echo over HTTP/3",
@@ -96,6 +97,12 @@ async function checkUsage(): Promise<void> {
   const { code, stderr } = await h3ws(["proxy", "--max-frame", "12xx"]);
   expect(code === 2, `exit ${code}`);
   expect(stderr.trim().split("\n").length === 1, `not one line: ${stderr}`);
+}
+
+async function checkDemo(): Promise<void> {
+  const args = ["demo", "--once", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"];
+  const { code, stdout, stderr } = await h3ws(args);
+  expect(code === 0 && /^12\..* Close /m.test(stdout), `exit ${code}\n${stdout}${stderr}`);
 }
 
 async function checkCerts(folder: string): Promise<void> {

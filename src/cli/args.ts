@@ -58,7 +58,7 @@ function explainCommander({ message }: CommanderError): string {
 }
 
 /** All commands in the order of the help. */
-function commandsOf({ proxy, commands = [] }: Handlers): Command[] {
+export function commandsOf({ proxy, commands = [] }: Handlers): Command[] {
   const proxyCommand: Command = {
     name: "proxy",
     summary: "take WebSockets over HTTP/3 to a ws:// or wss:// backend (also without its name)",
@@ -150,7 +150,7 @@ function addCommand(parser: Parser, command: Command, start: Start): void {
   const sub = parser.command(command.name)
     .summary(command.summary)
     .description(`${command.summary[0].toUpperCase()}${command.summary.slice(1)}.`)
-    .usage("[flags]")
+    .usage(command.positional === undefined ? "[flags]" : `[flags] [${command.positional}]`)
     .allowExcessArguments(false);
   withVersion(sub);
   const options = flags.map((flag) => ({ flag, option: toOption(flag) }));

@@ -1,7 +1,7 @@
 import { plainFlag } from "../config/flags.ts";
 import { choice, count, duration, onOff, optionalFile, size } from "../config/kinds.ts";
-import { messageOf } from "../net/error.ts";
 import { CommandError, defineCommand, ExitCode } from "./command.ts";
+import { readCa } from "./files.ts";
 import type { Io } from "./io.ts";
 import type { LoadReport, Progress } from "./load.ts";
 import { url } from "./url_kind.ts";
@@ -80,14 +80,15 @@ export const benchCommand = defineCommand({
   name: "bench",
   summary: "load a WebSocket echo over HTTP/3 or HTTP/1.1 and tell how long round trips take",
   flags: benchFlags,
+  positional: "url",
   examples: [
-    "h3ws bench --url wss://localhost:8443/ws --ca ca.pem --connections 10 --streams 10",
-    "h3ws bench --url ws://127.0.0.1:8080/ --size 16KiB --duration 30s --json",
+    "h3ws bench wss://localhost:8443/ws --ca ca.pem --connections 10 --streams 10",
+    "h3ws bench ws://127.0.0.1:8080/ --size 16KiB --duration 30s --json",
   ],
   async run(config, io) {
     const { runLoad } = await import("./load.ts");
     const http = httpOf(config);
-    const caCerts = config.caFile === null ? undefined : [await readCa(config.caFile)];
+    const caCerts = config.caFile === null ? undefined : [await readCa(config.caFile, "--ca")];
     const controller = new AbortController();
     void io.untilStopped().then(() => controller.abort());
     const live = !config.json && Deno.stderr.isTerminal();
@@ -99,10 +100,17 @@ export const benchCommand = defineCommand({
       onProgress: live ? (now) => io.err(progressLine(now)) : undefined,
     });
     if (live) io.err("\r\x1b[K");
+    if (report.sockets === 0 && !config.json) throw new CommandError(nothingOpened(report));
     tell(report, config.json, io);
     return report.errors === 0 && report.roundTrips > 0 ? ExitCode.OK : ExitCode.FAILED;
   },
 });
+
+function nothingOpened({ url, http, errors, errorTexts }: LoadReport): string {
+  const [text] = Object.keys(errorTexts);
+  if (text === undefined) return `Ended before a WebSocket to ${url} was open`;
+  return `Cannot open a WebSocket to ${url} over HTTP/${http}: ${text} (${errors} of ${errors})`;
+}
 
 function httpOf(config: { url: string; http: "auto" | "1.1" | "3" }): "1.1" | "3" {
   const secure = /^(wss|https):/.test(config.url);
@@ -110,14 +118,6 @@ function httpOf(config: { url: string; http: "auto" | "1.1" | "3" }): "1.1" | "3
     throw new CommandError(`--http 3 needs wss:// or https://, not ${config.url}`);
   }
   return config.http === "auto" ? (secure ? "3" : "1.1") : config.http;
-}
-
-async function readCa(file: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(file);
-  } catch (error) {
-    throw new CommandError(`Cannot read ${file}: ${messageOf(error)}`);
-  }
 }
 
 function progressLine({ elapsedMs, sockets, roundTrips, errors }: Progress): string {

@@ -1,4 +1,5 @@
 import { messageOf } from "../net/error.ts";
+import { readText } from "./files.ts";
 
 export interface CertPair {
   certPem: string;
@@ -15,24 +16,10 @@ export interface CertWatchOptions {
   intervalMs?: number;
 }
 
-/** Reads both files; the error says which one could not be read and why. */
+/** Reads both files. Throws `CommandError` that says which one could not be read and why. */
 export async function readCertPair(certFile: string, keyFile: string): Promise<CertPair> {
-  const [certPem, keyPem] = await Promise.all([readPem(certFile), readPem(keyFile)]);
+  const [certPem, keyPem] = await Promise.all([readText(certFile), readText(keyFile)]);
   return { certPem, keyPem };
-}
-
-async function readPem(file: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(file);
-  } catch (error) {
-    throw new Error(`Cannot read ${file}: ${shortReason(error)}`);
-  }
-}
-
-function shortReason(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "no such file";
-  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
-  return messageOf(error);
 }
 
 /**

@@ -1,4 +1,10 @@
-import { type ConfigOf, type FlagTable, type FlagValues, readFlags } from "../config/flags.ts";
+import {
+  type ConfigOf,
+  type FlagTable,
+  type FlagValues,
+  isGiven,
+  readFlags,
+} from "../config/flags.ts";
 import type { Io } from "./io.ts";
 
 /** One command of `h3ws`: its help, its flags and what it does come from here. */
@@ -6,6 +12,8 @@ export interface Command {
   readonly name: string;
   readonly summary: string;
   readonly flags: FlagTable;
+  /** The name of the flag whose value may stand alone: `h3ws bench URL`. */
+  readonly positional?: string;
   /** Whole command lines, the plainest first. */
   readonly examples: readonly string[];
   /**
@@ -22,12 +30,19 @@ export class CommandError extends Error {
 
 export const ExitCode = { OK: 0, FAILED: 1, USAGE: 2 } as const;
 
-/** Makes a command that gets its flags read. */
+/** Makes a command that gets its flags read, and asks by `given` which of them were given. */
 export function defineCommand<T extends FlagTable>(
   spec: Omit<Command, "flags" | "run"> & {
     readonly flags: T;
-    run(config: ConfigOf<T>, io: Io): Promise<number>;
+    run(config: ConfigOf<T>, io: Io, given: (field: keyof T) => boolean): Promise<number>;
   },
 ): Command {
-  return { ...spec, run: (values, io) => spec.run(readFlags(spec.flags, values, io.env), io) };
+  const { flags } = spec;
+  return {
+    ...spec,
+    run(values, io) {
+      const given = (field: keyof T) => isGiven(flags[field], values, io.env);
+      return spec.run(readFlags(flags, values, io.env), io, given);
+    },
+  };
 }

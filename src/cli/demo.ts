@@ -1,27 +1,27 @@
-import { connectWebSocket } from "../client/connect.ts";
-import { H3Client } from "../client/h3_client.ts";
-import { formatAddress } from "../config/address.ts";
+import { type Address, formatAddress } from "../config/address.ts";
 import { plainFlag } from "../config/flags.ts";
 import { address, onOff, optionalAddress } from "../config/kinds.ts";
 import { readProxyConfig } from "../config/proxy.ts";
 import { makeCertificates } from "./certificates.ts";
-import { CommandError, defineCommand, ExitCode } from "./command.ts";
+import { defineCommand, ExitCode } from "./command.ts";
 import { DEMO_PAGE } from "./demo_page.ts";
+import { roundTrip } from "./demo_round_trip.ts";
 import type { Io } from "./io.ts";
-import { serve } from "./serve.ts";
+import { programName } from "./program.ts";
+import { serve, type Serving } from "./serve.ts";
 
 const demoFlags = {
   listen: plainFlag({
     name: "listen",
     kind: address,
     default: "127.0.0.1:8443",
-    meaning: "UDP address of HTTP/3; port 0 for any",
+    meaning: "UDP address of HTTP/3; any free port where that default is taken",
   }),
   metrics: plainFlag({
     name: "metrics",
     kind: optionalAddress,
     default: "127.0.0.1:9090",
-    meaning: "TCP address of the metrics; off for none",
+    meaning: "TCP address of the metrics; any free port where that default is taken; off for none",
   }),
   once: plainFlag({
     name: "once",
@@ -32,7 +32,7 @@ const demoFlags = {
 };
 
 const DAYS = 14;
-const HEAD = { scheme: "https", protocol: null, fields: [] };
+const DRAIN_MS = 1_000;
 
 /** `h3ws demo`: the whole way in one process, shown step by step. */
 export const demoCommand = defineCommand({
@@ -40,9 +40,10 @@ export const demoCommand = defineCommand({
   summary: "certificates, an echo backend, the proxy and a WebSocket over HTTP/3 through all of it",
   flags: demoFlags,
   examples: ["h3ws demo", "h3ws demo --once --listen 127.0.0.1:0 --metrics off"],
-  async run({ listen, metrics, once }, io) {
+  async run({ listen, metrics, once }, io, given) {
     const step = stepper(io);
-    const hosts = ["localhost", "127.0.0.1"];
+    const hostname = reachable(listen.hostname);
+    const hosts = [...new Set(["localhost", "127.0.0.1", hostname])];
     const { caPem, certPem, keyPem, spkiHash } = await makeCertificates({ hosts, days: DAYS });
     step(`certificates   a CA and a leaf for ${hosts.join(", ")}, in memory, ${DAYS} days`);
 
@@ -52,26 +53,16 @@ export const demoCommand = defineCommand({
     step(`echo backend   ${backend} (HTTP/1.1, npm:ws)`);
     try {
       const config = readProxyConfig({ backend, "log-format": "text", "log-level": "warning" });
-      const serving = await serve({ ...config, listen, metrics }, {
+      const serving = await serve({ ...config, listen, metrics, metricsGiven: true }, {
         pair: { certPem, keyPem },
-        page: ({ path }) =>
-          path === "/"
-            ? { status: 200, text: DEMO_PAGE, contentType: "text/html; charset=utf-8" }
-            : null,
+        page,
+        freePort: { listen: !given("listen"), metrics: !given("metrics") },
       });
-      const { proxy } = serving;
       try {
-        step(
-          `proxy          https://localhost:${proxy.port}/ws over HTTP/3 (UDP ${
-            formatAddress(proxy)
-          })`,
-        );
-        if (serving.metrics !== null) step(`metrics        http://${serving.metrics}/metrics`);
-        await roundTrip(`localhost:${proxy.port}`, caPem, step);
-        if (once) return ExitCode.OK;
-        io.out(howToTry(proxy.port, spkiHash));
-        await io.untilStopped();
-        io.out("\nDraining: every socket gets Close 1001.\n");
+        const { port } = serving.proxy;
+        showAddresses(serving, { listen, metrics, step });
+        await roundTrip({ hostname, port, caPem, step });
+        if (!once) await serveOn(io, { hostname, port, caPem, spkiHash });
         return ExitCode.OK;
       } finally {
         await serving.drain(once ? 0 : DRAIN_MS);
@@ -82,7 +73,15 @@ export const demoCommand = defineCommand({
   },
 });
 
-const DRAIN_MS = 1_000;
+function page({ path }: { path: string }) {
+  if (path !== "/") return null;
+  return { status: 200, text: DEMO_PAGE, contentType: "text/html; charset=utf-8" };
+}
+
+/** Where a server that listens there is reached on this machine. */
+function reachable(hostname: string): string {
+  return hostname === "::" || hostname === "0.0.0.0" ? "127.0.0.1" : hostname;
+}
 
 function stepper(io: Io): (text: string) => void {
   let count = 0;
@@ -93,58 +92,67 @@ function stepper(io: Io): (text: string) => void {
   };
 }
 
-/** A real WebSocket over HTTP/3, through the proxy to the backend and back. */
-async function roundTrip(
-  authority: string,
-  caPem: string,
-  step: (text: string) => void,
-): Promise<void> {
-  const port = Number(authority.split(":")[1]);
-  const client = await H3Client.connect({ hostname: "localhost", port, caCerts: [caPem] });
+function showAddresses(
+  { proxy, metrics }: Serving,
+  asked: { listen: Address; metrics: Address | null; step: (text: string) => void },
+): void {
+  const { listen, step } = asked;
+  const moved = listen.port !== 0 && listen.port !== proxy.port ? `; ${listen.port} is taken` : "";
+  const udp = formatAddress(proxy);
+  step(`proxy          https://localhost:${proxy.port}/ws over HTTP/3 (UDP ${udp}${moved})`);
+  if (metrics === null || asked.metrics === null) return;
+  const { port } = asked.metrics;
+  const note = port === 0 || metrics.endsWith(`:${port}`) ? "" : ` (${port} is taken)`;
+  step(`metrics        http://${metrics}/metrics${note}`);
+}
+
+interface Reached {
+  hostname: string;
+  port: number;
+  caPem: string;
+  spkiHash: string;
+}
+
+/** Tells how to try it, and serves until the process is asked to end. */
+async function serveOn(io: Io, reached: Reached): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "h3ws-demo-" });
   try {
-    step("QUIC           connected: TLS 1.3, ALPN h3");
-    if (!await client.extendedConnect()) throw new CommandError("no ENABLE_CONNECT_PROTOCOL");
-    step("SETTINGS       the server announces ENABLE_CONNECT_PROTOCOL = 1 (RFC 9220)");
-    const health = await client.fetch({ ...HEAD, method: "GET", authority, path: "/healthz" });
-    step(`GET /healthz   ${health.status} over HTTP/3`);
-    const url = `wss://${authority}/ws`;
-    let ponged = () => {};
-    const pong = new Promise<void>((resolve) => ponged = resolve);
-    const socket = await connectWebSocket(url, { connection: client, onPong: () => ponged() });
-    step("CONNECT /ws    200, the backend said 101 to its own handshake");
-    await socket.send("hello over HTTP/3");
-    step(`text           "${await socket.receive()}" came back`);
-    const bytes = crypto.getRandomValues(new Uint8Array(65_536));
-    await socket.send(bytes);
-    const echo = await socket.receive();
-    const same = echo instanceof Uint8Array && echo.length === bytes.length &&
-      echo.every((byte, i) => byte === bytes[i]);
-    if (!same) throw new CommandError("the echo of 64 KiB differs from what was sent");
-    step("binary         64 KiB came back, byte for byte");
-    await socket.ping(new TextEncoder().encode("are you there"));
-    const closing = socket.close(4001, "demo is over");
-    await pong;
-    step("Ping           answered by the backend, once");
-    const { code, reason } = await closing;
-    step(`Close          ${code} from the backend${reason === "" ? "" : `, "${reason}"`}`);
+    await Deno.writeTextFile(`${folder}/ca.pem`, reached.caPem);
+    // Who reads the last line may ask for the end at once.
+    const stopped = io.untilStopped();
+    io.out(howToTry(reached, { folder, h3ws: programName(io.env) }));
+    await stopped;
+    io.out("\nDraining: every socket gets Close 1001.\n");
   } finally {
-    client.close();
+    // A browser that still runs may hold its profile there.
+    await Deno.remove(folder, { recursive: true }).catch(() => {});
   }
 }
 
-function howToTry(port: number, spkiHash: string): string {
+function howToTry(
+  { hostname, port, spkiHash }: Reached,
+  { folder, h3ws }: { folder: string; h3ws: string },
+): string {
+  const host = hostname === "127.0.0.1" ? "localhost" : hostname;
+  const url = `wss://${formatAddress({ hostname: host, port })}/ws`;
+  const more = Deno.build.os === "windows" ? "^" : "\\";
   return `
-It works, and goes on serving. To try it in Chromium, which asks for WebSocket over HTTP/3 only
-with these flags (--user-data-dir keeps it apart from your own browser):
+It works, and goes on serving.
 
-  chromium --user-data-dir=/tmp/h3ws-demo --enable-quic \\
-    --origin-to-force-quic-on=localhost:${port} \\
-    --enable-features=EnableWebsocketsOverHttp3 \\
-    --ignore-certificate-errors-spki-list=${spkiHash} \\
-    --host-resolver-rules="MAP localhost 127.0.0.1" \\
+In Chromium or Chrome, which take WebSocket over HTTP/3 only with these flags (and as a process of
+its own: --user-data-dir):
+
+  chromium --user-data-dir=${folder}/chromium --enable-quic ${more}
+    --origin-to-force-quic-on=localhost:${port} ${more}
+    --enable-features=EnableWebsocketsOverHttp3 ${more}
+    --ignore-certificate-errors-spki-list=${spkiHash} ${more}
+    --host-resolver-rules="MAP localhost ${hostname}" ${more}
     https://localhost:${port}/
 
-Load it:    h3ws bench takes --url and --ca; see h3ws bench --help
-End it:     Ctrl+C
+Load it, in another terminal:
+
+  ${h3ws} bench ${url} --ca ${folder}/ca.pem
+
+End it: Ctrl+C
 `;
 }

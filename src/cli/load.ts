@@ -2,7 +2,7 @@ import { build, type Histogram } from "hdr-histogram-js";
 import { connectWebSocket } from "../client/connect.ts";
 import { H3Client } from "../client/h3_client.ts";
 import type { ClientSocket, Message } from "../client/socket.ts";
-import { messageOf } from "../net/error.ts";
+import { messageOf, NetError } from "../net/error.ts";
 
 export interface LoadOptions {
   url: string;
@@ -51,6 +51,9 @@ export interface LoadReport {
 const PROGRESS_MS = 500;
 const MAX_ERROR_TEXTS = 16;
 
+/** How long one connection, and one WebSocket on it, may take to open. */
+const OPEN_TIMEOUT_MS = 10_000;
+
 /** Sockets that are opened at the same time. */
 const OPENING = 32;
 
@@ -93,27 +96,39 @@ class Load {
   }
 
   async #openConnection(): Promise<void> {
-    const { url, http, streams, caCerts, certificateHashes } = this.#options;
+    const { http, streams, signal } = this.#options;
     let client: H3Client | undefined;
     try {
-      if (http === "3") {
-        const { hostname, port } = new URL(url);
-        client = await H3Client.connect({
-          hostname: hostname.replace(/^\[|\]$/g, ""),
-          port: Number(port || 443),
-          caCerts,
-          certificateHashes,
-        });
-        this.#clients.push(client);
-      }
+      if (http === "3") client = await this.#connectQuic();
     } catch (error) {
-      return this.#failed(error);
+      if (!signal?.aborted) this.#failed(error);
+      return;
     }
-    for (let i = 0; i < streams; i++) await this.#openSocket(client);
+    for (let i = 0; i < streams && !signal?.aborted; i++) await this.#openSocket(client);
+  }
+
+  async #connectQuic(): Promise<H3Client> {
+    const { url, caCerts, certificateHashes, signal } = this.#options;
+    const { hostname, port } = new URL(url);
+    const timeout = AbortSignal.timeout(OPEN_TIMEOUT_MS);
+    try {
+      const client = await H3Client.connect({
+        hostname: hostname.replace(/^\[|\]$/g, ""),
+        port: Number(port || 443),
+        caCerts,
+        certificateHashes,
+        signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
+      });
+      this.#clients.push(client);
+      return client;
+    } catch (error) {
+      if (!timeout.aborted) throw error;
+      throw new NetError("timeout", `no answer within ${OPEN_TIMEOUT_MS / 1000} s`);
+    }
   }
 
   async #openSocket(connection: H3Client | undefined): Promise<void> {
-    const { url, http, caCerts, insecure, protocols } = this.#options;
+    const { url, http, caCerts, insecure, protocols, signal } = this.#options;
     const startedMs = performance.now();
     try {
       const socket = await connectWebSocket(url, {
@@ -122,11 +137,13 @@ class Load {
         caCerts,
         insecure,
         protocols,
+        signal,
+        timeoutMs: OPEN_TIMEOUT_MS,
       });
       this.#connect.recordValue(microseconds(startedMs));
       this.#sockets.push(socket);
     } catch (error) {
-      this.#failed(error);
+      if (!signal?.aborted) this.#failed(error);
     }
   }
 
@@ -204,6 +221,8 @@ class Load {
   async close(): Promise<void> {
     await Promise.all(this.#sockets.map((socket) => socket.close()));
     for (const client of this.#clients) client.close();
+    // The process may end now, and the servers are to know that their peers are gone.
+    await Promise.all(this.#clients.map((client) => client.closed));
   }
 }
 
@@ -217,13 +236,9 @@ function histogram(): Histogram {
 
 function percentiles(h: Histogram) {
   if (h.totalCount === 0) return { p50: 0, p90: 0, p99: 0, p999: 0, max: 0 };
-  return {
-    p50: h.getValueAtPercentile(50),
-    p90: h.getValueAtPercentile(90),
-    p99: h.getValueAtPercentile(99),
-    p999: h.getValueAtPercentile(99.9),
-    max: h.maxValue,
-  };
+  // The histogram gives the upper end of a value's bucket, which may be above the largest value.
+  const at = (percentile: number) => Math.min(h.getValueAtPercentile(percentile), h.maxValue);
+  return { p50: at(50), p90: at(90), p99: at(99), p999: at(99.9), max: h.maxValue };
 }
 
 function microseconds(sinceMs: number): number {

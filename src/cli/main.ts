@@ -1,9 +1,15 @@
-import { run } from "./args.ts";
+import { commandsOf, type Handlers, run } from "./args.ts";
 import { benchCommand } from "./bench.ts";
+import type { Command } from "./command.ts";
 import { demoCommand } from "./demo.ts";
 import { proxyCommand } from "./proxy.ts";
 
+const HANDLERS: Handlers = { proxy: proxyCommand, commands: [benchCommand, demoCommand] };
+
+/** All commands, in the order of the help. */
+export const COMMANDS: readonly Command[] = commandsOf(HANDLERS);
+
 /** The whole program: runs one command line and returns the exit code. */
 export function main(args: readonly string[]): Promise<number> {
-  return run(args, { proxy: proxyCommand, commands: [benchCommand, demoCommand] });
+  return run(args, HANDLERS);
 }

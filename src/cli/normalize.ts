@@ -7,7 +7,8 @@ const SHORT_FLAG = /^-[a-z]$/i;
 
 /**
  * Brings a command's arguments into one form, `--name=value`, so that there is one way to read
- * them: a Go program's `-listen :443` and `-debug=false`, and switches without a value.
+ * them: a Go program's `-listen :443` and `-debug=false`, switches without a value, and the one
+ * value that may stand without its flag.
  * Throws `UsageError` when a flag's value is missing, and for what is no flag.
  */
 export function normalizeArgs(args: readonly string[], command: Command): string[] {
@@ -16,8 +17,7 @@ export function normalizeArgs(args: readonly string[], command: Command): string
   for (let i = 0; i < args.length; i++) {
     const match = LONG_FLAG.exec(args[i]);
     if (match === null) {
-      if (!SHORT_FLAG.test(args[i])) throw notAFlag(args[i], command);
-      normal.push(args[i]);
+      normal.push(SHORT_FLAG.test(args[i]) ? args[i] : alone(args[i], normal, command));
       continue;
     }
     const [, name, value] = match;
@@ -36,9 +36,19 @@ export function isSwitch(flag: Flag<unknown>): boolean {
   return flag.kind.placeholder === "";
 }
 
-function notAFlag(value: string, { name }: Command): UsageError {
-  const allowed = `flags alone, see h3ws ${name} --help`;
-  return new UsageError({ key: name, value, problem: "is not a flag", allowed });
+/** What stands alone is the value of the command's positional flag, if that has none yet. */
+function alone(value: string, before: readonly string[], command: Command): string {
+  const { name, positional } = command;
+  const flag = `--${positional}=`;
+  if (positional === undefined || /^-/.test(value)) {
+    const allowed = `flags alone, see h3ws ${name} --help`;
+    throw new UsageError({ key: name, value, problem: "is not a flag", allowed });
+  }
+  if (before.some((one) => one.startsWith(flag))) {
+    const allowed = `flags and one ${positional}, see h3ws ${name} --help`;
+    throw new UsageError({ key: name, value, problem: `is one ${positional} too many`, allowed });
+  }
+  return flag + value;
 }
 
 function missing(flag: Flag<unknown>): never {

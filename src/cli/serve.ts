@@ -1,7 +1,8 @@
 import { Registry } from "prom-client";
 import type { ProxyConfig } from "../config/proxy.ts";
-import { formatAddress } from "../config/address.ts";
-import { messageOf } from "../net/error.ts";
+import { type Address, formatAddress } from "../config/address.ts";
+import { backendTarget } from "../config/proxy_options.ts";
+import { messageOf, toNetError } from "../net/error.ts";
 import { EventLoopLag } from "../observe/event_loop.ts";
 import { createLineLog, type OwnedLog } from "../observe/log.ts";
 import { createObserver } from "../observe/observer.ts";
@@ -10,6 +11,7 @@ import { type AdminServer, type Readiness, startAdminServer } from "../observe/s
 import { type Proxy, type ProxyOptions, startProxy } from "../proxy/proxy.ts";
 import { type CertPair, CertWatch, readCertPair } from "./cert_watch.ts";
 import { CommandError } from "./command.ts";
+import { readCa } from "./files.ts";
 import { VERSION } from "./version.ts";
 
 /** What a command may add to the config. */
@@ -17,6 +19,8 @@ export interface ServeExtras {
   /** The pair itself instead of the files, which then are not watched. */
   pair?: CertPair;
   page?: ProxyOptions["page"];
+  /** Which address gets any free port when its own is taken. */
+  freePort?: { listen: boolean; metrics: boolean };
 }
 
 /** A proxy with its metrics, its log and its certificates, all of it up or none. */
@@ -31,36 +35,32 @@ export interface Serving {
 
 /** Throws `CommandError` with nothing left half started. */
 export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Promise<Serving> {
-  const pair = extras.pair ?? await failing(() => readCertPair(config.certFile, config.keyFile));
-  const caCerts = config.backendCaFile === null ? undefined : [await readCa(config.backendCaFile)];
-  const log = createLineLog({
-    level: config.logLevel,
-    format: logFormat(config.logFormat),
-  });
+  const { backendCaFile, certFile, keyFile } = config;
+  const pair = extras.pair ?? await readOwnPair(certFile, keyFile);
+  const caCerts = backendCaFile === null ? undefined : [await readCa(backendCaFile, BACKEND_CA)];
+  const log = createLineLog({ level: config.logLevel, format: logFormat(config.logFormat) });
   const registry = new Registry();
   const lag = new EventLoopLag();
   registerRuntime(registry, { version: VERSION, eventLoopLag: () => lag.seconds });
   let readiness: Readiness = "starting";
-  let admin: AdminServer | null = null;
+  const admin = startAdmin(config, { registry, log, readiness: () => readiness, extras });
   let proxy: Proxy;
   try {
-    admin = startAdminServer({
-      address: config.metrics,
-      registry,
-      readiness: () => readiness,
-      failed: (error) => log.error("metrics.error", { message: messageOf(error) }),
-    });
-    const options = proxyOptions(config, { pair, caCerts });
     const observer = createObserver({ registry, log });
-    proxy = start({ ...options, observer, page: extras.page }, config);
+    const backend = backendTarget(config, caCerts);
+    const options = { ...config, ...pair, backend, observer, page: extras.page };
+    proxy = start(options, { config, extras });
   } catch (error) {
     await admin?.close();
-    throw new CommandError(messageOf(error));
+    throw error;
   }
   lag.start();
   readiness = "ready";
   const watch = extras.pair === undefined ? watchPair(config, { pair, proxy, log }) : null;
   const metrics = admin === null ? null : formatAddress(admin);
+  // A second signal ends the process in the midst of a drain.
+  const flush = () => log.flushSync();
+  addEventListener("unload", flush);
   log.info("proxy.listening", {
     version: VERSION,
     listen: formatAddress(proxy),
@@ -74,31 +74,54 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
     async drain(drainMs) {
       readiness = "draining";
       const { sessions, connections } = proxy;
-      log.info("proxy.draining", { sessions, connections, within_ms: drainMs });
+      log.info("proxy.draining", { sessions, connections, withinMs: drainMs });
       await watch?.stop();
       await proxy.drain(drainMs);
       await admin?.close();
       lag.stop();
       log.info("proxy.stopped", {});
       await log.flush();
+      removeEventListener("unload", flush);
     },
   };
 }
 
-async function failing<T>(work: () => Promise<T>): Promise<T> {
+const BACKEND_CA = "--backend-ca";
+
+async function readOwnPair(certFile: string, keyFile: string): Promise<CertPair> {
   try {
-    return await work();
+    return await readCertPair(certFile, keyFile);
   } catch (error) {
-    throw new CommandError(messageOf(error));
+    if (!(error instanceof CommandError && error.cause instanceof Deno.errors.NotFound)) {
+      throw error;
+    }
+    throw new CommandError(`${error.message}; h3ws certs makes a pair for development`);
   }
 }
 
-async function readCa(file: string): Promise<string> {
-  const pem = await failing(() => readCertPair(file, file));
-  if (!pem.certPem.includes("-----BEGIN CERTIFICATE-----")) {
-    throw new CommandError(`Cannot use ${file} for --backend-ca: no certificate in PEM is in it`);
+/** `null` when it is off, or when its default port is taken. */
+function startAdmin(
+  { metrics, metricsGiven }: ProxyConfig,
+  { extras, log, registry, readiness }: {
+    extras: ServeExtras;
+    log: OwnedLog;
+    registry: Registry;
+    readiness: () => Readiness;
+  },
+): AdminServer | null {
+  const failed = (error: unknown) => log.error("metrics.error", { message: messageOf(error) });
+  const at = (address: Address | null) =>
+    startAdminServer({ address, registry, readiness, failed });
+  try {
+    return at(metrics);
+  } catch (error) {
+    const taken = metrics !== null && toNetError((error as Error).cause).kind === "in_use";
+    if (taken && extras.freePort?.metrics) return at({ ...metrics, port: 0 });
+    if (!taken || metricsGiven) throw new CommandError(messageOf(error));
+    const message = `${messageOf(error)}: no metrics; --metrics names another address, or off`;
+    log.warning("metrics.off", { message });
+    return null;
   }
-  return pem.certPem;
 }
 
 function logFormat(format: ProxyConfig["logFormat"]): "text" | "json" {
@@ -106,49 +129,27 @@ function logFormat(format: ProxyConfig["logFormat"]): "text" | "json" {
   return Deno.stderr.isTerminal() ? "text" : "json";
 }
 
-function proxyOptions(
-  config: ProxyConfig,
-  { pair, caCerts }: { pair: CertPair; caCerts: string[] | undefined },
-): Omit<ProxyOptions, "observer"> {
-  const { backend } = config;
-  return {
-    ...config,
-    ...pair,
-    backend: {
-      dial: {
-        hostname: backend.hostname,
-        port: backend.port,
-        ...(backend.unixPath === null ? {} : { unixPath: backend.unixPath }),
-        ...(backend.tls && {
-          tls: {
-            serverName: backend.hostname,
-            caCerts,
-            // RFC 9113 §8.1: what comes with h2 can't be upgraded.
-            alpnProtocols: ["http/1.1"],
-            insecure: config.backendInsecure,
-          },
-        }),
-      },
-      url: backend.url,
-      host: null,
-      path: backend.path,
-      maxHeaderBytes: config.maxHeaderBytes,
-    },
-  };
-}
-
-function start(options: ProxyOptions, config: ProxyConfig): Proxy {
+function start(
+  options: ProxyOptions,
+  { config, extras }: { config: ProxyConfig; extras: ServeExtras },
+): Proxy {
   try {
     return startProxy(options);
   } catch (error) {
-    const message = messageOf(error);
+    const { kind, message } = toNetError(error);
+    const { listen } = options;
+    if (kind === "in_use" && extras.freePort?.listen) {
+      return startProxy({ ...options, listen: { ...listen, port: 0 } });
+    }
     // QUIC tells a key that does not fit in one breath with a port that is taken.
-    const tls = (error as { kind?: string }).kind === "tls";
-    throw new CommandError(
-      tls
-        ? `Cannot use ${config.certFile} with ${config.keyFile}: ${message}`
-        : `Cannot listen on UDP ${formatAddress(config.listen)}: ${message}`,
-    );
+    if (kind === "tls") {
+      throw new CommandError(`Cannot use ${config.certFile} with ${config.keyFile}: ${message}`);
+    }
+    const denied = (error as Error).cause instanceof Deno.errors.PermissionDenied;
+    const hint = denied && listen.port < 1024
+      ? "; a port below 1024 takes root or CAP_NET_BIND_SERVICE, --listen :8443 does not"
+      : "";
+    throw new CommandError(`Cannot listen on UDP ${formatAddress(listen)}: ${message}${hint}`);
   }
 }
 

@@ -15,14 +15,23 @@ export function onStopSignal(listener: (signal: Deno.Signal) => void): () => voi
 // Ctrl+C comes twice under `deno task`: from the terminal, and handed on by the task.
 const TWICE_MS = 250;
 
-/** Resolves at the first of `STOP_SIGNALS`. One that comes later ends the process, as ever. */
+// signal(7); 128 and the number is how shells tell of a process that a signal ended.
+const NUMBER: Partial<Record<Deno.Signal, number>> = { SIGINT: 2, SIGTERM: 15, SIGBREAK: 21 };
+
+/**
+ * Resolves at the first of `STOP_SIGNALS`. One that comes later, and is not the same Ctrl+C once
+ * more, ends the process at once with 128 and the signal's number.
+ */
 export function untilStopSignal(): Promise<Deno.Signal> {
   return new Promise((resolve) => {
-    let stopped = false;
-    const release = onStopSignal((signal) => {
-      if (stopped) return;
-      stopped = true;
-      Deno.unrefTimer(setTimeout(release, TWICE_MS));
+    let state: "waiting" | "stopping" | "final" = "waiting";
+    onStopSignal((signal) => {
+      if (state === "final") Deno.exit(128 + (NUMBER[signal] ?? 0));
+      if (state === "stopping") return;
+      state = "stopping";
+      // What came while the event loop was busy is heard before the last timer.
+      const later = () => Deno.unrefTimer(setTimeout(() => state = "final", 0));
+      Deno.unrefTimer(setTimeout(later, TWICE_MS));
       resolve(signal);
     });
   });

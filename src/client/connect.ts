@@ -8,6 +8,7 @@ import { requestUpgrade } from "./h1.ts";
 import { H3Client } from "./h3_client.ts";
 import { ClientSocket } from "./socket.ts";
 
+/** What `connectWebSocket` may be told; all of it is optional. */
 export interface ConnectOptions {
   /** Which HTTP carries it; "3" for `https`/`wss` URLs only. Default "3" for wss, "1.1" for ws. */
   httpVersion?: "1.1" | "3";
@@ -25,20 +26,28 @@ export interface ConnectOptions {
   connection?: H3Client;
   /** Default 10 s, for all up to the server's answer. */
   timeoutMs?: number;
+  /** Gives up the attempt. */
   signal?: AbortSignal;
   /** Default 64 MiB each. */
   maxFrameBytes?: number;
+  /** Of one message over all its frames; above it the socket is closed with 1009. */
   maxMessageBytes?: number;
+  /** Called for each Pong, while the socket is read. */
   onPong?: (payload: Uint8Array) => void;
 }
 
 /** The server answered, but not with a WebSocket. */
 export class UpgradeRefused extends Error {
+  /** The name of the class. */
   override name = "UpgradeRefused";
+  /** Its status: 404, 401, 503. */
   readonly status: number;
+  /** Its header fields; names in lower case. */
   readonly fields: readonly Field[];
+  /** Its body, whole. */
   readonly body: Uint8Array;
 
+  /** An error for the answer to a request for `url`. */
   constructor(url: string, answer: { status: number; fields: readonly Field[]; body: Uint8Array }) {
     super(`Cannot open ${url}: the server answered ${answer.status}`);
     this.status = answer.status;
@@ -67,7 +76,7 @@ export async function connectWebSocket(
   const signal = signalOf(options);
   if (version === "3") {
     if (!target.secure) throw new TypeError(`${target.text}: HTTP/3 needs wss: or https:`);
-    return await raced(signal, (abort) => connectH3(target, options, abort));
+    return await raced(signal, (abort) => connectH3(target, { ...options, signal }, abort));
   }
   return await connectH1(target, options, signal);
 }
@@ -140,10 +149,10 @@ async function connectH3(
   onAbort: (tidy: () => void) => void,
 ): Promise<ClientSocket> {
   const { hostname, port, authority, path } = target;
-  const { caCerts, certificateHashes } = options;
+  const { caCerts, certificateHashes, signal } = options;
   const own = options.connection === undefined;
   const client = options.connection ??
-    await H3Client.connect({ hostname, port, caCerts, certificateHashes });
+    await H3Client.connect({ hostname, port, caCerts, certificateHashes, signal });
   if (own) onAbort(() => client.close());
   try {
     const { head, tunnel, body } = await client.connect({

@@ -11,6 +11,8 @@ import {
 } from "../net/quic.ts";
 import { H3Code, h3CodeName } from "../protocol/http3/codes.ts";
 import {
+  checkTrailers,
+  contentLength,
   encodeRequest,
   readResponseHead,
   type RequestHead,
@@ -23,13 +25,17 @@ import { encodeFieldSection } from "../protocol/qpack/encoder.ts";
 import { concat } from "../protocol/wire/bytes.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 
+/** The answer to an ordinary request. */
 export interface H3Response extends ResponseHead {
+  /** Its body, whole. */
   body: Uint8Array;
 }
 
 /** The answer to an extended CONNECT: a tunnel when `status` is 2xx. */
 export interface H3Tunnelled {
+  /** Its status and header fields. */
   head: ResponseHead;
+  /** The bytes of the tunnel; `null` for a refusal. */
   tunnel: ByteStream | null;
   /** The body of a refusal. */
   body: Uint8Array;
@@ -39,6 +45,7 @@ const MAX_HEADER_BYTES = 64 * 1024;
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 const ALPN_H3 = "h3";
 
+/** Where an `H3Client` connects to, and whom it trusts. */
 export type H3ConnectOptions =
   & Omit<QuicConnectOptions, "alpnProtocols" | "maxStreams" | "idleTimeoutMs" | "keepaliveMs">
   & { idleTimeoutMs?: number; keepaliveMs?: number };
@@ -111,8 +118,7 @@ export class H3Client {
   /** An ordinary request without a body. */
   async fetch(head: RequestHead): Promise<H3Response> {
     const { stream, parser, response } = await this.#send(head, true);
-    const body = await this.#body(stream, parser);
-    stream.abort();
+    const body = await this.#body({ stream, parser, response, method: head.method });
     return { ...response, body };
   }
 
@@ -124,8 +130,7 @@ export class H3Client {
     }
     const { stream, parser, response } = await this.#send(head, false);
     if (response.status < 200 || response.status > 299) {
-      const body = await this.#body(stream, parser);
-      stream.abort();
+      const body = await this.#body({ stream, parser, response, method: head.method });
       return { head: response, tunnel: null, body };
     }
     const rest: Uint8Array[] = [];
@@ -184,24 +189,53 @@ export class H3Client {
     }
   }
 
-  async #body(stream: QuicStream, parser: RequestStreamParser): Promise<Uint8Array> {
-    const parts: Uint8Array[] = [];
-    let length = 0;
-    for (;;) {
-      for (let event = parser.next(); event !== null; event = parser.next()) {
-        if (event.type !== "data") continue;
-        length += event.bytes.length;
+  /** The whole body; throws when it broke off (RFC 9114 §4.1.2). */
+  async #body(from: Answered): Promise<Uint8Array> {
+    try {
+      const parts: Uint8Array[] = [];
+      let length = 0;
+      for await (const part of bodyParts(from)) {
+        length += part.length;
         if (length > MAX_BODY_BYTES) throw new NetError("other", "the answer's body is too big");
-        parts.push(event.bytes.slice());
+        parts.push(part.slice());
       }
-      const chunk = await stream.read();
-      if (chunk === null) break;
-      parser.push(chunk);
+      return concat(parts, length);
+    } catch (error) {
+      if (error instanceof PeerError) this.#fail(error);
+      throw error;
+    } finally {
+      from.stream.abort();
     }
-    return concat(parts, length);
   }
 
+  /** Ends the connection with H3_NO_ERROR, and all that is open on it. */
   close(): void {
     this.#quic.close(H3Code.H3_NO_ERROR, "");
+  }
+}
+
+/** An answer whose head was read. */
+interface Answered {
+  stream: QuicStream;
+  parser: RequestStreamParser;
+  response: ResponseHead;
+  /** Of the request. */
+  method: string;
+}
+
+async function* bodyParts({ stream, parser, response, method }: Answered) {
+  const length = contentLength(response.fields);
+  // RFC 9110 §8.6: to HEAD, and in a 304, it tells of a body that does not come.
+  const comes = method !== "HEAD" && response.status !== 304;
+  if (length !== null && comes) parser.expectContent(length);
+  for (;;) {
+    for (let event = parser.next(); event !== null; event = parser.next()) {
+      if (event.type === "data") yield event.bytes;
+      if (event.type !== "trailers") continue;
+      checkTrailers(decodeFieldSection(event.block, MAX_HEADER_BYTES).fields);
+    }
+    const chunk = await stream.read();
+    if (chunk === null) return parser.end();
+    parser.push(chunk);
   }
 }

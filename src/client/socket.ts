@@ -5,26 +5,34 @@ import { MessageDecoder, type MessageEvent } from "../protocol/websocket/decoder
 import { encodeClose, encodeFrame } from "../protocol/websocket/encoder.ts";
 import { Opcode } from "../protocol/websocket/opcode.ts";
 
+/** One message: a string for text, bytes for binary. */
 export type Message = string | Uint8Array;
 
 /** How a WebSocket ended, as the WHATWG `CloseEvent` has it. */
 export interface SocketEnd {
   /** The code of the peer's Close; 1005 for one without, 1006 when there was none. */
   code: number;
+  /** Why, as the peer says; for 1006 as this side saw it. */
   reason: string;
   /** Whether both sides sent a Close. */
   wasClean: boolean;
 }
 
+/** What a socket is made of, once the handshake is done. */
 export interface SocketOptions {
+  /** The bytes of the WebSocket, both ways. */
   stream: ByteStream;
+  /** The HTTP version that carries it. */
   http: "1.1" | "2" | "3";
   /** What the server chose; empty for none. */
   protocol: string;
+  /** The extensions that were negotiated; empty for none. */
   extensions: string;
   /** The fields of the server's answer. */
   fields: readonly (readonly [string, string])[];
+  /** Payload of one frame; above it the socket is closed with 1009. */
   maxFrameBytes: number;
+  /** Payload of one message over all its frames; above it as well. */
   maxMessageBytes: number;
   /** Called for each Pong with its payload. */
   onPong?: (payload: Uint8Array) => void;
@@ -40,9 +48,13 @@ const EMPTY = new Uint8Array(0);
  * answered while it is read, and a peer that sends more than is read is stopped by backpressure.
  */
 export class ClientSocket implements AsyncIterable<Message> {
+  /** The HTTP version that carries it. */
   readonly http: "1.1" | "2" | "3";
+  /** The subprotocol that the server chose; empty for none. */
   readonly protocol: string;
+  /** The extensions that the server chose; empty for none. */
   readonly extensions: string;
+  /** The header fields of the server's answer; names in lower case. */
   readonly fields: readonly (readonly [string, string])[];
   /** Resolves once the socket has ended, whoever ended it; it is read to its end to see that. */
   readonly closed: Promise<SocketEnd>;
@@ -55,6 +67,7 @@ export class ClientSocket implements AsyncIterable<Message> {
   #sentClose = false;
   #reading: Promise<unknown> = Promise.resolve();
 
+  /** A socket on a stream whose handshake is done; `connectWebSocket` makes them. */
   constructor(options: SocketOptions) {
     const { stream, maxFrameBytes, maxMessageBytes } = options;
     this.http = options.http;
@@ -95,6 +108,7 @@ export class ClientSocket implements AsyncIterable<Message> {
     return next;
   }
 
+  /** All messages, until the socket has ended. */
   async *[Symbol.asyncIterator](): AsyncIterator<Message> {
     for (let data = await this.receive(); data !== null; data = await this.receive()) yield data;
   }

@@ -14,13 +14,16 @@ export class ValueError extends Error {
 
 /** A flag or an environment variable that can't be used: one line for the user, exit code 2. */
 export class UsageError extends Error {
+  /** The name of the class. */
   override name = "UsageError";
   /** As the user wrote it: `--max-frame` or `H3WS_MAX_FRAME`. */
   readonly key: string;
   /** `null` when there is none. */
   readonly value: string | null;
+  /** What would do, in words. */
   readonly allowed: string;
 
+  /** An error whose message is that one line. */
   constructor(given: { key: string; value: string | null; problem: string; allowed: string }) {
     const { key, value, problem, allowed } = given;
     const subject = value === null ? problem : `${quote(value)} ${problem}`;

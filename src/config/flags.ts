@@ -61,6 +61,11 @@ export function givenFor<T>(
   return { source: "default", key, text: flag.default };
 }
 
+/** Whether a flag has a value of the user's, and not its default. */
+export function isGiven(flag: Flag<unknown>, values: FlagValues, env: Environment): boolean {
+  return givenFor(flag, values, env).source !== "default";
+}
+
 /** The value of one flag. Throws `UsageError`, which names the flag or the variable. */
 export function readFlag<T>(flag: Flag<T>, values: FlagValues, env: Environment): T {
   const { key, text } = givenFor(flag, values, env);

@@ -6,6 +6,7 @@ import {
   type Flag,
   type FlagValues,
   givenFor,
+  isGiven,
   readFlags,
   type Source,
 } from "./flags.ts";
@@ -37,6 +38,8 @@ export interface ProxyConfig {
   backendInsecure: boolean;
   path: PathRule;
   metrics: Address | null;
+  /** Whether that is the user's wish: if not, that it is taken is no reason to fail. */
+  metricsGiven: boolean;
   maxFrameBytes: number;
   maxMessageBytes: number;
   maxSessions: number;
@@ -63,9 +66,13 @@ export interface ProxyConfig {
 // quinn holds the count in a varint; each stream is paid for when the connection begins.
 const MAX_STREAMS = 65_536;
 
-type ProxyFlags = { readonly [K in keyof ProxyConfig]: Flag<ProxyConfig[K]> } & {
-  readonly debug: Flag<boolean>;
-};
+type ProxyFlags =
+  & {
+    readonly [K in Exclude<keyof ProxyConfig, "metricsGiven">]: Flag<ProxyConfig[K]>;
+  }
+  & {
+    readonly debug: Flag<boolean>;
+  };
 
 /** The flags of `h3ws proxy`, by their fields in `ProxyConfig`, in the order of the help. */
 export const proxyFlags: ProxyFlags = {
@@ -240,7 +247,8 @@ const RANK: Readonly<Record<Source, number>> = { default: 0, env: 1, flag: 2 };
  * Throws `UsageError` for the first value that can't be used.
  */
 export function readProxyConfig(flags: FlagValues, env: Environment = {}): ProxyConfig {
-  const { debug, ...config } = readFlags(proxyFlags, flags, env);
+  const { debug, ...rest } = readFlags(proxyFlags, flags, env);
+  const config = { ...rest, metricsGiven: isGiven(proxyFlags.metrics, flags, env) };
   if (debug) {
     const ofDebug = givenFor(proxyFlags.debug, flags, env).source;
     const ofLevel = givenFor(proxyFlags.logLevel, flags, env).source;

@@ -1,7 +1,7 @@
 import { NetError } from "../net/error.ts";
 import type { QuicCloseInfo, QuicConnection, QuicStream } from "../net/quic.ts";
 import { Deadline, type Sweeper } from "../net/sweeper.ts";
-import { H3Code } from "../protocol/http3/codes.ts";
+import { H3Code, H3Error } from "../protocol/http3/codes.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import { H3Control } from "./h3_control.ts";
 import { H3Request } from "./h3_request.ts";
@@ -17,6 +17,8 @@ export type PrerequestReason =
 export interface H3ConnectionOptions {
   maxHeaderBytes: number;
   headTimeoutMs: number;
+  /** A connection without an open stream for so long is closed. */
+  idleTimeoutMs: number;
   sweeper: Sweeper;
   /** Takes each request; what it throws is a bug of ours. */
   onOffer: (offer: Offer) => Promise<void>;
@@ -28,6 +30,11 @@ export interface H3ConnectionOptions {
   onBug: (where: string, error: unknown) => void;
 }
 
+/** A stream that was given up is stuck if it is not free so long after. */
+const STUCK_AFTER_MS = 1000;
+/** So many may be: each holds what its client does not read, and only the connection's end frees it. */
+const MAX_STUCK = 8;
+
 /** One HTTP/3 connection on the server's side, from its handshake to its end. */
 export class H3Connection {
   readonly #quic: QuicConnection;
@@ -38,6 +45,8 @@ export class H3Connection {
   #badHead = false;
   #lastStreamId: number | null = null;
   #open = 0;
+  #stuck = 0;
+  #idle: Deadline | null = null;
   #draining = false;
   #ended = false;
 
@@ -64,6 +73,7 @@ export class H3Connection {
       });
       void this.#control.accept();
       void this.#acceptStreams();
+      this.#beIdle();
     } catch {
       this.#quic.close(H3Code.H3_NO_ERROR, "handshake failed");
     } finally {
@@ -71,6 +81,7 @@ export class H3Connection {
     }
     const info = await this.#quic.closed;
     this.#ended = true;
+    this.#idle?.clear();
     this.#control.release();
     this.#tellPrerequest();
     return info;
@@ -82,6 +93,7 @@ export class H3Connection {
       if (stream === null) return;
       this.#streams++;
       this.#open++;
+      this.#idle?.clear();
       this.#lastStreamId = stream.id;
       void this.#serve(stream);
     }
@@ -96,6 +108,7 @@ export class H3Connection {
       headTimeoutMs,
       sweeper,
       connectionError: (error) => this.#fail(error, "request stream"),
+      aborted: (freed) => this.#watchAborted(freed),
     });
     try {
       const outcome = await request.readHead();
@@ -111,8 +124,37 @@ export class H3Connection {
       this.#fail(error, "request stream");
     } finally {
       this.#open--;
-      if (this.#draining && this.#open === 0) this.close();
+      if (this.#open === 0) this.#beIdle();
     }
+  }
+
+  /**
+   * RFC 9114 §5.1: a server may close a connection without requests. Our own keepalive holds off
+   * the transport's idle timeout for as long as the peer answers it.
+   */
+  #beIdle(): void {
+    if (this.#ended) return;
+    if (this.#draining) return this.close();
+    const { sweeper, idleTimeoutMs } = this.#options;
+    this.#idle = new Deadline(sweeper, idleTimeoutMs, () => this.close());
+  }
+
+  /**
+   * A client that stops reading can't be sent RESET_STREAM (see net/quic.ts): the write under way
+   * keeps the stream until it is read on. RFC 9114 §10.5: who makes us hold too much is sent away.
+   */
+  #watchAborted(freed: Promise<void>): void {
+    let stuck = false;
+    const deadline = new Deadline(this.#options.sweeper, STUCK_AFTER_MS, () => {
+      stuck = true;
+      if (++this.#stuck <= MAX_STUCK) return;
+      const message = `${this.#stuck} streams were given up unread`;
+      this.#fail(new H3Error(H3Code.H3_EXCESSIVE_LOAD, "connection", message), "request stream");
+    });
+    void freed.then(() => {
+      deadline.clear();
+      if (stuck) this.#stuck--;
+    });
   }
 
   /** RFC 9114 §8: one place turns what was thrown into the connection's close. */

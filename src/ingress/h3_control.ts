@@ -18,9 +18,6 @@ export interface H3ControlOptions {
   onError: (error: unknown) => void;
 }
 
-/** A one-way stream carries a type and few small frames. */
-const UNI_READ_BYTES = 256;
-
 /**
  * RFC 9114 §5.2: a server first says 2^62-4, the largest client-initiated bidirectional stream ID.
  * This is one below that a number holds exactly, as it holds the one behind it.
@@ -97,7 +94,6 @@ export class H3Control {
 
   /** Lets go of what is held for a connection that is over. */
   release(): void {
-    this.#stream?.abortWrite();
     this.#stream = null;
   }
 }
@@ -108,7 +104,7 @@ export class H3Control {
  */
 async function readOrGone(stream: QuicReceiveStream): Promise<Uint8Array | null | undefined> {
   try {
-    return await stream.read(UNI_READ_BYTES);
+    return await stream.read();
   } catch (error) {
     return error instanceof NetError && error.kind === "reset" ? null : undefined;
   }

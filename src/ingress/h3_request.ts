@@ -21,6 +21,8 @@ export interface H3RequestOptions {
   sweeper: Sweeper;
   /** A rule was broken that ends the whole connection. */
   connectionError: (error: PeerError) => void;
+  /** Told when the stream is given up; `freed` resolves once its memory can go. */
+  aborted: (freed: Promise<void>) => void;
 }
 
 const EMPTY = new Uint8Array(0);
@@ -144,6 +146,7 @@ export class H3Request implements Offer {
 
   async accept(fields: readonly Field[]): Promise<Tunnel> {
     this.#answer();
+    this.#gone = null;
     this.#parser.tunnel();
     const tunnel = new H3Tunnel({
       stream: this.#stream,
@@ -151,6 +154,7 @@ export class H3Request implements Offer {
       rest: this.#rest,
       early: this.#early,
       broken: (error) => void this.#refuse(error),
+      aborted: this.#options.aborted,
     });
     this.#early = null;
     await this.#stream.write(headersFrame(encodeResponse(200, fields)));
@@ -176,8 +180,10 @@ export class H3Request implements Offer {
       }
       await this.#stream.closeWrite();
     } catch (error) {
-      this.#stream.abort();
+      this.abort();
       throw error;
+    } finally {
+      this.#gone = null;
     }
     // RFC 9114 §4.1: what the client still sends is not needed any more.
     this.#stream.stopReading();
@@ -198,11 +204,10 @@ export class H3Request implements Offer {
   #answer(): void {
     if (this.#answered) throw new Error("This request was answered already");
     this.#answered = true;
-    this.#gone = null;
   }
 
   abort(): void {
-    this.#stream.abort();
+    this.#options.aborted(this.#stream.abort());
   }
 }
 

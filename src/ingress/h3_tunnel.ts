@@ -10,6 +10,7 @@ export class H3Tunnel implements Tunnel {
   readonly #stream: QuicStream;
   readonly #parser: RequestStreamParser;
   readonly #broken: (error: PeerError) => void;
+  readonly #aborted: (freed: Promise<void>) => void;
   /** What came with the head, and the read that went on while the answer was made. */
   readonly #rest: Uint8Array[];
   #early: Promise<Uint8Array | null> | null;
@@ -20,12 +21,15 @@ export class H3Tunnel implements Tunnel {
     rest: Uint8Array[];
     early: Promise<Uint8Array | null> | null;
     broken: (error: PeerError) => void;
+    /** Told at an abort; `freed` resolves once the stream's memory can go. */
+    aborted?: (freed: Promise<void>) => void;
   }) {
     this.#stream = options.stream;
     this.#parser = options.parser;
     this.#rest = options.rest;
     this.#early = options.early;
     this.#broken = options.broken;
+    this.#aborted = options.aborted ?? (() => {});
   }
 
   async read(): Promise<Uint8Array | null> {
@@ -73,6 +77,6 @@ export class H3Tunnel implements Tunnel {
   }
 
   abort(): void {
-    this.#stream.abort();
+    this.#aborted(this.#stream.abort());
   }
 }

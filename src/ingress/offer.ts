@@ -1,18 +1,24 @@
 import type { ByteStream } from "../net/byte_stream.ts";
 import type { Field } from "../protocol/wire/field.ts";
 
+/** The HTTP version that a client came by. */
 export type HttpVersion = "1.1" | "2" | "3";
 
 /** A request as it came, whatever the HTTP version. */
 export interface OfferRequest {
+  /** The version that it came by. */
   readonly http: HttpVersion;
+  /** CONNECT for a WebSocket over HTTP/2 and HTTP/3. */
   readonly method: string;
   /** The `:protocol` of an extended CONNECT (RFC 8441, RFC 9220), as it was sent. */
   readonly protocol: string | null;
+  /** `https`, as the client says. */
   readonly scheme: string;
+  /** The host that it is for, with its port if it has one (RFC 9110 §7.2). */
   readonly authority: string;
   /** Path and query; empty for a plain CONNECT. */
   readonly path: string;
+  /** Its header fields in order, without the pseudo-header fields. */
   readonly fields: readonly Field[];
   /** The client, "ip:port". */
   readonly remote: string;
@@ -27,7 +33,7 @@ export type Body = Uint8Array | AsyncIterable<Uint8Array>;
  */
 export interface Offer {
   readonly request: OfferRequest;
-  /** Calls back once if the client is gone before it was answered. */
+  /** Calls back once if the client is gone before it was answered whole. */
   onGone(callback: () => void): void;
   /** 200 (101 in HTTP/1.1); what follows are the bytes of the tunnel. */
   accept(fields: readonly Field[]): Promise<Tunnel>;

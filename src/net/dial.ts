@@ -3,19 +3,25 @@ import { NetError, toNetError } from "./error.ts";
 import { ConnStream } from "./tcp.ts";
 import { dialInsecureTls } from "./tls_insecure.ts";
 
+/** Where to connect to by TCP, TLS or a unix socket. */
 export interface DialTarget {
   /** A path for a unix socket; then hostname and port are not dialled. */
   unixPath?: string;
+  /** A name or an IP address, IPv6 without brackets. */
   hostname: string;
+  /** The TCP port. */
   port: number;
+  /** Without it there is no TLS. */
   tls?: TlsClientOptions;
 }
 
+/** How TLS is spoken to a server, and whom it is trusted as. */
 export interface TlsClientOptions {
   /** SNI, and the name that the certificate must have. */
   serverName: string;
   /** PEM, beside the roots that Deno trusts. */
   caCerts?: string[];
+  /** What ALPN offers (RFC 7301). */
   alpnProtocols: string[];
   /** Takes any certificate. */
   insecure: boolean;

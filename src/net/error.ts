@@ -13,16 +13,25 @@ export type NetErrorKind =
   | "unreachable"
   | "unresolved"
   | "timeout"
+  /** Somebody else listens at that address. */
+  | "in_use"
   /** The peer's certificate or its TLS was not accepted. */
   | "tls"
   | "other";
 
+/** A stream or a connection that broke, or could not be had. */
 export class NetError extends Error {
+  /** The name of the class. */
   override name = "NetError";
+  /** What broke it; the message is for people. */
   readonly kind: NetErrorKind;
 
+  /** Peers come and go: such an error is an event, and where it was met is not worth a stack. */
   constructor(kind: NetErrorKind, message: string, cause?: unknown) {
+    const depth = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0;
     super(message, cause === undefined ? undefined : { cause });
+    Error.stackTraceLimit = depth;
     this.kind = kind;
   }
 }
@@ -45,6 +54,7 @@ const BY_CODE: Record<string, NetErrorKind> = {
   EADDRNOTAVAIL: "unreachable",
   ENOTFOUND: "unresolved",
   ETIMEDOUT: "timeout",
+  EADDRINUSE: "in_use",
 };
 
 /** Makes a `NetError` of whatever a read, a write or a connect threw. */
@@ -59,6 +69,8 @@ function kindOf(error: unknown, message: string): NetErrorKind {
   // Deno gives both a reset stream and a stopped one as ConnectionReset; only the text differs.
   if (message.startsWith("sending stopped")) return "stopped";
   if (message.startsWith("connection lost")) return "lost";
+  // RFC 9000 §20.1: CONNECTION_REFUSED.
+  if (message.includes("refused to accept a new connection")) return "refused";
   if (typeof code === "string" && code in BY_CODE) return BY_CODE[code];
   if (error instanceof Deno.errors.ConnectionReset) return "reset";
   if (error instanceof Deno.errors.BrokenPipe) return "reset";

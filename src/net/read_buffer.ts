@@ -2,34 +2,48 @@
 export const HEADROOM = 16;
 
 const SMALL = 2 * 1024;
-const MIDDLE = 8 * 1024;
 const LARGE = 64 * 1024;
+const STEP = 4;
+
+/** A one-way stream carries a type and few small frames. */
+export const UNI_READ_SIZE = 256;
 
 /**
- * The size of a stream's next read: 2 KiB while it is quiet, up to 64 KiB while reads come back
- * full, and back down when they no longer do. An idle stream then holds little, a busy one makes
- * few reads.
+ * The size of a stream's next read: small while it is quiet, larger while reads come back full,
+ * and back down when they no longer do. An idle stream then holds little, a busy one makes few
+ * reads.
  */
 export class ReadSize {
-  #size = SMALL;
-  #small = 0;
+  readonly #smallest: number;
+  readonly #largest: number;
+  #size: number;
+  #quiet = 0;
+
+  constructor(smallest: number = SMALL, largest: number = LARGE) {
+    this.#smallest = smallest;
+    this.#largest = largest;
+    this.#size = smallest;
+  }
 
   get size(): number {
     return this.#size;
   }
 
+  /** Whether more comes than the smallest size takes. */
+  get busy(): boolean {
+    return this.#size > this.#smallest;
+  }
+
   /** Takes note of how many bytes the last read brought. */
   took(bytes: number): void {
     if (bytes >= this.#size) {
-      this.#small = 0;
-      if (this.#size < LARGE) this.#size = this.#size === SMALL ? MIDDLE : LARGE;
-    } else if (bytes <= this.#size >> 2) {
-      if (this.#size > SMALL && ++this.#small >= 2) {
-        this.#small = 0;
-        this.#size = this.#size === LARGE ? MIDDLE : SMALL;
-      }
-    } else {
-      this.#small = 0;
+      this.#quiet = 0;
+      this.#size = Math.min(this.#largest, this.#size * STEP);
+    } else if (bytes > this.#size / STEP) {
+      this.#quiet = 0;
+    } else if (this.#size > this.#smallest && ++this.#quiet === 2) {
+      this.#quiet = 0;
+      this.#size = Math.max(this.#smallest, this.#size / STEP);
     }
   }
 }

@@ -1,6 +1,7 @@
-import { createHash } from "node:crypto";
+import { Buffer } from "node:buffer";
+import { hash } from "node:crypto";
 
 /** SHA-1, for Sec-WebSocket-Accept (RFC 6455 §4.2.2) and nothing else. */
 export function sha1(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash("sha1").update(bytes).digest());
+  return hash("sha1", bytes, "buffer") as Buffer;
 }

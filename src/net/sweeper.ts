@@ -8,13 +8,17 @@ export interface Swept {
  * met at most one interval late.
  */
 export class Sweeper {
-  readonly intervalMs: number;
+  #intervalMs: number;
   readonly #entries = new Set<Swept>();
   #timer: ReturnType<typeof setInterval> | null = null;
   #now = performance.now();
 
   constructor(intervalMs: number) {
-    this.intervalMs = intervalMs;
+    this.#intervalMs = intervalMs;
+  }
+
+  get intervalMs(): number {
+    return this.#intervalMs;
   }
 
   /** The time at the last sweep: good enough for a deadline, and free. */
@@ -30,8 +34,17 @@ export class Sweeper {
     this.#entries.add(entry);
     if (this.#timer === null) {
       this.#now = performance.now();
-      this.#timer = setInterval(() => this.#sweep(), this.intervalMs);
+      this.#timer = setInterval(() => this.#sweep(), this.#intervalMs);
     }
+  }
+
+  /** From now on no deadline is met later than that. */
+  quicken(intervalMs: number): void {
+    if (intervalMs >= this.#intervalMs) return;
+    this.#intervalMs = intervalMs;
+    if (this.#timer === null) return;
+    clearInterval(this.#timer);
+    this.#timer = setInterval(() => this.#sweep(), intervalMs);
   }
 
   delete(entry: Swept): void {

@@ -25,7 +25,7 @@ const FIRST_CLOSES: Readonly<Record<EndedBy, readonly string[]>> = {
   backend: WIRE_CODES,
   "proxy:limit": ["1009"],
   "proxy:idle": ["1001"],
-  "proxy:slow": ["1001"],
+  "proxy:slow": ["1008"],
   "proxy:drain": ["1001"],
   "proxy:error": ["1002", "1007", "1011", "1014"],
   "proxy:ping": ["1001"],

@@ -4,7 +4,9 @@ const STALLED_MS = 100;
 
 /** What lines are written to; `Deno.stderr` is one. */
 export interface LineTarget {
+  /** Resolves with how many bytes were taken. */
   write(bytes: Uint8Array): Promise<number>;
+  /** The same, at once. */
   writeSync(bytes: Uint8Array): number;
 }
 

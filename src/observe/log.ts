@@ -2,7 +2,6 @@ import {
   compareLogLevel,
   getLogger,
   getLogLevels,
-  type LogLevel,
   type LogRecord,
   type Sink,
 } from "@logtape/logtape";
@@ -14,7 +13,10 @@ import { type LineTarget, LineWriter } from "./line_writer.ts";
 // application's log at all. So a Log is made here of LogTape's parts (records, levels, sinks,
 // formatters) without configure(); `applicationSink` is the way into an application's own LogTape.
 
-export type { LogLevel, LogRecord, Sink } from "@logtape/logtape";
+export type { LogRecord, Sink } from "@logtape/logtape";
+
+/** How much a line matters, the least first. The same as LogTape's. */
+export type LogLevel = "trace" | "debug" | "info" | "warning" | "error" | "fatal";
 
 /** What a line tells beside its event. `null` means that there is none. */
 export type Fields = Record<string, string | number | boolean | null>;
@@ -23,9 +25,13 @@ export type Fields = Record<string, string | number | boolean | null>;
 export interface Log {
   /** Whether lines of this level are written: ask before making costly fields. */
   enabled(level: LogLevel): boolean;
+  /** Writes a line for whoever looks for a fault. */
   debug(event: string, fields?: Fields): void;
+  /** Writes a line of the normal course of things. */
   info(event: string, fields?: Fields): void;
+  /** Writes a line of what may need a look. */
   warning(event: string, fields?: Fields): void;
+  /** Writes a line of a fault of ours. */
   error(event: string, fields?: Fields): void;
 }
 
@@ -37,6 +43,7 @@ export interface OwnedLog extends Log {
   flushSync(): void;
 }
 
+/** What every log may be told. */
 export interface LogOptions {
   /** Lines below this level are not made. Default "info"; "off" for none. */
   level?: LogLevel | "off";
@@ -78,6 +85,7 @@ function recordMaker({ category = ["h3ws"], now = Date.now }: LogOptions): Recor
   );
 }
 
+/** What a log that writes lines may be told. */
 export interface LineLogOptions extends LogOptions {
   /** Default "text". */
   format?: "text" | "json";
@@ -87,6 +95,7 @@ export interface LineLogOptions extends LogOptions {
   target?: LineTarget;
   /** See `LineWriter`. */
   delayMs?: number;
+  /** See `LineWriter`: the most characters that wait. */
   maxPending?: number;
 }
 

@@ -7,10 +7,13 @@ import type { RejectReason } from "./observer.ts";
 
 /** An answer that the proxy gives by itself. */
 export interface Answer {
+  /** The HTTP status. */
   status: number;
+  /** Header fields beside Content-Type. */
   fields?: readonly Field[];
   /** One line, for the body and the log. */
   text: string;
+  /** Default plain text, to which a line feed is added. */
   contentType?: string;
   /** Set when a WebSocket was asked for and is refused. */
   rejected?: RejectReason;
@@ -50,6 +53,10 @@ export function refuseTunnel(request: OfferRequest, rule: PathRule): Answer | nu
   // RFC 9220 §3: 501 where the server does not know the :protocol.
   if (protocol.toLowerCase() !== "websocket") {
     return { status: 501, text: `unknown :protocol "${protocol}"`, rejected: "protocol" };
+  }
+  // RFC 8441 §5: the scheme is that of the Web; only there MUST a path begin with a slash.
+  if (!/^(?:http|ws)s?$/i.test(request.scheme)) {
+    return { status: 400, text: "invalid :scheme", rejected: "bad_headers" };
   }
   if (!pathMatches(rule, path)) return { status: 404, text: "path not allowed", rejected: "path" };
   const version = getField(request.fields, "sec-websocket-version");

@@ -8,6 +8,7 @@ import { upgradeFields } from "./headers.ts";
 
 /** Where sessions go. */
 export interface BackendTarget {
+  /** How it is connected to. */
   dial: DialTarget;
   /** As it was configured, for messages. */
   url: string;
@@ -15,6 +16,7 @@ export interface BackendTarget {
   host: string | null;
   /** The path that is asked for, or `null` for that of the request. */
   path: string | null;
+  /** Of its answer's fields; 502 above it. */
   maxHeaderBytes: number;
 }
 
@@ -55,12 +57,17 @@ export async function openBackend(
   control.signal.addEventListener("abort", onAbort, { once: true });
   control.dialed();
   try {
-    return await requestUpgrade(stream, {
+    const answer = await requestUpgrade(stream, {
       target: targetOf(target.path, request.path),
       host: target.host ?? request.authority,
       fields: upgradeFields(request),
       maxHeaderBytes: target.maxHeaderBytes,
     });
+    // RFC 9114 §4.4: any 2xx would tell the client of a CONNECT that its tunnel is open.
+    if (answer.kind === "refused" && answer.status < 300) {
+      throw new UpgradeMismatch(`it answered ${answer.status}`);
+    }
+    return answer;
   } catch (error) {
     stream.abort();
     throw handshakeError(target, control.signal.aborted ? control.signal.reason : error);

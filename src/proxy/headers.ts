@@ -61,7 +61,8 @@ export function upgradeFields(request: OfferRequest): Field[] {
   const fields = endToEnd(request.fields).filter(([name]) => !REWRITTEN.has(name));
   fields.push(
     ["x-forwarded-for", ipOf(request.remote)],
-    ["x-forwarded-proto", request.scheme],
+    // Any :scheme can be written, but HTTP/3 comes by TLS alone (RFC 9114 §3.1).
+    ["x-forwarded-proto", request.http === "3" ? "https" : request.scheme],
     ["x-forwarded-host", request.authority],
     via(request.fields, request.http),
   );

@@ -1,7 +1,7 @@
+import type { HttpVersion } from "../ingress/offer.ts";
 import type { Traffic } from "../protocol/websocket/traffic.ts";
 
-/** The HTTP version that a client came by. */
-export type HttpVersion = "1.1" | "2" | "3";
+export type { HttpVersion } from "../ingress/offer.ts";
 
 /** Who ended a session. */
 export type EndedBy =
@@ -16,13 +16,19 @@ export type EndedBy =
 
 /** A socket that is open on both sides. */
 export interface SessionStart {
+  /** Counts up from 1. */
   id: number;
+  /** The HTTP version that the client came by. */
   http: HttpVersion;
   /** The client's address, "ip:port". */
   client: string;
+  /** Of the request, without its query. */
   path: string;
+  /** The host that the client asked for. */
   authority: string;
+  /** The backend's URL, as it was configured. */
   backend: string;
+  /** The one that the backend chose. */
   subprotocol: string | null;
   /** From the request to the answer, with the backend's dial and handshake in it. */
   handshakeMs: number;
@@ -30,19 +36,27 @@ export interface SessionStart {
 
 /** What went one way through one session. */
 export interface SessionTraffic {
+  /** Bytes of frames, headers and payloads. */
   bytes: number;
+  /** Messages that passed to their last byte. */
   messages: number;
+  /** Frames, control frames too. */
   frames: number;
 }
 
 /** The one record of how a session ended. */
 export interface SessionEnd extends SessionStart {
+  /** Who ended it. */
   by: EndedBy;
   /** The close code; 1005 for a Close without one, 1006 when no Close was seen. */
   code: number;
+  /** The Close's reason, or what broke; empty for none. */
   reason: string;
+  /** How long it was open. */
   durationMs: number;
+  /** What went from the client to the backend. */
   toBackend: SessionTraffic;
+  /** What went from the backend to the client. */
   toClient: SessionTraffic;
 }
 
@@ -78,19 +92,29 @@ export type PrerequestCloseReason =
 export interface ConnectionEnd {
   /** The wire's error code; -1 when the peer was lost. */
   code: number;
+  /** The Close's reason, or what broke; empty for none. */
   reason: string;
+  /** Whether the client ended it. */
   byPeer: boolean;
+  /** How long it was open. */
   durationMs: number;
 }
 
 /** What the proxy and its doors tell of what they do. No method throws or waits. */
 export interface Observer {
+  /** A socket is open on both sides. */
   sessionOpened(session: SessionStart): void;
+  /** It has ended: once for each `sessionOpened`. */
   sessionClosed(session: SessionEnd): void;
+  /** A request for a session was refused; a status of 0 where not even a request was read. */
   rejected(reason: RejectReason, status: number, path: string, client: string): void;
+  /** A session, or the way to one, broke. */
   failed(stage: ErrorStage, message: string, client: string): void;
+  /** A client has connected. */
   connectionOpened(http: HttpVersion): void;
+  /** A connection has ended: once for each `connectionOpened`. */
   connectionClosed(http: HttpVersion, info: ConnectionEnd): void;
+  /** A connection ended before any request was read from it. */
   prerequestClose(reason: PrerequestCloseReason): void;
   /** Something was thrown that is not the peer's fault but ours. */
   bug(where: string, error: unknown): void;

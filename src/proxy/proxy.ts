@@ -1,6 +1,6 @@
 import type { Refused, Upgraded } from "../client/h1.ts";
 import { H3Server } from "../ingress/h3_server.ts";
-import type { Offer, OfferRequest } from "../ingress/offer.ts";
+import type { Offer, OfferRequest, Tunnel } from "../ingress/offer.ts";
 import { NetError } from "../net/error.ts";
 import { sha1 } from "../net/sha1.ts";
 import type { QuicTransport } from "../net/quic.ts";
@@ -13,27 +13,45 @@ import { acceptedFields, clientKey, refusalFields } from "./headers.ts";
 import type { Observer } from "./observer.ts";
 import { Session, type SessionLimits } from "./session.ts";
 
+/** All that `startProxy` is told; `proxyOptions` fills in the defaults. */
 export interface ProxyOptions extends SessionLimits, QuicTransport {
+  /** The UDP address of HTTP/3; port 0 for any. */
   listen: { hostname: string; port: number };
+  /** The certificate chain in PEM, the server's own first. */
   certPem: string;
+  /** Its private key in PEM. */
   keyPem: string;
+  /** Where sessions go. */
   backend: BackendTarget;
+  /** Which paths are tunnels. */
   path: PathRule;
+  /** Sessions at once, with those that are being dialled; 503 above it. */
   maxSessions: number;
+  /** QUIC connections at once; refused above it. */
   maxConnections: number;
+  /** Of one request's fields; 431 above it. */
   maxHeaderBytes: number;
+  /** How long connecting to the backend may take, with TLS; 504 after it. */
   dialTimeoutMs: number;
+  /** How long the backend may take to answer the upgrade; 504 after it. */
   handshakeTimeoutMs: number;
+  /** Is told what happens. */
   observer: Observer;
   /** Answers ordinary requests before the router does; `null` leaves them to it. */
   page?: (request: OfferRequest) => Answer | null;
 }
 
+/** A proxy that listens. */
 export interface Proxy {
+  /** The address that it listens at. */
   readonly hostname: string;
+  /** The UDP port that it listens at. */
   readonly port: number;
+  /** Sessions that are open now. */
   readonly sessions: number;
+  /** QUIC connections that are open now. */
   readonly connections: number;
+  /** New connections get this certificate; throws `NetError` if it is unusable, and keeps the old. */
   reload(certPem: string, keyPem: string): void;
   /** Takes nothing new, closes every session within `forMs`, then frees the port. */
   drain(forMs: number): Promise<void>;
@@ -43,6 +61,9 @@ export interface Proxy {
 
 /** Sessions get their Close within this part of a drain; the rest is for their answers. */
 const DRAIN_SPREAD = 0.8;
+/** Their deadlines are met this part of a drain late at most. */
+const DRAIN_SWEEP = 0.05;
+const MIN_SWEEP_MS = 10;
 
 /** Listens at once; throws `NetError` when the port or the certificate can't be used. */
 export function startProxy(options: ProxyOptions): Proxy {
@@ -157,7 +178,7 @@ class H3Proxy implements Proxy {
     }
     const body = new TextEncoder().encode(answer.contentType ? text : `${text}\n`);
     try {
-      await offer.respond(status, [["content-type", contentType], ...fields], body);
+      await this.#inTime(offer.respond(status, [["content-type", contentType], ...fields], body));
     } catch (error) {
       if (!(error instanceof NetError)) throw error;
     }
@@ -176,13 +197,20 @@ class H3Proxy implements Proxy {
     }
     const key = clientKey(request);
     const accept = key === null ? null : acceptFor(key, sha1);
-    let client;
+    let client: Tunnel | null;
+    const accepting = offer.accept(acceptedFields(asked.fields, accept));
     try {
-      client = await offer.accept(acceptedFields(asked.fields, accept));
+      client = await this.#inTime(accepting);
     } catch (error) {
       asked.stream.abort();
       if (error instanceof NetError) return null;
       throw error;
+    }
+    if (client === null) {
+      asked.stream.abort();
+      this.#observer.failed("session", "client does not take its answer", request.remote);
+      accepting.then((tunnel) => tunnel.abort(), () => {});
+      return null;
     }
     const session = new Session({
       start: {
@@ -206,6 +234,18 @@ class H3Proxy implements Proxy {
     });
     if (this.#draining) session.closeAt(this.#sweeper.nowMs);
     return session;
+  }
+
+  /** `null` for a client that does not take its answer (RFC 9000 §4.1: it gives no credit). */
+  async #inTime<T>(answered: Promise<T>): Promise<T | null> {
+    const late = Promise.withResolvers<null>();
+    const { writeTimeoutMs } = this.#options;
+    const deadline = new Deadline(this.#sweeper, writeTimeoutMs, () => late.resolve(null));
+    try {
+      return await Promise.race([answered, late.promise]);
+    } finally {
+      deadline.clear();
+    }
   }
 
   /** Asks the backend, within the two timeouts and as long as the client is there. */
@@ -249,21 +289,25 @@ class H3Proxy implements Proxy {
     const { path, remote } = offer.request;
     this.#observer.rejected("backend", refused.status, pathOf(path), remote);
     const { readTimeoutMs } = this.#options;
-    const deadline = new Deadline(this.#sweeper, readTimeoutMs, () => refused.abort());
-    try {
-      await offer.respond(refused.status, refusalFields(refused.fields), refused.body);
-    } catch (error) {
-      if (!(error instanceof NetError || error instanceof PeerError)) throw error;
-    } finally {
-      deadline.clear();
-      refused.abort();
-    }
+    const late = Promise.withResolvers<void>();
+    const deadline = new Deadline(this.#sweeper, readTimeoutMs, () => late.resolve());
+    offer.onGone(() => refused.abort());
+    const answered = offer.respond(refused.status, refusalFields(refused.fields), refused.body)
+      .catch((error) => {
+        if (error instanceof NetError || error instanceof PeerError) return;
+        this.#observer.bug("refusal", error);
+      });
+    // A client that does not read keeps its stream waiting, but holds no session.
+    await Promise.race([answered, late.promise]);
+    deadline.clear();
+    refused.abort();
   }
 
   async drain(forMs: number): Promise<void> {
     this.#draining = true;
     const drained = this.#server.drain();
     const nowMs = performance.now();
+    this.#sweeper.quicken(Math.max(MIN_SWEEP_MS, forMs * DRAIN_SWEEP));
     for (const session of this.#sessions) {
       session.closeAt(nowMs + Math.random() * forMs * DRAIN_SPREAD);
     }
@@ -291,5 +335,5 @@ function sweepIntervalMs(options: ProxyOptions): number {
     options.pingIntervalMs || Infinity,
     options.pongTimeoutMs,
   );
-  return Math.min(1000, Math.max(10, shortest / 8));
+  return Math.min(1000, Math.max(MIN_SWEEP_MS, shortest / 8));
 }

@@ -9,8 +9,11 @@ import { PeerError } from "../protocol/wire/error.ts";
 import type { EndedBy, Observer, SessionStart } from "./observer.ts";
 import { Way } from "./way.ts";
 
+/** What one session may take, in bytes and in time. */
 export interface SessionLimits {
+  /** Payload of one frame; above it Close 1009. */
   maxFrameBytes: number;
+  /** Payload of one message over all its frames; above it Close 1009. */
   maxMessageBytes: number;
   /** No byte from either side for so long ends the session. */
   readTimeoutMs: number;
@@ -18,6 +21,7 @@ export interface SessionLimits {
   writeTimeoutMs: number;
   /** The proxy's own Ping to the client after so long without traffic; 0 for none. */
   pingIntervalMs: number;
+  /** How long that Ping's Pong may take. */
   pongTimeoutMs: number;
 }
 
@@ -55,6 +59,7 @@ export class Session implements Swept {
   /** The Close that came first, and from which side. */
   #close: End | null = null;
   #clientFin = false;
+  readonly #aborted = Promise.withResolvers<void>();
   #freeAtMs = Infinity;
   #closeAtMs = Infinity;
   #reads = 0;
@@ -90,35 +95,46 @@ export class Session implements Swept {
     const { sweeper, observer, start, rest } = this.#options;
     observer.sessionOpened(start);
     sweeper.add(this);
-    await Promise.all([
-      this.#pump(this.#toBackend, null).then(() => this.#clientEnded()),
-      this.#pump(this.#toClient, rest).then(() => this.#backendEnded()),
+    const ended = Promise.all([
+      this.#carry(this.#toBackend, null, () => this.#clientEnded()),
+      this.#carry(this.#toClient, rest, () => this.#backendEnded()),
     ]);
+    // A write to a client that does not read outlasts its abort (see net/quic.ts).
+    await Promise.race([ended, this.#aborted.promise]);
     this.#finish({ by: "proxy:error", code: CloseCode.INTERNAL_ERROR, reason: "no end was told" });
     this.#options.backend.abort();
     sweeper.delete(this);
   }
 
+  async #carry(way: Way, first: Uint8Array | null, ended: () => void): Promise<void> {
+    await this.#pump(way, first);
+    ended();
+    await way.drain();
+  }
+
   /** read, meter, write, read: no queue between the two sides. */
   async #pump(way: Way, first: Uint8Array | null): Promise<void> {
     try {
+      // What came with the handshake lies in an array of its own, without room before it.
+      let headroom = first === null ? way.from.headroom : 0;
       for (let chunk = first ?? await way.from.read(); chunk !== null;) {
         way.reads++;
         // After the end what still comes is read only to see it end.
-        if (this.#end === null || way.open) await this.#pass(way, chunk);
+        if (this.#end === null || way.open) await this.#pass(way, chunk, headroom);
         chunk = await way.from.read();
+        headroom = way.from.headroom;
       }
     } catch (error) {
       way.error = error;
     }
   }
 
-  async #pass(way: Way, chunk: Uint8Array): Promise<void> {
+  async #pass(way: Way, chunk: Uint8Array, headroom: number): Promise<void> {
     const { meter } = way;
     meter.push(chunk);
     for (let event = meter.next(); event !== null; event = meter.next()) {
       if (event.type === "pong" && this.#isOurPong(event.payload)) continue;
-      await way.write(event.bytes, chunk);
+      await way.write(event.bytes, chunk, headroom);
       if (event.type === "close") this.#closed(way, event.code, event.reason);
     }
   }
@@ -249,6 +265,7 @@ export class Session implements Swept {
     this.#freeAtMs = Infinity;
     this.#options.backend.abort();
     this.#options.client.abort();
+    this.#aborted.resolve();
   }
 
   sweep(nowMs: number): void {

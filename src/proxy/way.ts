@@ -25,14 +25,15 @@ export class Way {
     this.meter = new Meter(options);
   }
 
-  /** Passes on a run of `chunk`; what was before it in the buffer has gone already. */
-  async write(bytes: Uint8Array, chunk: Uint8Array): Promise<void> {
-    const headroom = bytes.buffer === chunk.buffer
-      ? this.from.headroom + bytes.byteOffset - chunk.byteOffset
-      : 0;
+  /**
+   * Passes on a run of `chunk`, which has `headroom` bytes free before it; what was before the run
+   * in the chunk has gone already.
+   */
+  async write(bytes: Uint8Array, chunk: Uint8Array, headroom: number): Promise<void> {
+    const free = bytes.buffer === chunk.buffer ? headroom + bytes.byteOffset - chunk.byteOffset : 0;
     this.#busy = true;
     try {
-      await this.to.write(bytes, headroom);
+      await this.to.write(bytes, free);
     } catch (error) {
       this.writeFailed = true;
       throw error;
@@ -50,6 +51,16 @@ export class Way {
     if (!this.open || !this.meter.atBoundary || this.meter.closed) return false;
     this.to.write(frame).catch(() => {});
     return true;
+  }
+
+  /** Reads past what still comes: a stream's credit comes back only when it was read to its end. */
+  async drain(): Promise<void> {
+    if (this.error === null) return;
+    try {
+      while (await this.from.read() !== null);
+    } catch {
+      // What broke it was told already.
+    }
   }
 
   closeWrite(): void {

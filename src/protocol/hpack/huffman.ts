@@ -1,5 +1,6 @@
 // RFC 7541 §5.2, Appendix B: the static Huffman code, and the string literals that it is used in.
 // RFC 9204 §4.1.2 uses the same, with prefixes of other sizes.
+import { latin1 } from "../wire/latin1.ts";
 import { CODE_LENGTHS, CODES, EOS } from "./huffman_table.ts";
 import { type Cursor, type Form, HpackError, readInteger, writeInteger } from "./integer.ts";
 
@@ -174,17 +175,6 @@ export function huffmanEncode(text: string, out: Uint8Array, offset: number): nu
   // RFC 7541 §5.2: padding is the most significant bits of EOS, all of them ones.
   if (bits > 0) out[at++] = (held << (8 - bits)) | (0xff >> bits);
   return at;
-}
-
-/** A string of the bytes from `start` to `end`, each of them one character. */
-export function latin1(bytes: Uint8Array, start: number, end: number): string {
-  let text = "";
-  for (let from = start; from < end; from += 4096) {
-    const codes = new Array<number>(Math.min(4096, end - from));
-    for (let i = 0; i < codes.length; i++) codes[i] = bytes[from + i];
-    text += String.fromCharCode.apply(null, codes);
-  }
-  return text;
 }
 
 /**

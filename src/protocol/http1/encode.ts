@@ -1,5 +1,6 @@
 // RFC 9112 §3, §4, §5: heads as bytes. What can't be written is a bug of ours: TypeError.
 import { type Field, getFields, isFieldValue, isToken } from "../wire/field.ts";
+import { latin1Bytes } from "../wire/latin1.ts";
 import { HttpError } from "./error.ts";
 import { declaredFraming } from "./framing.ts";
 import { reasonPhrase } from "./status.ts";
@@ -71,10 +72,40 @@ export function encodeResponseHead(head: ResponseHeadInit): Uint8Array {
  * case-insensitive (RFC 9110 §5.1), but some servers don't know.
  */
 export function canonicalName(name: string): string {
+  return COMMON.get(name) ?? toCanonical(name);
+}
+
+function toCanonical(name: string): string {
   return name.split("-").map((part) =>
     Object.hasOwn(PART, part) ? PART[part] : part.slice(0, 1).toUpperCase() + part.slice(1)
   ).join("-");
 }
+
+/** Those that nearly every upgrade has; no more are kept, for a client could make up any number. */
+const COMMON: ReadonlyMap<string, string> = new Map(
+  [
+    "host",
+    "connection",
+    "upgrade",
+    "origin",
+    "cookie",
+    "user-agent",
+    "authorization",
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "cache-control",
+    "pragma",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "sec-websocket-version",
+    "sec-websocket-key",
+    "sec-websocket-protocol",
+    "sec-websocket-extensions",
+  ].map((name) => [name, toCanonical(name)]),
+);
 
 function fieldLines(fields: readonly Field[]): string {
   let text = "";
@@ -101,10 +132,4 @@ function checkFraming(fields: readonly Field[], isRequest: boolean): void {
     if (error instanceof HttpError) throw new TypeError(error.message);
     throw error;
   }
-}
-
-function latin1Bytes(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
 }

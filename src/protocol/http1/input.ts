@@ -1,4 +1,5 @@
 // RFC 9112 §2.2: lines that end with CRLF, and runs of bytes between them.
+import { latin1 } from "../wire/latin1.ts";
 import { HttpError } from "./error.ts";
 
 const EMPTY = new Uint8Array(0);
@@ -45,7 +46,8 @@ export class Input {
       this.#hold(maxBytes);
       return null;
     }
-    const line = latin1(this.#held, 0, this.#heldBytes) + latin1(this.#chunk, this.#at, end);
+    const rest = latin1(this.#chunk, this.#at, end);
+    const line = this.#heldBytes === 0 ? rest : latin1(this.#held, 0, this.#heldBytes) + rest;
     this.#heldBytes = 0;
     this.#at = end;
     return this.#withoutCrlf(line);
@@ -86,13 +88,4 @@ export class Input {
     this.#heldBytes = need;
     this.#at = this.#chunk.length;
   }
-}
-
-// TextDecoder("latin1") is windows-1252: it changes 0x80 to 0x9f.
-function latin1(bytes: Uint8Array, start: number, end: number): string {
-  let text = "";
-  for (let i = start; i < end; i += 4096) {
-    text += String.fromCharCode(...bytes.subarray(i, Math.min(end, i + 4096)));
-  }
-  return text;
 }

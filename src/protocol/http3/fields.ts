@@ -12,10 +12,13 @@ export { contentLength } from "./field_section.ts";
 
 /** A request's pseudo-header fields, and its regular ones in order. */
 export interface RequestHead {
+  /** The :method. */
   method: string;
+  /** The :scheme; `null` for a plain CONNECT. */
   scheme: string | null;
   /** `:authority`, or else what Host says. */
   authority: string | null;
+  /** The :path, with its query; `null` for a plain CONNECT. */
   path: string | null;
   /** RFC 8441 §4: what is spoken in the tunnel of an extended CONNECT. */
   protocol: string | null;
@@ -23,8 +26,11 @@ export interface RequestHead {
   fields: Field[];
 }
 
+/** A response without its body. */
 export interface ResponseHead {
+  /** The :status, 100 to 599. */
   status: number;
+  /** Its fields in order; names in lower case. */
   fields: Field[];
 }
 

@@ -16,7 +16,9 @@ export class SizeHistogram {
    * before and up to `SIZE_BUCKETS[i]`; the last one has those above every bound.
    */
   readonly buckets: Float64Array = new Float64Array(BOUNDED + 1);
+  /** Of all sizes, in bytes. */
   sum = 0;
+  /** How many sizes were counted. */
   count = 0;
 
   /** Counts one message of `bytes` bytes. */
@@ -39,19 +41,28 @@ export class SizeHistogram {
 export class Traffic {
   /** Bytes of whole frames, headers and payloads, that were passed on. */
   bytes = 0;
+  /** First frames of text messages. */
   frameText = 0;
+  /** First frames of binary messages. */
   frameBinary = 0;
+  /** Continuation frames. */
   frameCont = 0;
+  /** Ping frames. */
   framePing = 0;
+  /** Pong frames. */
   framePong = 0;
+  /** Close frames. */
   frameClose = 0;
   /** Messages that have passed to their last byte. */
   messagesText = 0;
+  /** The same of binary ones. */
   messagesBinary = 0;
   /** Payload bytes of those messages over all their fragments. */
   readonly sizesText: SizeHistogram = new SizeHistogram();
+  /** The same of binary ones. */
   readonly sizesBinary: SizeHistogram = new SizeHistogram();
   /** Frames and messages that were refused for their size (1009). */
   oversizeFrames = 0;
+  /** Messages that were refused for their size (1009). */
   oversizeMessages = 0;
 }

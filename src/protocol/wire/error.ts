@@ -8,11 +8,14 @@ export type Scope = "stream" | "connection";
  * of its RFC, and nothing else: anything else that is thrown is a bug of ours.
  */
 export class PeerError extends Error {
+  /** The name of the class. */
   override name = "PeerError";
   /** The wire code: an HTTP/3 or HTTP/2 error code, a WebSocket close code, an HTTP status. */
   readonly code: number;
+  /** How far it reaches. */
   readonly scope: Scope;
 
+  /** An error whose message says what the peer did. */
   constructor(code: number, scope: Scope, message: string) {
     super(message);
     this.code = code;

@@ -1,0 +1,27 @@
+import { messageOf } from "../net/error.ts";
+import { CommandError } from "./command.ts";
+
+/** The text of a file. Throws `CommandError` that says which one could not be read and why. */
+export async function readText(file: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(file);
+  } catch (error) {
+    throw new CommandError(`Cannot read ${file}: ${shortReason(error)}`, { cause: error });
+  }
+}
+
+/** The certificates of a file in PEM, to trust. Throws `CommandError` if there are none. */
+export async function readCa(file: string, flag: string): Promise<string> {
+  const pem = await readText(file);
+  if (!pem.includes("-----BEGIN CERTIFICATE-----")) {
+    throw new CommandError(`Cannot use ${file} for ${flag}: no certificate in PEM is in it`);
+  }
+  return pem;
+}
+
+function shortReason(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "no such file";
+  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
+  if (error instanceof Deno.errors.IsADirectory) return "it is a directory";
+  return messageOf(error);
+}

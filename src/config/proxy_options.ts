@@ -1,0 +1,67 @@
+import { createMetricsObserver } from "../observe/library.ts";
+import type { BackendTarget } from "../proxy/backend.ts";
+import type { ProxyOptions } from "../proxy/proxy.ts";
+import { type ProxyConfig, readProxyConfig } from "./proxy.ts";
+
+/** What a program says of the proxy that it starts; the rest is as in `h3ws proxy`. */
+export interface ProxySetup
+  extends Partial<Omit<ProxyOptions, "listen" | "certPem" | "keyPem" | "backend" | "path">> {
+  /** Where HTTP/3 listens, as `--listen`: `:443`, `127.0.0.1:0`. Default `:443`. */
+  listen?: string;
+  /** The certificate chain in PEM, the server's own first. */
+  certPem: string;
+  /** Its private key in PEM. */
+  keyPem: string;
+  /** `ws://host:port`, `wss://host/path` or `ws+unix:/path.sock:/path`, as `--backend`. */
+  backend: string;
+  /** Certificates in PEM that a `wss://` backend's may be signed by, beside the public ones. */
+  backendCaCerts?: string[];
+  /** Whether any certificate of a `wss://` backend is taken. Default `false`. */
+  backendInsecure?: boolean;
+  /** The path of the tunnels, or a regular expression that begins with `^`. Default `/ws`. */
+  path?: string;
+}
+
+/**
+ * The options of `startProxy`: what is given, and the defaults of `h3ws proxy` for all else. Without
+ * an observer nothing is logged, and what is counted is for nobody.
+ *
+ * @throws {UsageError} when `listen`, `backend` or `path` is none
+ */
+export function proxyOptions(setup: ProxySetup): ProxyOptions {
+  const { listen, backend, path, backendCaCerts, backendInsecure = false, ...given } = setup;
+  const config = { ...readProxyConfig({ listen, backend, path }), backendInsecure, ...given };
+  return {
+    ...config,
+    backend: backendTarget(config, backendCaCerts),
+    observer: given.observer ?? createMetricsObserver(),
+  };
+}
+
+/** How sessions reach the backend of a config. */
+export function backendTarget(
+  config: Pick<ProxyConfig, "backend" | "backendInsecure" | "maxHeaderBytes">,
+  caCerts?: string[],
+): BackendTarget {
+  const { hostname, port, unixPath, tls, url, path } = config.backend;
+  return {
+    dial: {
+      hostname,
+      port,
+      ...(unixPath === null ? {} : { unixPath }),
+      ...(tls && {
+        tls: {
+          serverName: hostname,
+          caCerts,
+          // RFC 9113 §8.1: what comes with h2 can't be upgraded.
+          alpnProtocols: ["http/1.1"],
+          insecure: config.backendInsecure,
+        },
+      }),
+    },
+    url,
+    host: null,
+    path,
+    maxHeaderBytes: config.maxHeaderBytes,
+  };
+}

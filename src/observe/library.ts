@@ -1,0 +1,21 @@
+import { Registry } from "prom-client";
+import type { Observer } from "../proxy/observer.ts";
+import { applicationSink, createLog, type Log, type LogOptions, silentLog } from "./log.ts";
+import { createObserver } from "./observer.ts";
+
+/** An observer that counts, and tells what it has counted. */
+export interface MetricsObserver extends Observer {
+  /** The metrics as `/metrics` of `h3ws proxy` has them, in the text format of Prometheus. */
+  metrics(): Promise<string>;
+}
+
+/** The observer of one proxy: it writes the log, and counts. Without a log it counts alone. */
+export function createMetricsObserver(log: Log = silentLog): MetricsObserver {
+  const registry = new Registry();
+  return { ...createObserver({ registry, log }), metrics: () => registry.metrics() };
+}
+
+/** A log that hands its records to the LogTape that the application has configured for itself. */
+export function createApplicationLog(options: LogOptions = {}): Log {
+  return createLog(applicationSink, options);
+}
