@@ -42,6 +42,31 @@ Deno.test("normalize: -name, --name, =value and the next argument are one", () =
   for (const [args, want] of CASES) assert.deepEqual(normalizeArgs(args, command), want);
 });
 
+Deno.test("normalize: the positional flag's value may stand alone, anywhere, once", () => {
+  const positional = { ...command, positional: "listen" };
+  const cases: [args: string[], want: string[]][] = [
+    [[":2"], ["--listen=:2"]],
+    [["-debug", ":2"], ["--debug=true", "--listen=:2"]],
+    [[":2", "--debug"], ["--listen=:2", "--debug=true"]],
+    [["--listen", ":2"], ["--listen=:2"]],
+  ];
+  for (const [args, want] of cases) assert.deepEqual(normalizeArgs(args, positional), want);
+  const wrong: [args: string[], message: string][] = [
+    [
+      [":2", ":3"],
+      'try: ":3" is one listen too many; allowed: flags and one listen, see h3ws try --help',
+    ],
+    [
+      ["--listen", ":2", ":3"],
+      'try: ":3" is one listen too many; allowed: flags and one listen, see h3ws try --help',
+    ],
+    [["--"], 'try: "--" is not a flag; allowed: flags alone, see h3ws try --help'],
+  ];
+  for (const [args, message] of wrong) {
+    assert.throws(() => normalizeArgs(args, positional), { name: "UsageError", message });
+  }
+});
+
 Deno.test("normalize: a missing value, and what is no flag, are told", () => {
   const wrong: [args: string[], message: string][] = [
     [

@@ -20,6 +20,7 @@ const DEFAULTS: ProxyConfig = {
   backendInsecure: false,
   path: { exact: "/ws" },
   metrics: { hostname: "127.0.0.1", port: 9090 },
+  metricsGiven: false,
   maxFrameBytes: 1024 * 1024,
   maxMessageBytes: 8 * 1024 * 1024,
   maxSessions: 2000,
@@ -79,6 +80,12 @@ Deno.test("proxy config: each flag is read into its field, and each variable", (
   assert.equal(backend.url, "wss://a.example/x");
   const names = [...Object.keys(given), "backend", "debug"].sort();
   assert.deepEqual(Object.values(proxyFlags).map((flag) => flag.name).sort(), names);
+});
+
+Deno.test("proxy config: whether --metrics is the user's wish", () => {
+  assert.equal(readProxyConfig({ metrics: "127.0.0.1:9090" }).metricsGiven, true);
+  assert.equal(readProxyConfig({}, { H3WS_METRICS: ":1" }).metricsGiven, true);
+  assert.equal(readProxyConfig({ debug: "true" }, { H3WS_DEBUG: "1" }).metricsGiven, false);
 });
 
 Deno.test("proxy config: --debug is --log-level debug, as far as it goes before it", () => {

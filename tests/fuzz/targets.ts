@@ -6,6 +6,7 @@ import * as http3 from "./targets/http3.ts";
 import * as http3Values from "./targets/http3_values.ts";
 import * as qpack from "./targets/qpack.ts";
 import * as websocket from "./targets/websocket.ts";
+import * as websocketValues from "./targets/websocket_values.ts";
 import * as wire from "./targets/wire.ts";
 
 export const targets: readonly Target[] = [
@@ -21,7 +22,7 @@ export const twins: readonly (readonly [Target, Target])[] = [
 ];
 
 export const decoders: readonly Decoder[] = [
-  ...websocket.decoders,
+  ...websocketValues.decoders,
   ...hpack.decoders,
   ...qpack.decoders,
   ...http3Values.decoders,
@@ -30,7 +31,7 @@ export const decoders: readonly Decoder[] = [
 export const codecs: readonly Codec[] = [
   ...wire.codecs,
   ...http1.codecs,
-  ...websocket.codecs,
+  ...websocketValues.codecs,
   ...hpack.codecs,
   ...qpack.codecs,
   ...http3Values.codecs,

@@ -51,7 +51,7 @@ async function install({ folder, env, tarball }: Sandbox, ...flags: string[]): P
   assert.equal(code, 0, stderr);
 }
 
-Deno.test(`npx h3ws --version after npm install in an empty folder${why}`, {
+Deno.test(`npx h3ws demo and --version after npm install in an empty folder${why}`, {
   ignore: noNpm,
 }, () =>
   withSandbox(async (sandbox) => {
@@ -61,6 +61,11 @@ Deno.test(`npx h3ws --version after npm install in an empty folder${why}`, {
     assert.equal(version.stderr, "");
     assert.match(version.stdout.trim(), new RegExp(`${VERSION.replaceAll(".", "\\.")}$`));
     assert.equal(version.code, 0);
+
+    const demo = ["h3ws", "demo", "--once", "--listen", "127.0.0.1:0", "--metrics", "off"];
+    const shown = await run(NPX, demo, { cwd, env, clearEnv: true });
+    assert.match(shown.stdout, /^11\. .* Close {10}4001 from the backend, "demo is over"\n$/m);
+    assert.deepEqual([shown.code, shown.stderr], [0, ""]);
 
     // A project around it that Deno would read is left alone.
     await Deno.writeTextFile(join(cwd, "deno.json"), `{ "imports": 1 }`);

@@ -1,7 +1,7 @@
 import { headerSize, readHeader } from "../../src/protocol/websocket/header.ts";
 import { applyMask } from "../../src/protocol/websocket/mask.ts";
 import { concat } from "../../src/protocol/wire/bytes.ts";
-import { within } from "./wait.ts";
+import { within } from "./within.ts";
 
 /** A frame of a WebSocket as it was seen on the wire. */
 export interface SeenFrame {

@@ -1,6 +1,7 @@
 // The proxy as a process of its own, watched from outside as an operator would: by its log, its
 // metrics and what the kernel tells of it under /proc (Linux only).
 import { makeCertificates } from "../../src/cli/certificates.ts";
+import { liveHeapBytes } from "./inspector.ts";
 import { until } from "./until.ts";
 
 /** One line of the JSON log: `event` and its fields. */
@@ -24,6 +25,8 @@ export interface ProxyProcess extends AsyncDisposable {
   metric(series: string): Promise<number>;
   /** Resident memory now. */
   rssBytes(): number;
+  /** What of V8's heap is in use after a collection; the process must be started with `inspect`. */
+  liveHeapBytes(): Promise<number>;
   /** TCP sockets the process holds open to that port on this machine. */
   socketsTo(port: number): number;
   kill(signal: Deno.Signal): void;
@@ -32,7 +35,8 @@ export interface ProxyProcess extends AsyncDisposable {
 export interface ProxyProcessOptions {
   backendPort: number;
   flags?: readonly string[];
-  v8Flags?: readonly string[];
+  /** Lets the test ask V8 what it holds. */
+  inspect?: boolean;
 }
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
@@ -48,11 +52,10 @@ export async function startProxyProcess(options: ProxyProcessOptions): Promise<P
   });
   await Deno.writeTextFile(`${folder}/cert.pem`, certPem);
   await Deno.writeTextFile(`${folder}/key.pem`, keyPem);
-  const v8Flags = options.v8Flags ?? [];
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "-A", "--unstable-net"],
-      ...(v8Flags.length > 0 ? [`--v8-flags=${v8Flags.join(",")}`] : []),
+      ...(options.inspect ? ["--inspect=127.0.0.1:0"] : []),
       ...[MAIN, "proxy", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"],
       ...["--cert", `${folder}/cert.pem`, "--key", `${folder}/key.pem`],
       ...["--backend", `ws://127.0.0.1:${options.backendPort}`, "--log-format", "json"],
@@ -85,6 +88,7 @@ export async function startProxyProcess(options: ProxyProcessOptions): Promise<P
       logged: (event, test) => log.wait(event, test),
       metric: (series) => metric(admin, series),
       rssBytes: () => rssBytes(child.pid),
+      liveHeapBytes: () => liveHeapBytes(log.inspector),
       socketsTo: (port) => socketsTo(child.pid, port),
       kill: (signal) => child.kill(signal),
       [Symbol.asyncDispose]: stop,
@@ -100,6 +104,13 @@ class Log {
   readonly #asked = new WeakSet<LogLine>();
   readonly #other: string[] = [];
   #ended = false;
+
+  /** Where V8's inspector listens. */
+  get inspector(): string {
+    const line = this.#other.find((text) => text.startsWith("Debugger listening on "));
+    if (line === undefined) throw new Error("The process has no inspector");
+    return line.slice("Debugger listening on ".length);
+  }
 
   async read(stream: ReadableStream<Uint8Array>): Promise<void> {
     let rest = "";
@@ -133,7 +144,8 @@ class Log {
   }
 }
 
-async function metric(admin: string, series: string): Promise<number> {
+/** One number of `admin`/metrics. */
+export async function metric(admin: string, series: string): Promise<number> {
   const response = await fetch(`${admin}/metrics`, { headers: { connection: "close" } });
   const text = await response.text();
   const line = text.split("\n").find((line) => line.startsWith(`${series} `));

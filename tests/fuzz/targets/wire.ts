@@ -1,4 +1,5 @@
 import * as fc from "fast-check";
+import { latin1, latin1Bytes } from "../../../src/protocol/wire/latin1.ts";
 import {
   MAX_LENGTH,
   readVarint,
@@ -30,4 +31,11 @@ const varint: Codec<number, Uint8Array> = {
   decode: (bytes) => varintSizeAt(bytes[0]) === bytes.length ? readVarint(bytes, 0) : "cut",
 };
 
-export const codecs: Codec[] = [varint];
+const text: Codec<Uint8Array, string> = {
+  name: "latin1",
+  value: fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.uint8Array({ max: 127, maxLength: 40 })),
+  encode: (bytes) => latin1(bytes, 0, bytes.length),
+  decode: latin1Bytes,
+};
+
+export const codecs: Codec[] = [varint, text] as Codec[];

@@ -4,12 +4,12 @@ import {
   huffmanDecode,
   huffmanEncode,
   huffmanEncodedLength,
-  latin1,
   readString,
   writeString,
 } from "../../../src/protocol/hpack/huffman.ts";
 import { CODE_LENGTHS, CODES, EOS } from "../../../src/protocol/hpack/huffman_table.ts";
 import { COMPRESSION_ERROR, HpackError } from "../../../src/protocol/hpack/integer.ts";
+import { latin1 } from "../../../src/protocol/wire/latin1.ts";
 import { codeOf, hex, latin1Text, toHex } from "./support.ts";
 
 function encode(text: string): Uint8Array {

@@ -146,7 +146,8 @@ Deno.test("RFC 9112 §7.1.1: the total length of chunk extensions is limited", (
   const chunk = `1;${"a".repeat(1000)}\r\nx\r\n`;
   assert.equal(statusOf(readBody("chunked", chunk.repeat(16) + "0\r\n\r\n")), null);
   assert.equal(statusOf(readBody("chunked", chunk.repeat(17) + "0\r\n\r\n")), 502);
-  // Each chunk of data pays for a signature.
+  // Small chunks with short extensions are paid for, and each chunk of data pays for a signature.
+  assert.equal(statusOf(readBody("chunked", "1;a\r\nx\r\n".repeat(7000) + "0\r\n\r\n")), null);
   const signed = `40;signature=${"a".repeat(64)}\r\n${"x".repeat(64)}\r\n`;
   assert.equal(statusOf(readBody("chunked", signed.repeat(1000) + "0\r\n\r\n")), null);
 });

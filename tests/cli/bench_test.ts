@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { run } from "../../src/cli/args.ts";
+import { benchCommand } from "../../src/cli/bench.ts";
+import { makeCertificates } from "../../src/cli/certificates.ts";
+import { startEcho } from "../../src/cli/echo_server.ts";
+import type { LoadReport } from "../../src/cli/load.ts";
+import { serve } from "../../src/cli/serve.ts";
+import { readProxyConfig } from "../../src/config/proxy.ts";
+import { TestIo, withFolder } from "./support.ts";
+
+async function bench(...args: string[]) {
+  const io = new TestIo();
+  const code = await run(["bench", ...args], { commands: [benchCommand] }, io);
+  return { code, out: io.stdout, err: io.stderr };
+}
+
+async function withEcho(body: (port: number) => Promise<void>): Promise<void> {
+  const echo = await startEcho({ hostname: "127.0.0.1", port: 0 });
+  try {
+    await body(echo.port);
+  } finally {
+    await echo.close();
+  }
+}
+
+/** A port of the loopback that nobody listens at. */
+function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  listener.close();
+  return listener.addr.port;
+}
+
+function checkReport(report: LoadReport, sockets: number): void {
+  const { roundTrips, roundTripsPerSecond, megabytesPerSecond, sizeBytes, seconds } = report;
+  assert.equal(report.sockets, sockets);
+  assert.equal(report.errors, 0, JSON.stringify(report.errorTexts));
+  assert.ok(roundTrips >= sockets);
+  assert.ok(Math.abs(roundTripsPerSecond - roundTrips / seconds) < 1e-6);
+  assert.ok(Math.abs(megabytesPerSecond - roundTripsPerSecond * sizeBytes / 1e6) < 1e-6);
+  for (const { p50, p90, p99, p999, max } of [report.latencyUs, report.connectUs]) {
+    assert.ok(0 < p50 && p50 <= p90 && p90 <= p99 && p99 <= p999 && p999 <= max);
+  }
+}
+
+Deno.test("bench: over HTTP/1.1, the URL alone or by its flag; the report as JSON", async () => {
+  await withEcho(async (port) => {
+    const url = `ws://127.0.0.1:${port}/`;
+    for (const args of [[url], ["--url", url], ["--text", url, "--size", "1KiB"]]) {
+      const { code, out, err } = await bench(
+        ...args,
+        ...["--json", "--duration", "100ms", "--connections", "2", "--streams", "3"],
+      );
+      assert.deepEqual([code, err], [0, ""]);
+      const report: LoadReport = JSON.parse(out);
+      assert.deepEqual([report.url, report.http], [url, "1.1"]);
+      checkReport(report, 6);
+    }
+  });
+});
+
+Deno.test("bench: over HTTP/3 through the proxy, with its own CA; the report for people", async () => {
+  const pair = await makeCertificates({ hosts: ["localhost", "127.0.0.1"], days: 1 });
+  await withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/ca.pem`, pair.caPem);
+    await withEcho(async (port) => {
+      const config = readProxyConfig({
+        ...{ backend: `ws://127.0.0.1:${port}`, listen: "127.0.0.1:0", metrics: "off" },
+        "log-level": "off",
+      });
+      const serving = await serve(config, { pair });
+      try {
+        const load = ["--ca", `${folder}/ca.pem`, "--duration", "100ms", "--connections", "2"];
+        for (const host of ["localhost", "127.0.0.1"]) {
+          const url = `wss://${host}:${serving.proxy.port}/ws`;
+          const { code, out, err } = await bench(url, ...load);
+          assert.deepEqual([code, err], [0, ""]);
+          assert.match(out, /^wss:\S+\/ws over HTTP\/3: 2 sockets, 64 bytes, 0\.\d s\n/);
+          assert.match(out, /\nround trips +[\d,]+, [\d,]+\/s, \d+\.\d MB\/s each way\n/);
+          assert.match(out, /\nlatency +p50 [\d.]+ ms .* p99\.9 [\d.]+ ms {2}max [\d.]+ ms\n/);
+          assert.match(out, /\nerrors +0\n$/);
+        }
+        const refused = await bench(`wss://localhost:${serving.proxy.port}/nope`, ...load);
+        assert.deepEqual([refused.code, refused.out], [1, ""]);
+        assert.match(refused.err, /^h3ws: Cannot open a WebSocket to .*answered 404 \(2 of 2\)\n$/);
+      } finally {
+        await serving.drain(0);
+      }
+    });
+  });
+});
+
+Deno.test("bench: --rate holds the round trips back", async () => {
+  await withEcho(async (port) => {
+    const args = [`ws://127.0.0.1:${port}/`, "--json", "--duration", "1s", "--rate", "20"];
+    const { code, out } = await bench(...args, "--connections", "2");
+    assert.equal(code, 0);
+    const { roundTrips } = JSON.parse(out) as LoadReport;
+    assert.ok(roundTrips >= 2 && roundTrips <= 22, `${roundTrips} round trips`);
+  });
+});
+
+Deno.test("bench: nobody there is one line, exit code 1; JSON all the same", async () => {
+  const url = `ws://127.0.0.1:${freePort()}/`;
+  const { code, out, err } = await bench(url, "--connections", "3");
+  assert.deepEqual([code, out], [1, ""]);
+  assert.match(
+    err,
+    /^h3ws: Cannot open a WebSocket to ws:\S+ over HTTP\/1\.1: .*refused.* \(3 of 3\)\n$/,
+  );
+  const json = await bench(url, "--connections", "3", "--json");
+  assert.equal(json.code, 1);
+  const report = JSON.parse(json.out) as LoadReport;
+  assert.deepEqual([report.sockets, report.errors, report.roundTrips], [0, 3, 0]);
+});
+
+Deno.test("bench: a signal ends it early, with the report of what was done", async () => {
+  await withEcho(async (port) => {
+    const io = new TestIo();
+    const args = ["bench", `ws://127.0.0.1:${port}/`, "--json", "--duration", "1h"];
+    const done = run(args, { commands: [benchCommand] }, io);
+    setTimeout(() => io.stop(), 200);
+    assert.equal(await done, 0);
+    checkReport(JSON.parse(io.stdout), 10);
+  });
+});
+
+Deno.test("bench: a signal while nothing answers ends it at once", async () => {
+  // Holds the port, and reads nothing from it.
+  const silent = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  try {
+    const io = new TestIo();
+    const url = `wss://127.0.0.1:${(silent.addr as Deno.NetAddr).port}/ws`;
+    const done = run(["bench", url], { commands: [benchCommand] }, io);
+    await silent.receive();
+    io.stop();
+    assert.equal(await done, 1);
+    assert.equal(io.stderr, `h3ws: Ended before a WebSocket to ${url} was open\n`);
+  } finally {
+    silent.close();
+  }
+});
+
+const USAGE: [args: string[], err: RegExp][] = [
+  [["foo"], /^h3ws: --url: "foo" is not the URL of a WebSocket; allowed: .*\n$/],
+  [["ws://a.example", "x"], /^h3ws: bench: "x" is one url too many; allowed: .*\n$/],
+  [["--size", "1KB"], /^h3ws: --size: "1KB" is not a size; allowed: .*\n$/],
+];
+
+Deno.test("bench: a wrong command line is one line, exit code 2", async () => {
+  for (const [args, want] of USAGE) {
+    const { code, out, err } = await bench(...args);
+    assert.deepEqual([code, out], [2, ""]);
+    assert.match(err, want);
+  }
+  const { code, err } = await bench("ws://a.example", "--http", "3");
+  assert.deepEqual([code, err], [
+    1,
+    "h3ws: --http 3 needs wss:// or https://, not ws://a.example/\n",
+  ]);
+});

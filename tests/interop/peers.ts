@@ -1,0 +1,27 @@
+// The peers of the interop tests, which are no part of the project: each is found by a variable of
+// the environment. CI sets all of them, and fails when a test was skipped.
+
+/** Where a peer is, by its variable. */
+export type PeerVariable =
+  /** Chromium's executable. */
+  | "H3WS_CHROMIUM"
+  /** A Python that has aioquic. */
+  | "H3WS_PYTHON"
+  /** The folder of the npm package @currentspace/http3, which is quiche. */
+  | "H3WS_QUICHE";
+
+/**
+ * Declares tests of a peer: `test(name, body)`, where `body` gets the variable's value. Without it
+ * they are skipped, and say so in their names.
+ */
+export function peerTests(
+  variable: PeerVariable,
+): (name: string, body: (peer: string) => Promise<void>) => void {
+  const peer = Deno.env.get(variable) ?? "";
+  const ignore = peer === "";
+  const why = ignore ? ` (skipped: ${variable} is not set)` : "";
+  return (name, body) =>
+    Deno.test(`${name}${why}`, { ignore, sanitizeOps: true, sanitizeResources: true }, () => {
+      return body(peer);
+    });
+}

@@ -1,0 +1,29 @@
+// V8's inspector protocol, as far as it tells what a process's heap holds.
+import { once } from "node:events";
+import { within } from "./within.ts";
+
+/** Bytes that V8 holds for live objects of the process behind `url`, after a full collection. */
+export async function liveHeapBytes(url: string): Promise<number> {
+  const socket = new WebSocket(url);
+  await within("the inspector", once(socket, "open"));
+  try {
+    let id = 0;
+    const ask = async (method: string): Promise<Record<string, number>> => {
+      const answer = Promise.withResolvers<Record<string, number>>();
+      const sent = ++id;
+      socket.onmessage = ({ data }) => {
+        const message = JSON.parse(data);
+        if (message.id === sent) answer.resolve(message.result);
+      };
+      socket.send(JSON.stringify({ id: sent, method }));
+      return await within(method, answer.promise);
+    };
+    // What a collection frees may, once finalized, free more.
+    for (let i = 0; i < 3; i++) await ask("HeapProfiler.collectGarbage");
+    return (await ask("Runtime.getHeapUsage")).usedSize;
+  } finally {
+    const closed = once(socket, "close");
+    socket.close();
+    await within("the inspector's close", closed);
+  }
+}
