@@ -32,7 +32,7 @@ const demoFlags = {
 };
 
 const DAYS = 14;
-const DRAIN_MS = 1_000;
+const DRAIN_MS = 3_000;
 
 /** `h3ws demo`: the whole way in one process, shown step by step. */
 export const demoCommand = defineCommand({

@@ -32,7 +32,8 @@ const LEVEL_COLOR: Readonly<Record<LogLevel, number>> = {
 export const jsonFormatter: TextFormatter = ({ timestamp, level, rawMessage, properties }) => {
   let line = `{"time":"${new Date(timestamp).toISOString()}","level":"${level}",` +
     `"event":${jsonText(String(rawMessage))}`;
-  for (const key in properties) line += `,${jsonText(key)}:${jsonValue(key, properties[key])}`;
+  // The keys are our own, and plain.
+  for (const key in properties) line += `,"${key}":${jsonValue(key, properties[key])}`;
   return `${line}}\n`;
 };
 

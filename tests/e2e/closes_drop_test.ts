@@ -10,6 +10,18 @@ import { within } from "../support/within.ts";
 const EMPTY = new Uint8Array(0);
 const KIB64 = new Uint8Array(64 * 1024).fill(0x62);
 
+/** Some milliseconds, and less than what a side gets that was told of the end and does not go. */
+const AT_ONCE_MS = 1_500;
+
+/** `work`, which has to be over at once. */
+async function atOnce<T>(work: () => Promise<T>): Promise<T> {
+  const startedMs = performance.now();
+  const done = await work();
+  const tookMs = performance.now() - startedMs;
+  assert.ok(tookMs < AT_ONCE_MS, `it took ${tookMs} ms`);
+  return done;
+}
+
 interface Drop {
   name: string;
   drop: (backend: BackendConn) => void;
@@ -28,7 +40,7 @@ for (const { name, drop } of DROPS) {
       backend.write(frame);
       assert.deepEqual(await client.inbox.take(frame.length), frame);
       drop(backend);
-      assert.equal((await closeAndFin(client.inbox, false)).code, 1011);
+      assert.equal((await atOnce(() => closeAndFin(client.inbox, false))).code, 1011);
       const { by, code } = await t.seen.end();
       assert.deepEqual({ by, code }, { by: "backend", code: 1006 });
       await client.fin();
@@ -42,7 +54,7 @@ for (const { name, drop } of DROPS) {
       backend.write(frame);
       assert.deepEqual(await client.inbox.take(frame.length), frame);
       drop(backend);
-      assert.equal((await closeAndFin(client.inbox, false)).code, 1011);
+      assert.equal((await atOnce(() => closeAndFin(client.inbox, false))).code, 1011);
       assert.equal((await t.seen.end()).by, "backend");
       await client.fin();
     });
@@ -55,7 +67,7 @@ for (const { name, drop } of DROPS) {
       backend.write(part);
       assert.deepEqual(await client.inbox.take(part.length), part);
       drop(backend);
-      assert.deepEqual(await client.inbox.rest(), EMPTY);
+      assert.deepEqual(await atOnce(() => client.inbox.rest()), EMPTY);
       assert.equal(client.inbox.ending, "fin");
       const { by, code } = await t.seen.end();
       assert.deepEqual({ by, code }, { by: "backend", code: 1006 });
@@ -70,7 +82,7 @@ for (const { name, drop } of DROPS) {
       backend.write(concat([good, fromBackend.text("x".repeat(200)).subarray(0, 3)]));
       assert.deepEqual(await client.inbox.take(good.length), good);
       drop(backend);
-      assert.equal((await closeAndFin(client.inbox, false)).code, 1011);
+      assert.equal((await atOnce(() => closeAndFin(client.inbox, false))).code, 1011);
       await client.fin();
     });
   });
@@ -87,7 +99,7 @@ for (const { name, drop } of DROPS) {
       // It has read some, and the rest is under way.
       await backend.inbox.take(4 * frame.length);
       drop(backend);
-      assert.equal((await closeAndFin(client.inbox, false)).code, 1011);
+      assert.equal((await atOnce(() => closeAndFin(client.inbox, false))).code, 1011);
       await within("the client's last write", pushing);
       const { by, code } = await t.seen.end();
       assert.deepEqual({ by, code }, { by: "backend", code: 1006 });

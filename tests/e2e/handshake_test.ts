@@ -95,7 +95,7 @@ Deno.test("handshake: what it sends in one packet with its 101 arrives", async (
 });
 
 Deno.test("handshake: a client that leaves during the handshake ends the backend leg", async () => {
-  await withProxy({ maxSessions: 1 }, async (t) => {
+  await withProxy({ maxSessions: 1, handshakeTimeoutMs: 3_600_000 }, async (t) => {
     const quic = await t.connect();
     await quic.connectWs();
     const conn = await t.backend.accept();

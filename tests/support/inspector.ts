@@ -2,8 +2,11 @@
 import { once } from "node:events";
 import { within } from "./within.ts";
 
-/** Bytes that V8 holds for live objects of the process behind `url`, after a full collection. */
-export async function liveHeapBytes(url: string): Promise<number> {
+/**
+ * Has the process behind `url` collect all of its garbage and give back what it does not need;
+ * returns the bytes of V8's heap that are still in use.
+ */
+export async function collectGarbage(url: string): Promise<number> {
   const socket = new WebSocket(url);
   await within("the inspector", once(socket, "open"));
   try {

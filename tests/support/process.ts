@@ -1,7 +1,7 @@
 // The proxy as a process of its own, watched from outside as an operator would: by its log, its
 // metrics and what the kernel tells of it under /proc (Linux only).
 import { makeCertificates } from "../../src/cli/certificates.ts";
-import { liveHeapBytes } from "./inspector.ts";
+import { collectGarbage } from "./inspector.ts";
 import { until } from "./until.ts";
 
 /** One line of the JSON log: `event` and its fields. */
@@ -25,8 +25,8 @@ export interface ProxyProcess extends AsyncDisposable {
   metric(series: string): Promise<number>;
   /** Resident memory now. */
   rssBytes(): number;
-  /** What of V8's heap is in use after a collection; the process must be started with `inspect`. */
-  liveHeapBytes(): Promise<number>;
+  /** Collects all garbage; returns what of V8's heap is still in use. Needs `inspect`. */
+  collectGarbage(): Promise<number>;
   /** TCP sockets the process holds open to that port on this machine. */
   socketsTo(port: number): number;
   kill(signal: Deno.Signal): void;
@@ -35,7 +35,7 @@ export interface ProxyProcess extends AsyncDisposable {
 export interface ProxyProcessOptions {
   backendPort: number;
   flags?: readonly string[];
-  /** Lets the test ask V8 what it holds. */
+  /** Lets the test have V8 collect its garbage. */
   inspect?: boolean;
 }
 
@@ -88,7 +88,7 @@ export async function startProxyProcess(options: ProxyProcessOptions): Promise<P
       logged: (event, test) => log.wait(event, test),
       metric: (series) => metric(admin, series),
       rssBytes: () => rssBytes(child.pid),
-      liveHeapBytes: () => liveHeapBytes(log.inspector),
+      collectGarbage: () => collectGarbage(log.inspector),
       socketsTo: (port) => socketsTo(child.pid, port),
       kill: (signal) => child.kill(signal),
       [Symbol.asyncDispose]: stop,
