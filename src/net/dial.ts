@@ -1,7 +1,7 @@
 import type { ByteStream } from "./byte_stream.ts";
 import { NetError, toNetError } from "./error.ts";
 import { ConnStream } from "./tcp.ts";
-import { dialInsecureTls } from "./tls_insecure.ts";
+import { dialTls } from "./tls.ts";
 
 /** Where to connect to by TCP, TLS or a unix socket. */
 export interface DialTarget {
@@ -34,10 +34,9 @@ const IPV4 = /^\d+\.\d+\.\d+\.\d+$/;
  * Throws `NetError`; an abort of `signal` ends the attempt wherever it is.
  */
 export async function dial(target: DialTarget, signal: AbortSignal): Promise<ByteStream> {
-  if (target.tls?.insecure) return await dialInsecureTls(target, signal);
-  const raw = await connect(target, signal);
-  if (target.tls === undefined) return new ConnStream(raw);
-  return new ConnStream(await startTls(raw, target.tls, signal));
+  const { tls } = target;
+  if (tls !== undefined) return await dialTls({ ...target, tls }, signal);
+  return new ConnStream(await connect(target, signal));
 }
 
 async function connect(
@@ -62,31 +61,6 @@ async function connect(
     throw abortedOr(signal, null);
   }
   return conn;
-}
-
-async function startTls(
-  raw: Deno.TcpConn | Deno.UnixConn,
-  tls: TlsClientOptions,
-  signal: AbortSignal,
-): Promise<Deno.TlsConn> {
-  let conn: Deno.TlsConn | null = null;
-  const onAbort = () => (conn ?? raw).close();
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    // Deno.connectTls can't switch Nagle off; a connection that is upgraded keeps it off.
-    conn = await Deno.startTls(raw as Deno.TcpConn, {
-      hostname: tls.serverName,
-      caCerts: tls.caCerts,
-      alpnProtocols: tls.alpnProtocols,
-    });
-    await conn.handshake();
-    return conn;
-  } catch (error) {
-    if (!signal.aborted) (conn ?? raw).close();
-    throw abortedOr(signal, error);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
 }
 
 function abortedOr(signal: AbortSignal, error: unknown): NetError {

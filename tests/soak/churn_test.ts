@@ -90,7 +90,6 @@ async function steadily(
   const half = await measure(proxy, count / 2, once);
   const end = await measure(proxy, count / 2, once);
   const both = `at the half ${JSON.stringify(half)}, at the end ${JSON.stringify(end)}`;
-  console.log(both);
   assert.ok(end.peak < half.peak * 1.1, `RSS grows: ${both}`);
   assert.ok(end.resident < half.resident * 1.05, `RSS grows: ${both}`);
   assert.ok(end.live - half.live < 64 * count / 2, `objects are left of each: ${both}`);

@@ -18,6 +18,7 @@ export class RawBackend {
   readonly #server: net.Server;
   readonly connections: BackendConn[] = [];
   readonly #unixPath: string | undefined;
+  readonly #raw: net.Socket[] = [];
   #taken = 0;
   #wake: (() => void) | null = null;
 
@@ -35,6 +36,8 @@ export class RawBackend {
       // A TLS server reads its sockets as it likes.
       this.#server = tls.createServer({ allowHalfOpen: true, noDelay: true, ...options.tls }, take);
       this.#server.on("tlsClientError", () => {});
+      // Half open, one whose handshake fails would outlast it.
+      this.#server.on("connection", (socket) => this.#raw.push(socket));
     }
   }
 
@@ -76,6 +79,7 @@ export class RawBackend {
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     await Promise.all(this.connections.map((conn) => conn.destroy()));
+    for (const socket of this.#raw) socket.destroy();
     await within("the backend's close", closed);
   }
 }

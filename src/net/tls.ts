@@ -1,10 +1,11 @@
-// Deno.startTls can't skip the check of a certificate, node:tls can. But node:tls reads on while
-// it is paused, so the socket below it is stopped by its handle, which is internal API: a test
-// pins it.
+// Deno.startTls can't skip the check of a certificate, and the close of its connection does not free
+// the socket while a handshake or a write is under way: a backend that neither reads nor ends holds
+// it for ever. node:tls does both right. But it reads on while it is paused, so the socket below it
+// is stopped by its handle, which is internal API: a test pins it.
 import * as net from "node:net";
 import * as tls from "node:tls";
 import type { ByteStream } from "./byte_stream.ts";
-import type { DialTarget } from "./dial.ts";
+import type { DialTarget, TlsClientOptions } from "./dial.ts";
 import { NetError, toNetError } from "./error.ts";
 
 interface Handle {
@@ -12,9 +13,14 @@ interface Handle {
   readStart(): void;
 }
 
-/** Like `dial`, but takes any certificate. */
-export function dialInsecureTls(target: DialTarget, signal: AbortSignal): Promise<ByteStream> {
-  const options = target.tls!;
+/**
+ * Connects by TLS over TCP or a unix socket, with Nagle's algorithm off.
+ * Throws `NetError`; an abort of `signal` ends the attempt and frees the socket.
+ */
+export function dialTls(
+  target: DialTarget & { tls: TlsClientOptions },
+  signal: AbortSignal,
+): Promise<ByteStream> {
   const raw = target.unixPath !== undefined
     ? net.connect({ path: target.unixPath })
     : net.connect({ host: target.hostname, port: target.port, noDelay: true });
@@ -33,13 +39,7 @@ export function dialInsecureTls(target: DialTarget, signal: AbortSignal): Promis
     signal.addEventListener("abort", onAbort, { once: true });
     raw.once("error", fail);
     raw.once("connect", () => {
-      secure = tls.connect({
-        socket: raw,
-        rejectUnauthorized: false,
-        ALPNProtocols: options.alpnProtocols,
-        // RFC 6066 §3: an address is no server name.
-        ...(net.isIP(options.serverName) ? {} : { servername: options.serverName }),
-      });
+      secure = tls.connect({ socket: raw, ...connectOptions(target.tls) });
       secure.once("error", fail);
       secure.once("secureConnect", () => {
         signal.removeEventListener("abort", onAbort);
@@ -49,6 +49,30 @@ export function dialInsecureTls(target: DialTarget, signal: AbortSignal): Promis
       });
     });
   });
+}
+
+function connectOptions(options: TlsClientOptions): tls.ConnectionOptions {
+  const { serverName, alpnProtocols, insecure, caCerts } = options;
+  return {
+    rejectUnauthorized: !insecure,
+    ALPNProtocols: [...alpnProtocols],
+    // RFC 6066 §3: an address is no server name; the certificate has to have it all the same.
+    ...(net.isIP(serverName) ? { host: serverName } : { servername: serverName }),
+    ...(caCerts && !insecure && { secureContext: contextOf(caCerts) }),
+  };
+}
+
+/** Some hundred certificates are read for each: once for a list is enough. */
+const contexts = new WeakMap<readonly string[], tls.SecureContext>();
+
+/** Trusts `caCerts` beside the roots that are trusted anyway. */
+function contextOf(caCerts: readonly string[]): tls.SecureContext {
+  let context = contexts.get(caCerts);
+  if (context === undefined) {
+    context = tls.createSecureContext({ ca: [...tls.getCACertificates("default"), ...caCerts] });
+    contexts.set(caCerts, context);
+  }
+  return context;
 }
 
 class NodeStream implements ByteStream {
