@@ -92,6 +92,8 @@ export const benchCommand = defineCommand({
     const controller = new AbortController();
     void io.untilStopped().then(() => controller.abort());
     const live = !config.json && Deno.stderr.isTerminal();
+    // Ten seconds may pass before it is known that nobody answers.
+    if (live) io.err(`opening ${config.connections * config.streams} sockets to ${config.url} ...`);
     const report = await runLoad({
       ...config,
       http,
@@ -100,24 +102,44 @@ export const benchCommand = defineCommand({
       onProgress: live ? (now) => io.err(progressLine(now)) : undefined,
     });
     if (live) io.err("\r\x1b[K");
-    if (report.sockets === 0 && !config.json) throw new CommandError(nothingOpened(report));
+    if (report.sockets === 0 && !config.json) throw new CommandError(nothingOpened(report, config));
     tell(report, config.json, io);
     return report.errors === 0 && report.roundTrips > 0 ? ExitCode.OK : ExitCode.FAILED;
   },
 });
 
-function nothingOpened({ url, http, errors, errorTexts }: LoadReport): string {
+function nothingOpened(
+  { url, http, errors, errorTexts }: LoadReport,
+  { caFile }: { caFile: string | null },
+): string {
   const [text] = Object.keys(errorTexts);
   if (text === undefined) return `Ended before a WebSocket to ${url} was open`;
-  return `Cannot open a WebSocket to ${url} over HTTP/${http}: ${text} (${errors} of ${errors})`;
+  const unknown = /unknown ?issuer|unable to verify|self-signed/i.test(text);
+  const hint = !unknown
+    ? ""
+    : caFile === null
+    ? "; --ca names the file of the CA that signed it"
+    : `; ${caFile} is not the CA that signed it`;
+  const failed = `${errors} of ${errors} failed`;
+  return `Cannot open a WebSocket to ${url} over HTTP/${http}: ${text}${hint} (${failed})`;
 }
 
-function httpOf(config: { url: string; http: "auto" | "1.1" | "3" }): "1.1" | "3" {
-  const secure = /^(wss|https):/.test(config.url);
-  if (config.http === "3" && !secure) {
-    throw new CommandError(`--http 3 needs wss:// or https://, not ${config.url}`);
+interface HttpChoice {
+  url: string;
+  http: "auto" | "1.1" | "3";
+  insecure: boolean;
+}
+
+function httpOf({ url, http, insecure }: HttpChoice): "1.1" | "3" {
+  const secure = /^(wss|https):/.test(url);
+  if (http === "3" && !secure) {
+    throw new CommandError(`--http 3 needs wss:// or https://, not ${url}`);
   }
-  return config.http === "auto" ? (secure ? "3" : "1.1") : config.http;
+  const version = http === "auto" ? (secure ? "3" : "1.1") : http;
+  if (insecure && version === "3") {
+    throw new CommandError("--insecure does nothing over HTTP/3; --ca names the CA to trust");
+  }
+  return version;
 }
 
 function progressLine({ elapsedMs, sockets, roundTrips, errors }: Progress): string {

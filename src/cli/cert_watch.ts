@@ -29,7 +29,9 @@ export async function readCertPair(certFile: string, keyFile: string): Promise<C
 export class CertWatch {
   readonly #options: CertWatchOptions;
   readonly #timer: ReturnType<typeof setInterval>;
-  #stamp = "";
+  #stamp: string;
+  /** Told once, until both files can be read again. */
+  #lastError = "";
   #busy: Promise<void> | null = null;
 
   constructor(options: CertWatchOptions, current: CertPair) {
@@ -49,6 +51,7 @@ export class CertWatch {
     } catch (error) {
       return this.#once(messageOf(error), onError);
     }
+    this.#lastError = "";
     const stamp = pair.certPem + pair.keyPem;
     if (stamp === this.#stamp) return;
     try {
@@ -61,7 +64,6 @@ export class CertWatch {
     }
   }
 
-  #lastError = "";
   #once(message: string, tell: (message: string) => void): void {
     if (message === this.#lastError) return;
     this.#lastError = message;

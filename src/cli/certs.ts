@@ -6,6 +6,7 @@ import { count, type Kind, onOff } from "../config/kinds.ts";
 import { messageOf } from "../net/error.ts";
 import type { Certificates } from "./certificates.ts";
 import { type Command, CommandError, defineCommand, ExitCode } from "./command.ts";
+import { shortReason } from "./files.ts";
 import type { Io } from "./io.ts";
 
 const HOSTS_ALLOWED = "names and IP addresses with commas between (localhost,127.0.0.1,::1)";
@@ -138,7 +139,9 @@ async function makeDirectory(dir: string): Promise<void> {
   try {
     await Deno.mkdir(dir, { recursive: true });
   } catch (error) {
-    throw new CommandError(`Cannot make ${dir}: ${messageOf(error)}`);
+    const isFile = error instanceof Deno.errors.AlreadyExists;
+    const reason = isFile ? "a file of that name is there" : shortReason(error);
+    throw new CommandError(`Cannot make the directory ${dir}: ${reason}`);
   }
 }
 
@@ -153,6 +156,6 @@ async function writeFile(
     await Deno.rename(temporary, file);
   } catch (error) {
     await Deno.remove(temporary).catch(() => {});
-    throw new CommandError(`Cannot write ${file}: ${messageOf(error)}`);
+    throw new CommandError(`Cannot write ${file}: ${shortReason(error)}`);
   }
 }

@@ -28,6 +28,9 @@ export class CommandError extends Error {
   override name = "CommandError";
 }
 
+/** Why an address can't be had that somebody else listens at; what to do follows. */
+export const IN_USE = "the address is in use";
+
 export const ExitCode = { OK: 0, FAILED: 1, USAGE: 2 } as const;
 
 /** Makes a command that gets its flags read, and asks by `given` which of them were given. */

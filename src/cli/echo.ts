@@ -2,7 +2,7 @@ import { formatAddress } from "../config/address.ts";
 import { plainFlag } from "../config/flags.ts";
 import { address, optionalFile, size } from "../config/kinds.ts";
 import { messageOf } from "../net/error.ts";
-import { type Command, CommandError, defineCommand, ExitCode } from "./command.ts";
+import { type Command, CommandError, defineCommand, ExitCode, IN_USE } from "./command.ts";
 
 const echoFlags = {
   listen: plainFlag({
@@ -36,7 +36,7 @@ export const echoCommand: Command = defineCommand({
     const unixPath = unix ?? undefined;
     const server = await startEcho({ ...listen, unixPath, maxMessageBytes }).catch((error) => {
       const where = unix ?? formatAddress(listen);
-      throw new CommandError(`Cannot listen on ${where}: ${messageOf(error)}`);
+      throw new CommandError(`Cannot listen on ${where}: ${reasonOf(error, unix !== null)}`);
     });
     const url = unix === null
       ? `ws://${formatAddress({ ...listen, port: server.port })}/`
@@ -49,3 +49,16 @@ export const echoCommand: Command = defineCommand({
     return ExitCode.OK;
   },
 });
+
+// Of "listen EADDRINUSE: address already in use 127.0.0.1:8080" the address is told already.
+function reasonOf(error: unknown, isUnix: boolean): string {
+  const { code } = error as { code?: unknown };
+  if (code === "EADDRINUSE") return `${IN_USE}; --${isUnix ? "unix" : "listen"} names another`;
+  if (code === "ENOENT") return "no such directory";
+  if (code === "EACCES") return "permission denied";
+  // Deno 2.9.6 says EINVAL where Node says EADDRNOTAVAIL.
+  if (code === "EADDRNOTAVAIL" || (code === "EINVAL" && !isUnix)) {
+    return "not an address of this machine";
+  }
+  return messageOf(error);
+}

@@ -19,9 +19,11 @@ export async function readCa(file: string, flag: string): Promise<string> {
   return pem;
 }
 
-function shortReason(error: unknown): string {
+/** Why a file can't be had, in the words of people. */
+export function shortReason(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "no such file";
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
   if (error instanceof Deno.errors.IsADirectory) return "it is a directory";
+  if (error instanceof Deno.errors.NotADirectory) return "a file stands where a directory must be";
   return messageOf(error);
 }

@@ -1,5 +1,5 @@
 import { build, type Histogram } from "hdr-histogram-js";
-import { connectWebSocket } from "../client/connect.ts";
+import { connectWebSocket, UpgradeRefused } from "../client/connect.ts";
 import { H3Client } from "../client/h3_client.ts";
 import type { ClientSocket, Message } from "../client/socket.ts";
 import { messageOf, NetError } from "../net/error.ts";
@@ -104,7 +104,11 @@ class Load {
       if (!signal?.aborted) this.#failed(error);
       return;
     }
-    for (let i = 0; i < streams && !signal?.aborted; i++) await this.#openSocket(client);
+    for (let i = 0; i < streams && !signal?.aborted; i++) {
+      if (await this.#openSocket(client) || client === undefined) continue;
+      // What one connection has no room for, or no life, it has none for in ten seconds more.
+      return this.#failed(noAnswer(i === 0 ? "" : `, ${full(i)}`), streams - i);
+    }
   }
 
   async #connectQuic(): Promise<H3Client> {
@@ -122,12 +126,12 @@ class Load {
       this.#clients.push(client);
       return client;
     } catch (error) {
-      if (!timeout.aborted) throw error;
-      throw new NetError("timeout", `no answer within ${OPEN_TIMEOUT_MS / 1000} s`);
+      throw timeout.aborted ? noAnswer() : error;
     }
   }
 
-  async #openSocket(connection: H3Client | undefined): Promise<void> {
+  /** Gives whether there was an answer, of whatever kind. */
+  async #openSocket(connection: H3Client | undefined): Promise<boolean> {
     const { url, http, caCerts, insecure, protocols, signal } = this.#options;
     const startedMs = performance.now();
     try {
@@ -143,8 +147,12 @@ class Load {
       this.#connect.recordValue(microseconds(startedMs));
       this.#sockets.push(socket);
     } catch (error) {
-      if (!signal?.aborted) this.#failed(error);
+      if (signal?.aborted) return true;
+      const timedOut = error instanceof NetError && error.kind === "timeout";
+      if (timedOut && connection !== undefined) return false;
+      this.#failed(timedOut ? noAnswer() : error);
     }
+    return true;
   }
 
   async run(): Promise<LoadReport> {
@@ -192,11 +200,11 @@ class Load {
     }
   }
 
-  #failed(error: unknown): void {
-    this.#errors++;
-    const text = messageOf(error);
+  #failed(error: unknown, times = 1): void {
+    this.#errors += times;
+    const text = textOf(error);
     if (text in this.#errorTexts || Object.keys(this.#errorTexts).length < MAX_ERROR_TEXTS) {
-      this.#errorTexts[text] = (this.#errorTexts[text] ?? 0) + 1;
+      this.#errorTexts[text] = (this.#errorTexts[text] ?? 0) + times;
     }
   }
 
@@ -224,6 +232,20 @@ class Load {
     // The process may end now, and the servers are to know that their peers are gone.
     await Promise.all(this.#clients.map((client) => client.closed));
   }
+}
+
+function noAnswer(where = ""): NetError {
+  return new NetError("timeout", `no answer within ${OPEN_TIMEOUT_MS / 1000} s${where}`);
+}
+
+/** Why there may be no answer (RFC 9000 §4.6): the client waits until it may open a stream. */
+const full = (sockets: number) =>
+  `with ${sockets} WebSockets open on the connection; if the server takes no more on one, ` +
+  `--connections gives more`;
+
+/** The report names the URL once, for all of them. */
+function textOf(error: unknown): string {
+  return error instanceof UpgradeRefused ? `the server answered ${error.status}` : messageOf(error);
 }
 
 function histogram(): Histogram {

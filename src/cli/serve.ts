@@ -10,7 +10,7 @@ import { registerRuntime } from "../observe/runtime.ts";
 import { type AdminServer, type Readiness, startAdminServer } from "../observe/server.ts";
 import { type Proxy, type ProxyOptions, startProxy } from "../proxy/proxy.ts";
 import { type CertPair, CertWatch, readCertPair } from "./cert_watch.ts";
-import { CommandError } from "./command.ts";
+import { CommandError, IN_USE } from "./command.ts";
 import { readCa } from "./files.ts";
 import { VERSION } from "./version.ts";
 
@@ -99,6 +99,8 @@ async function readOwnPair(certFile: string, keyFile: string): Promise<CertPair>
   }
 }
 
+const METRICS_HINT = "--metrics names another address, or off";
+
 /** `null` when it is off, or when its default port is taken. */
 function startAdmin(
   { metrics, metricsGiven }: ProxyConfig,
@@ -117,8 +119,8 @@ function startAdmin(
   } catch (error) {
     const taken = metrics !== null && toNetError((error as Error).cause).kind === "in_use";
     if (taken && extras.freePort?.metrics) return at({ ...metrics, port: 0 });
-    if (!taken || metricsGiven) throw new CommandError(messageOf(error));
-    const message = `${messageOf(error)}: no metrics; --metrics names another address, or off`;
+    if (!taken || metricsGiven) throw new CommandError(`${messageOf(error)}; ${METRICS_HINT}`);
+    const message = `${messageOf(error)}: no metrics; ${METRICS_HINT}`;
     log.warning("metrics.off", { message });
     return null;
   }
@@ -146,10 +148,12 @@ function start(
       throw new CommandError(`Cannot use ${config.certFile} with ${config.keyFile}: ${message}`);
     }
     const denied = (error as Error).cause instanceof Deno.errors.PermissionDenied;
-    const hint = denied && listen.port < 1024
-      ? "; a port below 1024 takes root or CAP_NET_BIND_SERVICE, --listen :8443 does not"
-      : "";
-    throw new CommandError(`Cannot listen on UDP ${formatAddress(listen)}: ${message}${hint}`);
+    const reason = kind === "in_use"
+      ? `${IN_USE}; --listen names another`
+      : denied && listen.port < 1024
+      ? `${message}; a port below 1024 takes root or CAP_NET_BIND_SERVICE, --listen :8443 does not`
+      : message;
+    throw new CommandError(`Cannot listen on UDP ${formatAddress(listen)}: ${reason}`);
   }
 }
 

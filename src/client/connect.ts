@@ -6,6 +6,7 @@ import { getField } from "../protocol/wire/field.ts";
 import { concat } from "../protocol/wire/bytes.ts";
 import { requestUpgrade } from "./h1.ts";
 import { H3Client } from "./h3_client.ts";
+import { negotiated, UpgradeMismatch } from "./negotiated.ts";
 import { ClientSocket } from "./socket.ts";
 
 /** What `connectWebSocket` may be told; all of it is optional. */
@@ -65,13 +66,23 @@ const MAX_BODY_BYTES = 16 * 1024 * 1024;
  * Opens a WebSocket to a `ws:`, `wss:`, `http:` or `https:` URL.
  *
  * @throws {UpgradeRefused} when the server answers with anything but a WebSocket
- * @throws {NetError} when it can't be reached, or its answer is wrong (RFC 6455 §4.1)
+ * @throws {NetError} when it can't be reached, or chose what was not offered (RFC 6455 §4.1)
+ * @throws {PeerError} when its answer breaks a rule of HTTP
  */
 export async function connectWebSocket(
   url: string | URL,
   options: ConnectOptions = {},
 ): Promise<ClientSocket> {
   const target = parseUrl(url);
+  try {
+    return await connect(target, options);
+  } catch (error) {
+    if (!(error instanceof UpgradeMismatch)) throw error;
+    throw new NetError("other", `Cannot open ${target.text}: ${error.message}`, error);
+  }
+}
+
+async function connect(target: Target, options: ConnectOptions): Promise<ClientSocket> {
   const version = options.httpVersion ?? (target.secure ? "3" : "1.1");
   const signal = signalOf(options);
   if (version === "3") {
@@ -154,6 +165,7 @@ async function connectH3(
   const client = options.connection ??
     await H3Client.connect({ hostname, port, caCerts, certificateHashes, signal });
   if (own) onAbort(() => client.close());
+  const fields: Field[] = [["sec-websocket-version", "13"], ...handshakeFields(options)];
   try {
     const { head, tunnel, body } = await client.connect({
       method: "CONNECT",
@@ -161,9 +173,15 @@ async function connectH3(
       scheme: "https",
       authority,
       path,
-      fields: [["sec-websocket-version", "13"], ...handshakeFields(options)],
+      fields,
     });
     if (tunnel === null) throw new UpgradeRefused(target.text, { ...head, body });
+    try {
+      negotiated(head.fields, fields);
+    } catch (error) {
+      tunnel.abort();
+      throw error;
+    }
     const socket = socketOf({ stream: tunnel, fields: head.fields, http: "3" }, options);
     if (own) void socket.closed.then(() => setTimeout(() => client.close(), 0));
     return socket;

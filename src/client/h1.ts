@@ -4,15 +4,9 @@ import { sha1 } from "../net/sha1.ts";
 import { ResponseBodyParser } from "../protocol/http1/body.ts";
 import { encodeRequestHead } from "../protocol/http1/encode.ts";
 import { type ResponseHead, ResponseHeadParser } from "../protocol/http1/head.ts";
-import {
-  acceptFor,
-  allowedRsvOf,
-  encodeKey,
-  parseExtensions,
-  parseTokenList,
-} from "../protocol/websocket/handshake.ts";
-import type { Field } from "../protocol/wire/field.ts";
-import { getField, getFields } from "../protocol/wire/field.ts";
+import { acceptFor, encodeKey } from "../protocol/websocket/handshake.ts";
+import { type Field, getFields } from "../protocol/wire/field.ts";
+import { type Negotiated, negotiated, UpgradeMismatch } from "./negotiated.ts";
 
 export interface UpgradeRequest {
   /** The request target: path and query. */
@@ -24,13 +18,10 @@ export interface UpgradeRequest {
 }
 
 /** The answer is 101, and right: the bytes of the WebSocket come next. */
-export interface Upgraded {
+export interface Upgraded extends Negotiated {
   kind: "upgraded";
   stream: ByteStream;
   fields: Field[];
-  subprotocol: string | null;
-  /** The RSV bits that the negotiated extensions use. */
-  allowedRsv: number;
   /** What came behind the 101 in the same packet. */
   rest: Uint8Array | null;
 }
@@ -44,11 +35,6 @@ export interface Refused {
   body: AsyncIterable<Uint8Array>;
   /** Ends the connection below the body. */
   abort(): void;
-}
-
-/** The answer says 101, but is not one that RFC 6455 §4.1 lets a client accept. */
-export class UpgradeMismatch extends Error {
-  override name = "UpgradeMismatch";
 }
 
 /**
@@ -78,11 +64,14 @@ export async function requestUpgrade(
   }));
   const { head, rest } = await readHead(stream, request.maxHeaderBytes);
   if (head.status !== 101) return refused(head, stream, rest);
+  const { fields } = head;
+  checkUpgrade(fields, key);
   return {
     kind: "upgraded",
     stream,
+    fields,
     rest: rest.length > 0 ? rest : null,
-    ...checkUpgrade(head.fields, request.fields, key),
+    ...negotiated(fields, request.fields),
   };
 }
 
@@ -103,8 +92,8 @@ async function readHead(
   }
 }
 
-/** What a client checks in a 101, and what was negotiated. */
-function checkUpgrade(fields: Field[], asked: readonly Field[], key: string) {
+/** What a client checks in a 101 alone. */
+function checkUpgrade(fields: readonly Field[], key: string): void {
   const upgrade = getFields(fields, "upgrade").join(", ");
   // RFC 6455 §4.1: Upgrade is "websocket" and Connection has the token "upgrade", in any case.
   if (upgrade.toLowerCase() !== "websocket") {
@@ -116,36 +105,6 @@ function checkUpgrade(fields: Field[], asked: readonly Field[], key: string) {
   }
   if (getFields(fields, "sec-websocket-accept").join(",") !== acceptFor(key, sha1)) {
     throw new UpgradeMismatch("its Sec-WebSocket-Accept does not fit the key");
-  }
-  const extensions = getFields(fields, "sec-websocket-extensions").join(", ");
-  checkExtensions(extensions, asked);
-  return {
-    fields,
-    subprotocol: checkSubprotocol(fields, asked),
-    allowedRsv: allowedRsvOf(extensions || null),
-  };
-}
-
-/** RFC 6455 §4.1: a subprotocol that was not offered fails the connection. */
-function checkSubprotocol(fields: readonly Field[], asked: readonly Field[]): string | null {
-  const chosen = getFields(fields, "sec-websocket-protocol");
-  if (chosen.length === 0) return null;
-  const offered = getFields(asked, "sec-websocket-protocol").flatMap(parseTokenList);
-  if (chosen.length > 1 || !offered.includes(chosen[0])) {
-    throw new UpgradeMismatch(`it chose the subprotocol "${chosen.join(", ")}", not offered`);
-  }
-  return chosen[0];
-}
-
-/** RFC 6455 §4.1: an extension that was not offered fails the connection. */
-function checkExtensions(chosen: string, asked: readonly Field[]): void {
-  if (chosen === "") return;
-  const offers = getFields(asked, "sec-websocket-extensions").join(", ");
-  const offered = new Set(offers === "" ? [] : parseExtensions(offers).map(({ name }) => name));
-  for (const { name } of parseExtensions(chosen)) {
-    if (!offered.has(name)) {
-      throw new UpgradeMismatch(`it chose the extension "${name}", not offered`);
-    }
   }
 }
 
@@ -173,9 +132,4 @@ function refused(head: ResponseHead, stream: ByteStream, rest: Uint8Array): Refu
       stream.abort();
     }
   }
-}
-
-/** The subprotocol that the server named, as the field says it. */
-export function subprotocolOf(fields: readonly Field[]): string {
-  return getField(fields, "sec-websocket-protocol") ?? "";
 }

@@ -1,6 +1,6 @@
 import type { ByteStream } from "../net/byte_stream.ts";
 import { NetError } from "../net/error.ts";
-import { CloseCode, WebSocketError } from "../protocol/websocket/close.ts";
+import { CloseCode, MAX_CONTROL_PAYLOAD, WebSocketError } from "../protocol/websocket/close.ts";
 import { MessageDecoder, type MessageEvent } from "../protocol/websocket/decoder.ts";
 import { encodeClose, encodeFrame } from "../protocol/websocket/encoder.ts";
 import { Opcode } from "../protocol/websocket/opcode.ts";
@@ -96,8 +96,14 @@ export class ClientSocket implements AsyncIterable<Message> {
     }));
   }
 
-  /** Sends a Ping with up to 125 bytes; `onPong` gets the answer while the socket is read. */
+  /**
+   * Sends a Ping; `onPong` gets the answer while the socket is read. Throws `RangeError` for more
+   * than 125 bytes (RFC 6455 §5.5).
+   */
   async ping(payload: Uint8Array = EMPTY): Promise<void> {
+    if (payload.length > MAX_CONTROL_PAYLOAD) {
+      throw new RangeError(`Cannot send a Ping of ${payload.length} bytes: it takes 125`);
+    }
     await this.#stream.write(encodeFrame({ opcode: Opcode.PING, payload, maskKey: maskKey() }));
   }
 
@@ -199,12 +205,14 @@ export class ClientSocket implements AsyncIterable<Message> {
 
   /**
    * Sends a Close and waits for the peer's, reading past what still comes; gives up after 5 s.
-   * Code 1005 sends a Close without a code.
+   * Code 1005 sends a Close without a code. Throws `RangeError` for a code that MUST NOT be sent
+   * (RFC 6455 §7.4.1); then the socket is still open.
    */
   async close(code: number = CloseCode.NORMAL, reason = ""): Promise<SocketEnd> {
+    const frame = encodeClose(code, reason, maskKey());
     if (!this.#sentClose && this.#end === null) {
       this.#sentClose = true;
-      await this.#stream.write(encodeClose(code, reason, maskKey())).catch(() => {});
+      await this.#stream.write(frame).catch(() => {});
     }
     const timer = setTimeout(() => this.abort("no Close in answer"), CLOSE_TIMEOUT_MS);
     try {

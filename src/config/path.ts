@@ -1,7 +1,7 @@
+import type { PathRule } from "../proxy/answers.ts";
 import { ValueError } from "./error.ts";
 
-/** Which request paths are tunnels. The path has no query. */
-export type PathRule = { readonly exact: string } | { readonly regexp: RegExp };
+export type { PathRule } from "../proxy/answers.ts";
 
 export const PATH_ALLOWED = "a path (/ws), or a regular expression that begins with ^ " +
   "(^/rooms/[^/]+/ws$)";
@@ -16,11 +16,6 @@ export function parsePathRule(text: string): PathRule {
   if (!/^\/[\x21-\x7e]*$/.test(text)) throw new ValueError("is not a path", PATH_ALLOWED);
   if (/[?#]/.test(text)) throw new ValueError("has more than a path", PATH_ALLOWED);
   return { exact: text };
-}
-
-/** Whether a request for `path`, without its query, is for a tunnel. */
-export function matchesPath(rule: PathRule, path: string): boolean {
-  return "exact" in rule ? rule.exact === path : rule.regexp.test(path);
 }
 
 function parsePathRegexp(text: string): RegExp {

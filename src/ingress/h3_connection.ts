@@ -34,6 +34,8 @@ export interface H3ConnectionOptions {
 const STUCK_AFTER_MS = 1000;
 /** So many may be: each holds what its client does not read, and only the connection's end frees it. */
 const MAX_STUCK = 8;
+/** What a stream said last gets so long to arrive: CONNECTION_CLOSE takes back what has not. */
+const FLUSH_MS = 1000;
 
 /** One HTTP/3 connection on the server's side, from its handshake to its end. */
 export class H3Connection {
@@ -47,6 +49,8 @@ export class H3Connection {
   #open = 0;
   #stuck = 0;
   #idle: Deadline | null = null;
+  /** When the last stream ended; none has yet. */
+  #idleSinceMs = -Infinity;
   #draining = false;
   #ended = false;
 
@@ -72,7 +76,7 @@ export class H3Connection {
         enableConnectProtocol: true,
       });
       void this.#control.accept();
-      void this.#acceptStreams();
+      this.#acceptStreams().catch((error) => this.#fail(error, "streams"));
       this.#beIdle();
     } catch {
       this.#quic.close(H3Code.H3_NO_ERROR, "handshake failed");
@@ -114,17 +118,18 @@ export class H3Connection {
       const outcome = await request.readHead();
       if (outcome === "offer" || outcome === "answered") this.#requests++;
       if (outcome === "answered") this.#options.onHeadRefused(431, this.#quic.remote);
-      if (outcome === "malformed") {
-        this.#badHead = true;
-        this.#options.onHeadRefused(400, this.#quic.remote);
-      }
+      if (outcome === "malformed") this.#options.onHeadRefused(400, this.#quic.remote);
+      if (outcome === "malformed" || outcome === "broken") this.#badHead = true;
       if (outcome === "offer") await this.#options.onOffer(request);
     } catch (error) {
       request.abort();
       this.#fail(error, "request stream");
     } finally {
       this.#open--;
-      if (this.#open === 0) this.#beIdle();
+      if (this.#open === 0) {
+        this.#idleSinceMs = performance.now();
+        this.#beIdle();
+      }
     }
   }
 
@@ -134,9 +139,13 @@ export class H3Connection {
    */
   #beIdle(): void {
     if (this.#ended) return;
-    if (this.#draining) return this.close();
     const { sweeper, idleTimeoutMs } = this.#options;
-    this.#idle = new Deadline(sweeper, idleTimeoutMs, () => this.close());
+    const afterMs = this.#draining
+      ? this.#idleSinceMs + FLUSH_MS - performance.now()
+      : idleTimeoutMs;
+    if (afterMs <= 0) return this.close();
+    this.#idle?.clear();
+    this.#idle = new Deadline(sweeper, afterMs, () => this.close());
   }
 
   /**
@@ -176,7 +185,7 @@ export class H3Connection {
     if (this.#draining || this.#ended) return;
     this.#draining = true;
     void this.#control.goaway(this.#lastStreamId);
-    if (this.#open === 0) this.close();
+    if (this.#open === 0) this.#beIdle();
   }
 
   close(): void {

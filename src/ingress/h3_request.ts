@@ -25,6 +25,12 @@ export interface H3RequestOptions {
   aborted: (freed: Promise<void>) => void;
 }
 
+/**
+ * What came of a request's head: "answered" is 431, "malformed" 400; "broken" ended the stream or
+ * the connection without an answer, as the client did when it is "gone".
+ */
+export type HeadOutcome = "offer" | "answered" | "malformed" | "broken" | "gone";
+
 const EMPTY = new Uint8Array(0);
 
 /** RFC 9114 §4.3: a pseudo-header in trailers is malformed, so the message is no longer whole. */
@@ -56,11 +62,8 @@ export class H3Request implements Offer {
     return this.#request;
   }
 
-  /**
-   * Reads the head. `true` when the request can be offered; `false` when it was answered here or
-   * the stream ended.
-   */
-  async readHead(): Promise<"offer" | "answered" | "gone" | "malformed"> {
+  /** Reads the head: an "offer" waits for its answer, all else is over. */
+  async readHead(): Promise<HeadOutcome> {
     const { sweeper, headTimeoutMs } = this.#options;
     const deadline = new Deadline(sweeper, headTimeoutMs, () => this.abort());
     try {
@@ -77,8 +80,7 @@ export class H3Request implements Offer {
       return "offer";
     } catch (error) {
       if (!(error instanceof PeerError)) throw error;
-      await this.#refuse(error);
-      return "malformed";
+      return await this.#refuse(error);
     } finally {
       deadline.clear();
     }
@@ -116,14 +118,16 @@ export class H3Request implements Offer {
   }
 
   /** Design: a stream error is a 400 while nothing was answered; a connection error closes it. */
-  async #refuse(error: PeerError): Promise<void> {
+  async #refuse(error: PeerError): Promise<"malformed" | "broken"> {
     if (error.scope === "connection") {
       this.#options.connectionError(error);
     } else if (error.code === H3Code.H3_MESSAGE_ERROR && !this.#answered) {
       await this.respond(400, [["content-type", "text/plain"]], encodeText(`${error.message}\n`));
+      return "malformed";
     } else {
       this.abort();
     }
+    return "broken";
   }
 
   onGone(callback: () => void): void {
@@ -157,7 +161,12 @@ export class H3Request implements Offer {
       aborted: this.#options.aborted,
     });
     this.#early = null;
-    await this.#stream.write(headersFrame(encodeResponse(200, fields)));
+    try {
+      await this.#stream.write(headersFrame(encodeResponse(200, fields)));
+    } catch (error) {
+      this.abort();
+      throw error;
+    }
     return tunnel;
   }
 

@@ -39,6 +39,8 @@ export interface Offer {
   accept(fields: readonly Field[]): Promise<Tunnel>;
   /** Any other answer. Resolves when it is handed over, rejects when the client is gone. */
   respond(status: number, fields: readonly Field[], body?: Body): Promise<void>;
+  /** Gives the request up, answered or not, where its client does not take the answer. */
+  abort(): void;
 }
 
 export interface Tunnel extends ByteStream {

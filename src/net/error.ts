@@ -71,7 +71,10 @@ function kindOf(error: unknown, message: string): NetErrorKind {
   if (message.startsWith("connection lost")) return "lost";
   // RFC 9000 §20.1: CONNECTION_REFUSED.
   if (message.includes("refused to accept a new connection")) return "refused";
-  if (typeof code === "string" && code in BY_CODE) return BY_CODE[code];
+  if (typeof code === "string") {
+    if (code in BY_CODE) return BY_CODE[code];
+    if (/^ERR_(SSL|TLS)_/.test(code)) return "tls";
+  }
   if (error instanceof Deno.errors.ConnectionReset) return "reset";
   if (error instanceof Deno.errors.BrokenPipe) return "reset";
   if (error instanceof Deno.errors.BadResource) return "aborted";

@@ -139,10 +139,15 @@ export class QuicAttempt {
   /**
    * Begins the handshake. The connection is there at once, so that it can be closed when the
    * handshake takes too long; nothing that comes on it may be served before `handshake` resolves,
-   * or a replayed 0-RTT request would be (RFC 9001 §9.2).
+   * or a replayed 0-RTT request would be (RFC 9001 §9.2). Throws `NetError` for a packet that only
+   * looks like a client's first.
    */
   accept(): QuicConnection {
-    return new QuicConnection(this.#incoming.accept<true>({ zeroRtt: true }));
+    try {
+      return new QuicConnection(this.#incoming.accept<true>({ zeroRtt: true }));
+    } catch (error) {
+      throw toNetError(error);
+    }
   }
 
   refuse(): void {
@@ -263,11 +268,19 @@ export class QuicConnection {
   /** The next stream that the peer opens; `null` when the connection is over. */
   async acceptStream(): Promise<QuicStream | null> {
     this.#bidi ??= this.#conn.incomingBidirectionalStreams.getReader();
-    try {
-      const { value } = await this.#bidi.read();
-      return value ? new QuicStream(value.readable, value.writable) : null;
-    } catch {
-      return null;
+    for (;;) {
+      let value: Deno.QuicBidirectionalStream | undefined;
+      try {
+        ({ value } = await this.#bidi.read());
+      } catch {
+        return null;
+      }
+      if (value === undefined) return null;
+      try {
+        return new QuicStream(value.readable, value.writable);
+      } catch {
+        // It went before it was seen, as all do that wait when a connection is lost.
+      }
     }
   }
 
@@ -317,18 +330,15 @@ export class QuicConnection {
 
 /** The sending side of a stream. */
 export class QuicSendStream {
-  readonly #stream: Deno.QuicSendStream;
+  /** RFC 9000 §2.1. Asked for at once: of a stream that is gone Deno throws. */
+  readonly id: number;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
 
   constructor(stream: Deno.QuicSendStream) {
-    this.#stream = stream;
+    this.id = Number(stream.id);
     this.#writer = stream.getWriter();
     this.#writer.closed.catch(ignore);
     this.#writer.ready.catch(ignore);
-  }
-
-  get id(): number {
-    return Number(this.#stream.id);
   }
 
   async write(bytes: Uint8Array): Promise<void> {

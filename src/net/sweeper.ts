@@ -71,7 +71,8 @@ export class Deadline implements Swept {
 
   constructor(sweeper: Sweeper, afterMs: number, late: () => void) {
     this.#sweeper = sweeper;
-    this.#atMs = sweeper.nowMs + afterMs;
+    // Not that of the last sweep: it would be met up to one interval early.
+    this.#atMs = performance.now() + afterMs;
     this.#late = late;
     sweeper.add(this);
   }

@@ -23,6 +23,8 @@ export interface AdminServer {
 type Handler = () => Response | Promise<Response>;
 
 const CLOSE_TIMEOUT_MS = 1000;
+/** How long until it listens again, when what it listened with broke. */
+const AGAIN_MS = 1000;
 
 /**
  * The server for operators: `/metrics`, `/healthz` (200 while the process lives) and `/readyz` (503
@@ -34,27 +36,59 @@ export function startAdminServer(options: AdminServerOptions): AdminServer | nul
   const { address, failed } = options;
   if (address === null) return null;
   const handle = adminHandler(options);
+  const onError = (error: unknown) => {
+    failed(error);
+    return text(500, "internal error");
+  };
+  const listen = (hostname: string, port: number) =>
+    Deno.serve({ hostname, port, onListen: () => {}, onError }, handle);
   const { hostname, port } = address;
-  let server: Deno.HttpServer<Deno.NetAddr>;
   try {
-    server = Deno.serve({
-      hostname,
-      port,
-      onListen: () => {},
-      onError: (error) => {
-        failed(error);
-        return text(500, "internal error");
-      },
-    }, handle);
+    return keepListening(listen(hostname, port), { listen, failed });
   } catch (error) {
     throw new Error(`Cannot listen on TCP ${shown(hostname, port)}: ${reasonOf(error)}`, {
       cause: error,
     });
   }
+}
+
+/**
+ * Deno 2.9.6: a server whose accept() fails, as it does when no descriptor is free, is over, and
+ * its `finished` rejects. It is tried again until it is closed.
+ */
+function keepListening(
+  first: Deno.HttpServer<Deno.NetAddr>,
+  { listen, failed }: {
+    listen: (hostname: string, port: number) => Deno.HttpServer<Deno.NetAddr>;
+    failed: (error: unknown) => void;
+  },
+): AdminServer {
+  const { hostname, port } = first.addr;
+  let server = first;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let closed = false;
+  const broken = (error: unknown) => {
+    failed(error);
+    if (closed) return;
+    timer = setTimeout(() => {
+      try {
+        server = listen(hostname, port);
+        server.finished.catch(broken);
+      } catch (error) {
+        broken(error);
+      }
+    }, AGAIN_MS);
+    Deno.unrefTimer(timer);
+  };
+  server.finished.catch(broken);
   return {
-    hostname: server.addr.hostname,
-    port: server.addr.port,
-    close: () => closeServer(server),
+    hostname,
+    port,
+    close() {
+      closed = true;
+      clearTimeout(timer);
+      return closeServer(server);
+    },
   };
 }
 
@@ -71,7 +105,10 @@ export function adminHandler(
     }],
   ]);
   return async ({ url, method }) => {
-    const route = routes.get(new URL(url).pathname);
+    // RFC 9112 §3.2: 400 for an invalid Host, of which Deno makes an invalid URL.
+    const parsed = URL.parse(url);
+    if (parsed === null) return text(400, "invalid host");
+    const route = routes.get(parsed.pathname);
     if (!route) return text(404, "not found");
     // RFC 9110 §15.5.6: a 405 MUST have an Allow field.
     if (method !== "GET" && method !== "HEAD") {

@@ -20,11 +20,12 @@ export interface Answer {
 }
 
 /** Which paths lead to the backend: exactly this one, or all that the expression takes. */
-export type PathRule = { exact: string } | { regexp: RegExp };
+export type PathRule = { readonly exact: string } | { readonly regexp: RegExp };
 
 /** Seconds after which a client that was turned away for now may come again. */
 export const RETRY_AFTER: Field = ["retry-after", "5"];
 
+/** Whether a request for `path` is for a tunnel, whatever its query. */
 export function pathMatches(rule: PathRule, path: string): boolean {
   const bare = pathOf(path);
   return "exact" in rule ? bare === rule.exact : rule.regexp.test(bare);

@@ -1,4 +1,5 @@
-import { type Refused, requestUpgrade, type Upgraded, UpgradeMismatch } from "../client/h1.ts";
+import { type Refused, requestUpgrade, type Upgraded } from "../client/h1.ts";
+import { UpgradeMismatch } from "../client/negotiated.ts";
 import type { OfferRequest } from "../ingress/offer.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
 import { dial, type DialTarget } from "../net/dial.ts";
@@ -55,6 +56,8 @@ export async function openBackend(
   }
   const onAbort = () => stream.abort();
   control.signal.addEventListener("abort", onAbort, { once: true });
+  // The client may have gone in the very turn in which the connection came up.
+  if (control.signal.aborted) onAbort();
   control.dialed();
   try {
     const answer = await requestUpgrade(stream, {

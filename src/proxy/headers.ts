@@ -41,9 +41,9 @@ export function endToEnd(fields: readonly Field[]): Field[] {
   return fields.filter(([name]) => !HOP_BY_HOP.has(name) && !named.has(name));
 }
 
-/** "ip:port" or "[ip]:port" without its port. */
+/** "ip:port" or "[ip]:port" without its port; "unknown" stays (RFC 7239 §6.2). */
 function ipOf(remote: string): string {
-  const ip = remote.slice(0, remote.lastIndexOf(":"));
+  const ip = remote.replace(/:[0-9]+$/, "");
   return ip.startsWith("[") ? ip.slice(1, -1) : ip;
 }
 

@@ -99,7 +99,8 @@ class H3Proxy implements Proxy {
         observer.failed("h3_framing", error.message, remote),
       onConnectionOpened: () => observer.connectionOpened("3"),
       onConnectionClosed: (info) => observer.connectionClosed("3", info),
-      onConnectionRefused: () => observer.rejected("max_connections", 0, "", ""),
+      onConnectionRefused: () =>
+        observer.rejected(this.#draining ? "draining" : "max_connections", 0, "", ""),
       onBug: (where, error) => observer.bug(where, error),
     });
   }
@@ -178,7 +179,10 @@ class H3Proxy implements Proxy {
     }
     const body = new TextEncoder().encode(answer.contentType ? text : `${text}\n`);
     try {
-      await this.#inTime(offer.respond(status, [["content-type", contentType], ...fields], body));
+      await this.#inTime(
+        offer,
+        offer.respond(status, [["content-type", contentType], ...fields], body),
+      );
     } catch (error) {
       if (!(error instanceof NetError)) throw error;
     }
@@ -198,9 +202,8 @@ class H3Proxy implements Proxy {
     const key = clientKey(request);
     const accept = key === null ? null : acceptFor(key, sha1);
     let client: Tunnel | null;
-    const accepting = offer.accept(acceptedFields(asked.fields, accept));
     try {
-      client = await this.#inTime(accepting);
+      client = await this.#inTime(offer, offer.accept(acceptedFields(asked.fields, accept)));
     } catch (error) {
       asked.stream.abort();
       if (error instanceof NetError) return null;
@@ -209,7 +212,6 @@ class H3Proxy implements Proxy {
     if (client === null) {
       asked.stream.abort();
       this.#observer.failed("session", "client does not take its answer", request.remote);
-      accepting.then((tunnel) => tunnel.abort(), () => {});
       return null;
     }
     const session = new Session({
@@ -237,10 +239,13 @@ class H3Proxy implements Proxy {
   }
 
   /** `null` for a client that does not take its answer (RFC 9000 §4.1: it gives no credit). */
-  async #inTime<T>(answered: Promise<T>): Promise<T | null> {
+  async #inTime<T>(offer: Offer, answered: Promise<T>): Promise<T | null> {
     const late = Promise.withResolvers<null>();
     const { writeTimeoutMs } = this.#options;
-    const deadline = new Deadline(this.#sweeper, writeTimeoutMs, () => late.resolve(null));
+    const deadline = new Deadline(this.#sweeper, writeTimeoutMs, () => {
+      offer.abort();
+      late.resolve(null);
+    });
     try {
       return await Promise.race([answered, late.promise]);
     } finally {
@@ -320,6 +325,8 @@ class H3Proxy implements Proxy {
 
   async stop(): Promise<void> {
     this.#draining = true;
+    // Before their connections end, for which the clients would be recorded.
+    for (const session of this.#sessions) session.stop();
     await this.#server.close();
     this.#sweeper.stop();
   }

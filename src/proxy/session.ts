@@ -39,6 +39,10 @@ export interface SessionOptions {
 
 /** How long a side that was told of the end may take to end its own. */
 const LINGER_MS = 2_000;
+/** Of our Pings, which are all the same in a session: enough for no peer to have it by chance. */
+const PING_BYTES = 12;
+
+const SHUTTING_DOWN = "server is shutting down";
 
 interface End {
   by: EndedBy;
@@ -64,9 +68,11 @@ export class Session implements Swept {
   #closeAtMs = Infinity;
   #reads = 0;
   #lastReadMs: number;
+  /** The payload of our Pings; when the last went, and how many chunks had come by then. */
   #ping: Uint8Array | null = null;
   #pingMs = 0;
-  #pings = 0;
+  #pingReads = 0;
+  #awaitsPong = false;
 
   constructor(options: SessionOptions) {
     const { client, backend, limits, observer, allowedRsv, sweeper } = options;
@@ -226,6 +232,12 @@ export class Session implements Swept {
     this.#tell(code, code, reason);
   }
 
+  /** Ends it now: both sides are told as far as they take it at once, none is waited for. */
+  stop(): void {
+    this.close("proxy:drain", CloseCode.GOING_AWAY, SHUTTING_DOWN);
+    this.#abort();
+  }
+
   /** Ends the session at that time, for a drain that does not end all in one instant. */
   closeAt(atMs: number): void {
     this.#closeAtMs = atMs;
@@ -272,7 +284,7 @@ export class Session implements Swept {
     if (nowMs >= this.#freeAtMs) return this.#abort();
     if (this.#end !== null) return;
     if (nowMs >= this.#closeAtMs) {
-      return this.close("proxy:drain", CloseCode.GOING_AWAY, "server is shutting down");
+      return this.close("proxy:drain", CloseCode.GOING_AWAY, SHUTTING_DOWN);
     }
     const { readTimeoutMs, writeTimeoutMs } = this.#options.limits;
     if (this.#toBackend.stuckFor(nowMs) >= writeTimeoutMs) return this.#slow("backend");
@@ -294,35 +306,32 @@ export class Session implements Swept {
   #sweepPing(nowMs: number): void {
     const { pingIntervalMs, pongTimeoutMs } = this.#options.limits;
     if (pingIntervalMs === 0) return;
-    if (this.#ping !== null) {
+    // RFC 6455 §5.5.3: of several Pings only the last may be answered, and §5.4 a Pong waits for the
+    // end of a frame: whatever comes from the client behind our Ping tells that it is there.
+    if (this.#toBackend.reads !== this.#pingReads) this.#awaitsPong = false;
+    if (this.#awaitsPong) {
       if (nowMs - this.#pingMs < pongTimeoutMs) return;
       return this.close("proxy:ping", CloseCode.GOING_AWAY, "no Pong from the client");
     }
     if (nowMs - Math.max(this.#lastReadMs, this.#pingMs) < pingIntervalMs) return;
-    const payload = pingPayload(++this.#pings);
+    const payload = this.#ping ?? randomBytes(PING_BYTES);
     if (!this.#toClient.put(encodeFrame({ opcode: Opcode.PING, payload }))) return;
     this.#ping = payload;
     this.#pingMs = nowMs;
+    this.#pingReads = this.#toBackend.reads;
+    this.#awaitsPong = true;
   }
 
   /** RFC 6455 §5.5.3: a Pong has the payload of its Ping; one to our own goes no further. */
   #isOurPong(payload: Uint8Array): boolean {
     const ping = this.#ping;
     if (ping === null || ping.length !== payload.length) return false;
-    if (!ping.every((byte, i) => byte === payload[i])) return false;
-    this.#ping = null;
-    return true;
+    return ping.every((byte, i) => byte === payload[i]);
   }
 }
 
 function lost(by: EndedBy, reason: string): End {
   return { by, code: CloseCode.ABNORMAL_CLOSURE, reason };
-}
-
-function pingPayload(count: number): Uint8Array {
-  const payload = randomBytes(12);
-  new DataView(payload.buffer).setUint32(0, count);
-  return payload;
 }
 
 function randomBytes(length: number): Uint8Array<ArrayBuffer> {

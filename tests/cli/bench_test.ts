@@ -81,7 +81,44 @@ Deno.test("bench: over HTTP/3 through the proxy, with its own CA; the report for
         }
         const refused = await bench(`wss://localhost:${serving.proxy.port}/nope`, ...load);
         assert.deepEqual([refused.code, refused.out], [1, ""]);
-        assert.match(refused.err, /^h3ws: Cannot open a WebSocket to .*answered 404 \(2 of 2\)\n$/);
+        const untrusted = await bench(`wss://localhost:${serving.proxy.port}/ws`);
+        assert.equal(untrusted.code, 1);
+        assert.match(untrusted.err, /; --ca names the file of the CA .* \(10 of 10 failed\)\n$/);
+        assert.match(
+          refused.err,
+          /^h3ws: Cannot open a WebSocket to .*HTTP\/3: the server answered 404 \(2 of 2 failed\)\n$/,
+        );
+      } finally {
+        await serving.drain(0);
+      }
+    });
+  });
+});
+
+Deno.test("bench: more --streams than the server takes are told in seconds, and the others run", async () => {
+  const pair = await makeCertificates({ hosts: ["localhost"], days: 1 });
+  await withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/ca.pem`, pair.caPem);
+    await withEcho(async (port) => {
+      const config = readProxyConfig({
+        ...{ backend: `ws://127.0.0.1:${port}`, listen: "127.0.0.1:0", metrics: "off" },
+        ...{ "log-level": "off", "max-streams": "4" },
+      });
+      const serving = await serve(config, { pair });
+      try {
+        const url = `wss://localhost:${serving.proxy.port}/ws`;
+        const load = ["--connections", "1", "--streams", "50", "--duration", "100ms", "--json"];
+        const startedMs = performance.now();
+        const { code, out } = await bench(url, "--ca", `${folder}/ca.pem`, ...load);
+        assert.ok(performance.now() - startedMs < 30_000);
+        const report = JSON.parse(out) as LoadReport;
+        assert.equal(code, 1);
+        assert.ok(report.sockets >= 1 && report.sockets <= 4, `${report.sockets} sockets`);
+        assert.ok(report.roundTrips >= 1);
+        assert.equal(report.errors, 50 - report.sockets);
+        const [text, ...more] = Object.keys(report.errorTexts);
+        assert.deepEqual(more, []);
+        assert.match(text, /^no answer within 10 s, with \d+ WebSockets open on the connection; /);
       } finally {
         await serving.drain(0);
       }
@@ -105,7 +142,7 @@ Deno.test("bench: nobody there is one line, exit code 1; JSON all the same", asy
   assert.deepEqual([code, out], [1, ""]);
   assert.match(
     err,
-    /^h3ws: Cannot open a WebSocket to ws:\S+ over HTTP\/1\.1: .*refused.* \(3 of 3\)\n$/,
+    /^h3ws: Cannot open a WebSocket to ws:\S+ over HTTP\/1\.1: .*refused.* \(3 of 3 failed\)\n$/,
   );
   const json = await bench(url, "--connections", "3", "--json");
   assert.equal(json.code, 1);
@@ -156,5 +193,10 @@ Deno.test("bench: a wrong command line is one line, exit code 2", async () => {
   assert.deepEqual([code, err], [
     1,
     "h3ws: --http 3 needs wss:// or https://, not ws://a.example/\n",
+  ]);
+  const insecure = await bench("wss://a.example", "--insecure");
+  assert.deepEqual([insecure.code, insecure.err], [
+    1,
+    "h3ws: --insecure does nothing over HTTP/3; --ca names the CA to trust\n",
   ]);
 });

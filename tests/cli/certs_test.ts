@@ -65,7 +65,13 @@ Deno.test("certs: a folder that can't be made is told", async () => {
     await Deno.writeTextFile(`${folder}/file`, "");
     const { code, err } = await certs("--dir", `${folder}/file/x`);
     assert.equal(code, 1);
-    assert.match(err, /^h3ws: Cannot make .*\n$/);
+    const wanted = "a file stands where a directory must be";
+    assert.equal(err, `h3ws: Cannot make the directory ${folder}/file/x: ${wanted}\n`);
+    const other = await certs("--dir", `${folder}/file`);
+    assert.match(
+      other.err,
+      /^h3ws: Cannot make the directory \S+: a file of that name is there\n$/,
+    );
   });
 });
 

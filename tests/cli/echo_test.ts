@@ -148,7 +148,11 @@ Deno.test("echo: a port in use is one line, exit code 1", async () => {
     const io = new TestIo();
     const where = new URL(url).host;
     assert.equal(await run(["echo", "--listen", where], {}, io), 1);
-    assert.match(io.stderr, new RegExp(`^h3ws: Cannot listen on ${where}: .*\\n$`));
+    const want = `Cannot listen on ${where}: the address is in use; --listen names another`;
+    assert.equal(io.stderr, `h3ws: ${want}\n`);
+    const other = new TestIo();
+    assert.equal(await run(["echo", "--listen", "192.0.2.1:8080"], {}, other), 1);
+    assert.match(other.stderr, /^h3ws: Cannot listen on .*: not an address of this machine\n$/);
     assert.equal(io.stdout, "");
   });
 });

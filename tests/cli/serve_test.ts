@@ -62,7 +62,10 @@ Deno.test("serve: a metrics port that is taken only by default does not fail the
 
 Deno.test("serve: a metrics port that was asked for and is taken fails the start, nothing half started", async () => {
   await withTcpPort((metrics) =>
-    refused(serveAndStop({ metrics }), new RegExp(`^Cannot listen on TCP ${metrics}: `))
+    refused(
+      serveAndStop({ metrics }),
+      new RegExp(`^Cannot listen on TCP ${metrics}: .*; --metrics names another`),
+    )
   );
 });
 
@@ -77,7 +80,7 @@ Deno.test("serve: a UDP port that is taken fails the start, and the metrics port
     await withTcpPort((address) => Promise.resolve(void (metrics = address)));
     await refused(
       serveAndStop({ listen, metrics }),
-      new RegExp(`^Cannot listen on UDP ${listen}: Address already in use`),
+      new RegExp(`^Cannot listen on UDP ${listen}: the address is in use; --listen names another$`),
     );
     const { health } = await serveAndStop({ metrics });
     assert.equal(health, "ready\n");

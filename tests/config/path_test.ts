@@ -1,17 +1,18 @@
 import assert from "node:assert/strict";
 import { ValueError } from "../../src/config/error.ts";
-import { matchesPath, parsePathRule } from "../../src/config/path.ts";
+import { parsePathRule } from "../../src/config/path.ts";
+import { pathMatches } from "../../src/proxy/answers.ts";
 
 Deno.test("path: exact without ^, a regular expression with it", () => {
   assert.deepEqual(parsePathRule("/ws"), { exact: "/ws" });
-  assert.equal(matchesPath(parsePathRule("/ws"), "/ws"), true);
-  assert.equal(matchesPath(parsePathRule("/ws"), "/ws/"), false);
-  assert.equal(matchesPath(parsePathRule("/a.c"), "/abc"), false);
+  assert.equal(pathMatches(parsePathRule("/ws"), "/ws"), true);
+  assert.equal(pathMatches(parsePathRule("/ws"), "/ws/"), false);
+  assert.equal(pathMatches(parsePathRule("/a.c"), "/abc"), false);
   const rule = parsePathRule("^/rooms/[^/]+/ws$");
   for (const [path, want] of [["/rooms/1/ws", true], ["/rooms//ws", false]] as const) {
     // Twice: the rule keeps no state between requests.
-    assert.equal(matchesPath(rule, path), want);
-    assert.equal(matchesPath(rule, path), want);
+    assert.equal(pathMatches(rule, path), want);
+    assert.equal(pathMatches(rule, path), want);
   }
 });
 

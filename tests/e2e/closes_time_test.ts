@@ -138,10 +138,47 @@ Deno.test("closes: 1001 to both, proxy:ping, when the Pong does not come in --po
     assert.equal(ping!.opcode, Opcode.PING);
     await client.send(fromClient.frame(Opcode.PONG, "another payload"));
     assert.equal((await backend.frame())!.opcode, Opcode.PONG);
+    // It was there then; to the next Ping it says nothing.
+    assert.equal((await client.frame())!.opcode, Opcode.PING);
     assert.equal((await closeAndFin(client.inbox, false)).code, 1001);
     assert.equal((await closeAndFin(backend.inbox, true)).code, 1001);
     const { by, code } = await t.seen.end();
     assert.deepEqual({ by, code }, { by: "proxy:ping", code: 1001 });
+    await client.fin();
+    backend.fin();
+  });
+});
+
+Deno.test("closes: RFC 6455 §5.5.3: a client may answer the last of several Pings alone", async () => {
+  await withProxy({ pingIntervalMs: 200, pongTimeoutMs: 600 }, async (t) => {
+    const { client, backend } = await t.open();
+    for (let i = 0; i < 5; i++) {
+      assert.equal((await control(client.inbox)).opcode, Opcode.PING);
+      backend.write(fromBackend.frame(Opcode.PING, `backend's ${i}`));
+      const last = await control(client.inbox);
+      await client.send(fromClient.frame(Opcode.PONG, last.payload));
+      assert.deepEqual((await backend.frame())!.payload, last.payload);
+    }
+    assert.equal(t.seen.closed.length, 0);
+    await client.fin();
+    backend.fin();
+  });
+});
+
+Deno.test("closes: RFC 6455 §5.4: a Pong may wait for the end of a frame that still comes", async () => {
+  await withProxy({ pingIntervalMs: 1_000, pongTimeoutMs: 600 }, async (t) => {
+    const { client, backend } = await t.open();
+    const ping = await control(client.inbox);
+    assert.equal(ping.opcode, Opcode.PING);
+    const frame = fromClient.frame(Opcode.BINARY, new Uint8Array(20));
+    for (let at = 0; at < frame.length; at++) {
+      await client.send(frame.subarray(at, at + 1));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await client.send(fromClient.frame(Opcode.PONG, ping.payload));
+    await client.send(fromClient.text("mark"));
+    assert.deepEqual(await backend.inbox.take(frame.length), frame);
+    assert.equal((await backend.frame())!.opcode, Opcode.TEXT, "its Pong goes no further");
     await client.fin();
     backend.fin();
   });

@@ -130,3 +130,21 @@ Deno.test("handshake: a FIN of the client's during the handshake is kept for aft
     assert.equal(t.seen.closed[0].by, "client");
   });
 });
+
+Deno.test("handshake: a client that stops its stream before the 200 gets its credit back", async () => {
+  await withProxy({ maxStreams: 2 }, async (t) => {
+    const quic = await t.connect();
+    for (let i = 0; i < 6; i++) {
+      const client = await quic.connectWs();
+      const conn = await t.backend.accept();
+      await conn.request();
+      client.abort();
+      await quic.roundTrip();
+      conn.upgrade();
+      await conn.inbox.rest();
+    }
+    await t.idle();
+    assert.equal(t.proxy.connections, 1);
+    quic.close();
+  });
+});

@@ -1,7 +1,10 @@
 // Requests that RFC 9114 and RFC 8441 call malformed: 400, or 431 where they are too big, and the
 // connection lives on.
+import assert from "node:assert/strict";
+import { H3Code } from "../../src/protocol/http3/codes.ts";
 import { testAnswers } from "../support/answer_rows.ts";
-import { connectFields, type Pseudo } from "../support/raw_h3.ts";
+import { withProxy } from "../support/proxy.ts";
+import { connectFields, dataFrame, type Pseudo } from "../support/raw_h3.ts";
 
 const BAD = { status: 400, rejected: "bad_headers" };
 const PLAIN: Pseudo = { protocol: null, scheme: null, path: null };
@@ -87,3 +90,16 @@ testAnswers([
     rejected: "header_size",
   },
 ]);
+
+Deno.test("malformed: RFC 9114 §4.1: DATA before HEADERS ends the connection, and is no 400", async () => {
+  await withProxy({}, async (t) => {
+    const quic = await t.connect();
+    const stream = await quic.openStream();
+    await stream.write(dataFrame(new Uint8Array(1)));
+    assert.equal((await quic.quic.closed).code, H3Code.H3_FRAME_UNEXPECTED);
+    assert.deepEqual(t.seen.rejections, []);
+    assert.deepEqual(t.seen.failures.map(({ stage }) => stage), ["h3_framing"]);
+    await t.idle();
+    assert.deepEqual(t.seen.prerequest, ["request_stream_invalid_first_frame_or_headers"]);
+  });
+});

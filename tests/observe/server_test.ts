@@ -98,6 +98,20 @@ Deno.test("a metric that throws is a 500 that is told", async () => {
   });
 });
 
+Deno.test("RFC 9112 §3.2: an invalid Host is a 400, and nobody's failure", async () => {
+  await withServer(async ({ port, failures }) => {
+    for (const target of ["/healthz", "http://[/healthz"]) {
+      const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+      await conn.write(new TextEncoder().encode(`GET ${target} HTTP/1.1\r\nHost: a b\r\n\r\n`));
+      const answer = new Uint8Array(1000);
+      const length = await conn.read(answer);
+      conn.close();
+      assert.match(new TextDecoder().decode(answer.subarray(0, length ?? 0)), /^HTTP\/1\.1 400 /);
+    }
+    assert.deepEqual(failures, []);
+  });
+});
+
 Deno.test("off means that there is no server", () => {
   const server = startAdminServer({
     address: null,

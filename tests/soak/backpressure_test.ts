@@ -59,6 +59,7 @@ async function passes(quic: RawClient, server: RawBackend, bytes: number): Promi
   }
   await flood.ended;
   await client.fin();
+  await backend.inbox.rest();
   backend.fin();
   await client.inbox.rest();
 }

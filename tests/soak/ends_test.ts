@@ -115,6 +115,7 @@ const ENDS: End[] = [
 
 Deno.test("soak: nothing is left of any session, however it ended", async (t) => {
   const server = await RawBackend.listen();
+  await using _server = { [Symbol.asyncDispose]: () => server.close() };
   await using proxy = await startProxyProcess({
     backendPort: server.port,
     flags: [
@@ -166,7 +167,7 @@ Deno.test("soak: nothing is left of any session, however it ended", async (t) =>
       if (before === 0) before = descriptors();
       await until("no descriptor of it", () => descriptors() <= before);
     });
-    if (!good) break;
+    if (!good) return;
   }
   await t.step("drain", async () => {
     await using _ = await open();
@@ -177,5 +178,4 @@ Deno.test("soak: nothing is left of any session, however it ended", async (t) =>
     }
     assert.equal((await proxy.status).code, 0);
   });
-  await server.close();
 });

@@ -176,7 +176,9 @@ function joinCookies(fields: Field[]): Field[] {
     if (count++ === 0) first = i;
   }
   if (count < 2) return fields;
-  const crumbs = fields.filter(([name]) => name === "cookie").map(([, value]) => value);
+  // An empty crumb would leave a blank at the end, which no value may have (RFC 9110 §5.5).
+  const crumbs = fields.filter(([name, value]) => name === "cookie" && value !== "")
+    .map(([, value]) => value);
   const joined: Field = ["cookie", crumbs.join("; ")];
   return fields.flatMap((field, i) =>
     i === first ? [joined] : field[0] === "cookie" ? [] : [field]

@@ -26,8 +26,14 @@ export class MessageSequence {
     if (this.#phase === Phase.START) this.#phase = Phase.BODY;
   }
 
-  /** CONNECT has completed. */
+  /**
+   * CONNECT has completed.
+   *
+   * @throws {H3Error} when trailers came before it
+   */
   tunnel(): void {
+    // RFC 9114 §4.4: in a CONNECT only DATA comes behind the first HEADERS.
+    if (this.#phase === Phase.TRAILED) throw unexpected(FrameType.HEADERS, "before a tunnel");
     if (this.#phase !== Phase.BODY) throw new Error("tunnel() without CONNECT");
     this.#phase = Phase.TUNNEL;
     this.#contentLeft = -1;

@@ -73,9 +73,16 @@ export class RequestStreamParser implements Parser<RequestStreamEvent> {
   /**
    * Says that CONNECT was accepted: from now on only DATA may come. What was pushed already is
    * still told by `next`; then `readTunnel` may be used.
+   *
+   * @throws {H3Error} when trailers came already, or have begun to
    */
   tunnel(): void {
-    this.#sequence.tunnel();
+    try {
+      if (this.#payload === Payload.FIELDS) this.#sequence.fieldsCame();
+      this.#sequence.tunnel();
+    } catch (error) {
+      throw this.#fail(error);
+    }
   }
 
   /** Says what Content-Length announced, so that more or less DATA is a fault. */

@@ -28,9 +28,6 @@ export type CloseCode = typeof CloseCode[keyof typeof CloseCode];
 /** RFC 6455 §5.5: the payload of a control frame is at most this long. */
 export const MAX_CONTROL_PAYLOAD = 125;
 
-/** The most UTF-8 bytes of a reason: what the code leaves of a control frame's payload. */
-export const MAX_REASON_BYTES = MAX_CONTROL_PAYLOAD - 2;
-
 /** A rule of RFC 6455 that the peer broke; `code` is the close code to answer with. */
 export class WebSocketError extends PeerError {
   override name = "WebSocketError";

@@ -98,6 +98,16 @@ const requests: { name: string; text: string; want: Partial<RequestHead> }[] = [
     text: GET + "x: 1\ncookie: a=1\ny: 2\ncookie: b=2\ncookie: c=3\nz: 3",
     want: { ...get, fields: [["x", "1"], ["cookie", "a=1; b=2; c=3"], ["y", "2"], ["z", "3"]] },
   },
+  {
+    name: "RFC 9110 §5.5: an empty Cookie field leaves no blank at the end of the joined one",
+    text: GET + "cookie: a=1\ncookie: \ncookie: b=2\ncookie: ",
+    want: { ...get, fields: [["cookie", "a=1; b=2"]] },
+  },
+  {
+    name: "empty Cookie fields alone are one empty field",
+    text: GET + "cookie: \ncookie: ",
+    want: { ...get, fields: [["cookie", ""]] },
+  },
 ];
 
 for (const test of requests) {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { H3Code } from "../../../src/protocol/http3/codes.ts";
 import { encodeFrame } from "../../../src/protocol/http3/frame.ts";
 import {
   type RequestStreamEvent,
@@ -268,6 +269,23 @@ Deno.test("request stream: misuse by its owner is not a PeerError", () => {
   parser.tunnel();
   assert.throws(() => parser.readTunnel(new Uint8Array(1)), /before next/);
 });
+
+for (
+  const [name, input] of [
+    ["whole", "01 01 d1 01 01 d2"],
+    ["begun", "01 01 d1 01 04 d2"],
+    ["too long to be taken", "01 01 d1 01 4080 d2"],
+  ]
+) {
+  Deno.test(`request stream: RFC 9114 §4.4: trailers before a tunnel are H3_FRAME_UNEXPECTED: ${name}`, () => {
+    const parser = new RequestStreamParser({ role: "server", maxHeaderBytes: 100 });
+    parser.push(hex(input));
+    while (parser.next() !== null);
+    const want = { name: "H3Error", scope: "connection", code: H3Code.H3_FRAME_UNEXPECTED };
+    assert.throws(() => parser.tunnel(), want);
+    assert.throws(() => parser.readTunnel(new Uint8Array(1)), want, "ever after");
+  });
+}
 
 Deno.test("request stream: finalHeaders() has no effect on a server", () => {
   const { parser, show } = make({ role: "server" });
