@@ -2,13 +2,9 @@ import { H3Control } from "../ingress/h3_control.ts";
 import { H3Tunnel } from "../ingress/h3_tunnel.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
 import { NetError } from "../net/error.ts";
-import {
-  connectQuic,
-  type QuicCloseInfo,
-  type QuicConnection,
-  type QuicConnectOptions,
-  type QuicStream,
-} from "../net/quic.ts";
+import { type QuicCloseInfo, type QuicConnection } from "../net/quic.ts";
+import { connectQuic, type QuicConnectOptions } from "../net/quic_connect.ts";
+import { type QuicStream } from "../net/quic_stream.ts";
 import { H3Code, h3CodeName } from "../protocol/http3/codes.ts";
 import {
   checkTrailers,

@@ -1,5 +1,6 @@
 import { NetError } from "../net/error.ts";
-import type { QuicCloseInfo, QuicConnection, QuicStream } from "../net/quic.ts";
+import type { QuicCloseInfo, QuicConnection } from "../net/quic.ts";
+import type { QuicStream } from "../net/quic_stream.ts";
 import { Deadline, type Sweeper } from "../net/sweeper.ts";
 import { H3Code, H3Error } from "../protocol/http3/codes.ts";
 import { PeerError } from "../protocol/wire/error.ts";

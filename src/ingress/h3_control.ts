@@ -1,5 +1,6 @@
 import { NetError } from "../net/error.ts";
-import type { QuicConnection, QuicReceiveStream, QuicSendStream } from "../net/quic.ts";
+import type { QuicConnection } from "../net/quic.ts";
+import type { QuicReceiveStream, QuicSendStream } from "../net/quic_stream.ts";
 import { ConnectionState } from "../protocol/http3/connection.ts";
 import { encodeFrame, FrameType } from "../protocol/http3/frame.ts";
 import { encodeSettings, type Settings } from "../protocol/http3/settings.ts";

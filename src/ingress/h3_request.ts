@@ -1,4 +1,4 @@
-import type { QuicStream } from "../net/quic.ts";
+import type { QuicStream } from "../net/quic_stream.ts";
 import { Deadline, type Sweeper } from "../net/sweeper.ts";
 import { H3Code } from "../protocol/http3/codes.ts";
 import { encodeResponse, readRequestHead, type RequestHead } from "../protocol/http3/fields.ts";

@@ -1,5 +1,6 @@
 import { messageOf, NetError } from "../net/error.ts";
-import { type QuicAttempt, QuicServer, type QuicTransport } from "../net/quic.ts";
+import { type QuicTransport } from "../net/quic.ts";
+import { type QuicAttempt, QuicServer } from "../net/quic_server.ts";
 import { H3Code } from "../protocol/http3/codes.ts";
 import { H3Connection, type H3ConnectionOptions } from "./h3_connection.ts";
 

@@ -1,6 +1,6 @@
 import type { RequestStreamParser } from "../protocol/http3/request_stream.ts";
 import { frameHeaderSize, FrameType, writeFrameHeader } from "../protocol/http3/frame.ts";
-import type { QuicStream } from "../net/quic.ts";
+import type { QuicStream } from "../net/quic_stream.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import type { Tunnel } from "./offer.ts";
 

@@ -167,7 +167,8 @@ class H3Proxy implements Proxy {
   #page(request: OfferRequest): Answer | null {
     const { method, path } = request;
     if (method !== "GET" && method !== "HEAD") return null;
-    if (path === "/healthz" || path === "/health/udp") return { status: 200, text: "ok" };
+    const bare = pathOf(path);
+    if (bare === "/healthz" || bare === "/health/udp") return { status: 200, text: "ok" };
     return this.#options.page?.(request) ?? null;
   }
 

@@ -1,7 +1,7 @@
 // The limits of QUIC connections and their streams, and what ends those that do nothing.
 import assert from "node:assert/strict";
 import { NetError } from "../../src/net/error.ts";
-import { connectQuic } from "../../src/net/quic.ts";
+import { connectQuic } from "../../src/net/quic_connect.ts";
 import { encodeFrame, FrameType } from "../../src/protocol/http3/frame.ts";
 import { fromClient } from "../support/frames.ts";
 import { type Opened, testCertificates, type TestProxy, withProxy } from "../support/proxy.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { NetError } from "../../src/net/error.ts";
 import { addressesOf, type Attempt, raceAddresses } from "../../src/net/happy_eyeballs.ts";
-import { connectQuic } from "../../src/net/quic.ts";
+import { connectQuic } from "../../src/net/quic_connect.ts";
 
 /** Attempts that the test settles, by address. */
 class Attempts {

@@ -2,12 +2,10 @@
 import assert from "node:assert/strict";
 import { type Certificates, makeCertificates } from "../../src/cli/certificates.ts";
 import { NetError, type NetErrorKind } from "../../src/net/error.ts";
-import {
-  connectQuic,
-  type QuicConnection,
-  QuicServer,
-  type QuicStream,
-} from "../../src/net/quic.ts";
+import { type QuicConnection } from "../../src/net/quic.ts";
+import { connectQuic } from "../../src/net/quic_connect.ts";
+import { QuicServer } from "../../src/net/quic_server.ts";
+import { type QuicStream } from "../../src/net/quic_stream.ts";
 import { collected } from "../support/collected.ts";
 import { within } from "../support/within.ts";
 

@@ -1,6 +1,8 @@
 // A client over HTTP/3 that sends what a test says, right or wrong, and tells what came back.
 import { H3Control } from "../../src/ingress/h3_control.ts";
-import { connectQuic, type QuicConnection, type QuicStream } from "../../src/net/quic.ts";
+import { type QuicConnection } from "../../src/net/quic.ts";
+import { connectQuic } from "../../src/net/quic_connect.ts";
+import { type QuicStream } from "../../src/net/quic_stream.ts";
 import { acceptFor } from "../../src/protocol/websocket/handshake.ts";
 import { encodeFrame, FrameType } from "../../src/protocol/http3/frame.ts";
 import { readResponseHead, type ResponseHead } from "../../src/protocol/http3/fields.ts";

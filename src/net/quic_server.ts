@@ -1,0 +1,105 @@
+import { messageOf, NetError, toNetError } from "./error.ts";
+import { QuicConnection, type QuicTransport, transportOptions } from "./quic.ts";
+
+/** Where to listen, with which certificate. */
+export interface QuicListenOptions extends QuicTransport {
+  hostname: string;
+  port: number;
+  certPem: string;
+  keyPem: string;
+  alpnProtocols: string[];
+}
+
+/** One UDP socket that takes QUIC connections. */
+export class QuicServer {
+  readonly #endpoint: Deno.QuicEndpoint;
+  readonly #listeners: Deno.QuicListener[] = [];
+  #options: QuicListenOptions;
+  #closed = false;
+
+  /** Throws a `NetError` when the port is taken or the key does not fit the certificate. */
+  constructor(options: QuicListenOptions) {
+    this.#options = options;
+    try {
+      this.#endpoint = new Deno.QuicEndpoint({ hostname: options.hostname, port: options.port });
+    } catch (error) {
+      throw toNetError(error);
+    }
+    try {
+      this.reload(options.certPem, options.keyPem);
+    } catch (error) {
+      this.#endpoint.close();
+      throw error;
+    }
+  }
+
+  get hostname(): string {
+    return this.#endpoint.addr.hostname;
+  }
+
+  get port(): number {
+    return this.#endpoint.addr.port;
+  }
+
+  /** From now on new connections get this certificate; throws `NetError` if it is unusable. */
+  reload(certPem: string, keyPem: string): void {
+    try {
+      this.#listeners.push(this.#endpoint.listen({
+        cert: certPem,
+        key: keyPem,
+        alpnProtocols: this.#options.alpnProtocols,
+        ...transportOptions(this.#options),
+      }));
+    } catch (error) {
+      throw new NetError("tls", messageOf(error), error);
+    }
+    this.#options = { ...this.#options, certPem, keyPem };
+  }
+
+  /**
+   * The next connection attempt: `accept` answers it, `refuse` turns it away with
+   * CONNECTION_REFUSED. `null` once the server is closed.
+   */
+  async incoming(): Promise<QuicAttempt | null> {
+    try {
+      return new QuicAttempt(await this.#listeners[0].incoming());
+    } catch (error) {
+      if (this.#closed) return null;
+      throw toNetError(error);
+    }
+  }
+
+  /** Ends every connection with `code` and frees the port. */
+  close(code = 0, reason = ""): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#endpoint.close({ closeCode: code, reason });
+  }
+}
+
+/** A connection attempt that was not answered yet. */
+export class QuicAttempt {
+  readonly #incoming: Deno.QuicIncoming;
+
+  constructor(incoming: Deno.QuicIncoming) {
+    this.#incoming = incoming;
+  }
+
+  /**
+   * Begins the handshake. The connection is there at once, so that it can be closed when the
+   * handshake takes too long; nothing that comes on it may be served before `handshake` resolves,
+   * or a replayed 0-RTT request would be (RFC 9001 §9.2). Throws `NetError` for a packet that only
+   * looks like a client's first.
+   */
+  accept(): QuicConnection {
+    try {
+      return new QuicConnection(this.#incoming.accept<true>({ zeroRtt: true }));
+    } catch (error) {
+      throw toNetError(error);
+    }
+  }
+
+  refuse(): void {
+    this.#incoming.refuse();
+  }
+}
