@@ -53,7 +53,7 @@ export class H3Client {
   readonly #settings: Promise<boolean>;
   #gotSettings!: (extendedConnect: boolean) => void;
   #goaway = Infinity;
-  #error: PeerError | null = null;
+  #error: Error | null = null;
 
   /** Resolves when the connection is gone. */
   readonly closed: Promise<QuicCloseInfo>;
@@ -101,14 +101,12 @@ export class H3Client {
     return this.#goaway !== Infinity;
   }
 
+  /** What the peer broke, or a bug of ours: whoever waits for the connection is told. */
   #fail(error: unknown): void {
-    if (error instanceof PeerError) {
-      this.#error ??= error;
-      if (error.scope === "connection") this.#quic.close(error.code, error.message);
-    } else if (!(error instanceof NetError)) {
-      this.#quic.close(H3Code.H3_INTERNAL_ERROR, "internal error");
-      throw error;
-    }
+    if (error instanceof NetError) return;
+    this.#error ??= error instanceof Error ? error : new Error(String(error));
+    if (!(error instanceof PeerError)) this.#quic.close(H3Code.H3_INTERNAL_ERROR, "internal error");
+    else if (error.scope === "connection") this.#quic.close(error.code, error.message);
   }
 
   /** An ordinary request without a body. */
