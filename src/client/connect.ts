@@ -219,8 +219,7 @@ async function connectH1(
       const body = await collect(answer.body);
       throw new UpgradeRefused(target.text, { ...answer, body });
     }
-    const { fields, rest } = answer;
-    return socketOf({ stream: withRest(stream, rest), fields, http: "1.1" }, options);
+    return socketOf({ ...answer, http: "1.1" }, options);
   } catch (error) {
     stream.abort();
     if (signal.aborted) throw new NetError("timeout", `gave up: ${messageOf(signal.reason)}`);
@@ -239,23 +238,6 @@ async function collect(parts: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
     taken.push(part.slice());
   }
   return concat(taken, length);
-}
-
-/** What came with the head is read first. */
-function withRest(stream: ByteStream, rest: Uint8Array | null): ByteStream {
-  if (rest === null) return stream;
-  let first: Uint8Array | null = rest;
-  return {
-    headroom: 0,
-    read() {
-      const chunk = first;
-      first = null;
-      return chunk === null ? stream.read() : Promise.resolve(chunk);
-    },
-    write: (bytes) => stream.write(bytes),
-    closeWrite: () => stream.closeWrite(),
-    abort: (reason) => stream.abort(reason),
-  };
 }
 
 function socketOf(

@@ -6,6 +6,7 @@ import { encodeRequestHead } from "../protocol/http1/encode.ts";
 import { type ResponseHead, ResponseHeadParser } from "../protocol/http1/head.ts";
 import { acceptFor, encodeKey } from "../protocol/websocket/handshake.ts";
 import { type Field, getFields } from "../protocol/wire/field.ts";
+import { concat } from "../protocol/wire/bytes.ts";
 import { type Negotiated, negotiated, UpgradeMismatch } from "./negotiated.ts";
 
 export interface UpgradeRequest {
@@ -22,8 +23,6 @@ export interface Upgraded extends Negotiated {
   kind: "upgraded";
   stream: ByteStream;
   fields: Field[];
-  /** What came behind the 101 in the same packet. */
-  rest: Uint8Array | null;
 }
 
 /** The answer is another one. */
@@ -68,9 +67,8 @@ export async function requestUpgrade(
   checkUpgrade(fields, key);
   return {
     kind: "upgraded",
-    stream,
+    stream: withRest(stream, rest),
     fields,
-    rest: rest.length > 0 ? rest : null,
     ...negotiated(fields, request.fields),
   };
 }
@@ -132,4 +130,22 @@ function refused(head: ResponseHead, stream: ByteStream, rest: Uint8Array): Refu
       stream.abort();
     }
   }
+}
+
+/** What came with the head is read first, with the same room before it as all that follows. */
+function withRest(stream: ByteStream, rest: Uint8Array): ByteStream {
+  if (rest.length === 0) return stream;
+  const { headroom } = stream;
+  let first: Uint8Array | null = concat([new Uint8Array(headroom), rest]).subarray(headroom);
+  return {
+    headroom,
+    read() {
+      const chunk = first;
+      first = null;
+      return chunk === null ? stream.read() : Promise.resolve(chunk);
+    },
+    write: (bytes) => stream.write(bytes),
+    closeWrite: () => stream.closeWrite(),
+    abort: (reason) => stream.abort(reason),
+  };
 }

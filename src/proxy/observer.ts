@@ -1,3 +1,4 @@
+import type { PrerequestReason } from "../ingress/h3_connection.ts";
 import type { HttpVersion } from "../ingress/offer.ts";
 import type { Traffic } from "../protocol/websocket/traffic.ts";
 
@@ -82,11 +83,7 @@ export type ErrorStage =
   | "h3_framing";
 
 /** Why a connection ended before any request was read from it. */
-export type PrerequestCloseReason =
-  | "request_stream_invalid_first_frame_or_headers"
-  | "no_bidi_request_stream"
-  | "no_h3_stream_activity"
-  | "stream_activity_without_request";
+export type PrerequestCloseReason = PrerequestReason;
 
 /** How a connection ended. */
 export interface ConnectionEnd {

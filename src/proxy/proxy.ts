@@ -229,7 +229,6 @@ class H3Proxy implements Proxy {
       },
       client,
       backend: asked.stream,
-      rest: asked.rest,
       allowedRsv: asked.allowedRsv,
       limits: this.#options,
       sweeper: this.#sweeper,

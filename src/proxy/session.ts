@@ -29,8 +29,6 @@ export interface SessionOptions {
   start: SessionStart;
   client: Tunnel;
   backend: ByteStream;
-  /** What the backend sent right behind its 101. */
-  rest: Uint8Array | null;
   allowedRsv: number;
   limits: SessionLimits;
   sweeper: Sweeper;
@@ -98,12 +96,12 @@ export class Session implements Swept {
 
   /** Carries bytes both ways until both sides have ended. Never rejects. */
   async run(): Promise<void> {
-    const { sweeper, observer, start, rest } = this.#options;
+    const { sweeper, observer, start } = this.#options;
     observer.sessionOpened(start);
     sweeper.add(this);
     const ended = Promise.all([
-      this.#carry(this.#toBackend, null, () => this.#clientEnded()),
-      this.#carry(this.#toClient, rest, () => this.#backendEnded()),
+      this.#carry(this.#toBackend, () => this.#clientEnded()),
+      this.#carry(this.#toClient, () => this.#backendEnded()),
     ]);
     // A write to a client that does not read outlasts its abort (see net/quic.ts).
     await Promise.race([ended, this.#aborted.promise]);
@@ -112,35 +110,31 @@ export class Session implements Swept {
     sweeper.delete(this);
   }
 
-  async #carry(way: Way, first: Uint8Array | null, ended: () => void): Promise<void> {
-    await this.#pump(way, first);
+  async #carry(way: Way, ended: () => void): Promise<void> {
+    await this.#pump(way);
     ended();
     await way.drain();
   }
 
   /** read, meter, write, read: no queue between the two sides. */
-  async #pump(way: Way, first: Uint8Array | null): Promise<void> {
+  async #pump(way: Way): Promise<void> {
     try {
-      // What came with the handshake lies in an array of its own, without room before it.
-      let headroom = first === null ? way.from.headroom : 0;
-      for (let chunk = first ?? await way.from.read(); chunk !== null;) {
+      for (let chunk = await way.from.read(); chunk !== null; chunk = await way.from.read()) {
         way.reads++;
         // After the end what still comes is read only to see it end.
-        if (this.#end === null || way.open) await this.#pass(way, chunk, headroom);
-        chunk = await way.from.read();
-        headroom = way.from.headroom;
+        if (this.#end === null || way.open) await this.#pass(way, chunk);
       }
     } catch (error) {
       way.error = error;
     }
   }
 
-  async #pass(way: Way, chunk: Uint8Array, headroom: number): Promise<void> {
+  async #pass(way: Way, chunk: Uint8Array): Promise<void> {
     const { meter } = way;
     meter.push(chunk);
     for (let event = meter.next(); event !== null; event = meter.next()) {
       if (event.type === "pong" && this.#isOurPong(event.payload)) continue;
-      await way.write(event.bytes, chunk, headroom);
+      await way.write(event.bytes, chunk);
       if (event.type === "close") this.#closed(way, event.code, event.reason);
     }
   }

@@ -25,12 +25,11 @@ export class Way {
     this.meter = new Meter(options);
   }
 
-  /**
-   * Passes on a run of `chunk`, which has `headroom` bytes free before it; what was before the run
-   * in the chunk has gone already.
-   */
-  async write(bytes: Uint8Array, chunk: Uint8Array, headroom: number): Promise<void> {
-    const free = bytes.buffer === chunk.buffer ? headroom + bytes.byteOffset - chunk.byteOffset : 0;
+  /** Passes on a run of `chunk`; what was before it in the chunk has gone already. */
+  async write(bytes: Uint8Array, chunk: Uint8Array): Promise<void> {
+    const free = bytes.buffer === chunk.buffer
+      ? this.from.headroom + bytes.byteOffset - chunk.byteOffset
+      : 0;
     this.#busy = true;
     try {
       await this.to.write(bytes, free);
