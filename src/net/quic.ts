@@ -120,7 +120,7 @@ export class QuicConnection {
     try {
       const { value } = await this.#uni.read();
       return value
-        ? new QuicReceiveStream(value, new ReadSize(UNI_READ_SIZE, UNI_READ_SIZE))
+        ? new QuicReceiveStream(value, { size: new ReadSize(UNI_READ_SIZE, UNI_READ_SIZE) })
         : null;
     } catch {
       return null;

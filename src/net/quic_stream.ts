@@ -1,34 +1,60 @@
 import { setImmediate } from "node:timers";
 import type { ByteStream } from "./byte_stream.ts";
 import { NetError, toNetError } from "./error.ts";
+import { type Sink, sinkOf, type Source, sourceOf } from "./quic_io.ts";
 import { ReadSize } from "./read_buffer.ts";
+
+/** How a stream's bytes are moved. */
+export interface QuicStreamOptions {
+  /** By Deno's ops, where there are any (default), or by its Web streams. */
+  ops?: boolean;
+  /** The sizes of the reads. */
+  size?: ReadSize;
+}
+
+const EMPTY = new Uint8Array(0);
 
 /** The sending side of a stream. */
 export class QuicSendStream {
   /** RFC 9000 §2.1. Asked for at once: of a stream that is gone Deno throws. */
   readonly id: number;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #sink: Sink;
+  /** The call under way, and those that wait for it. */
+  #busy = false;
+  #waiting: (() => void)[] | null = null;
+  #aborted: PromiseWithResolvers<void> | null = null;
 
-  constructor(stream: Deno.QuicSendStream) {
+  constructor(stream: Deno.QuicSendStream, { ops }: QuicStreamOptions = {}) {
     this.id = Number(stream.id);
-    this.#writer = stream.getWriter();
-    this.#writer.closed.catch(ignore);
-    this.#writer.ready.catch(ignore);
+    this.#sink = sinkOf(stream, ops);
   }
 
+  /** Resolves when all of `bytes` are taken; writes go out in the order of the calls. */
   async write(bytes: Uint8Array): Promise<void> {
+    if (this.#busy) await this.#turn();
+    this.#busy = true;
     try {
-      await this.#writer.write(bytes);
+      if (this.#aborted !== null) throw aborted();
+      await this.#sink.write(bytes);
     } catch (error) {
       throw toNetError(error);
+    } finally {
+      this.#done();
     }
   }
 
+  /** FIN, behind all writes. */
   async closeWrite(): Promise<void> {
+    if (this.#busy) await this.#turn();
+    this.#busy = true;
     try {
-      await this.#writer.close();
+      if (this.#aborted !== null) throw aborted();
+      await this.#sink.finish();
     } catch (error) {
       throw toNetError(error);
+    } finally {
+      this.#sink.close();
+      this.#done();
     }
   }
 
@@ -37,48 +63,76 @@ export class QuicSendStream {
    * resolves. Never rejects.
    */
   abortWrite(): Promise<void> {
-    return this.#writer.abort().catch(ignore);
+    if (this.#aborted === null) {
+      this.#aborted = Promise.withResolvers();
+      this.#sink.close();
+      if (!this.#busy) this.#aborted.resolve();
+    }
+    return this.#aborted.promise;
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => (this.#waiting ??= []).push(resolve));
+  }
+
+  #done(): void {
+    const next = this.#waiting?.shift();
+    if (next !== undefined) return next();
+    this.#busy = false;
+    this.#aborted?.resolve();
   }
 }
 
 /** The receiving side of a stream. */
 export class QuicReceiveStream {
-  readonly #reader: ReadableStreamBYOBReader;
+  readonly #source: Source;
   readonly #size: ReadSize;
-  #buffer: ArrayBuffer | null = null;
+  #buffer: Uint8Array<ArrayBuffer> = EMPTY;
+  #reject: ((error: NetError) => void) | null = null;
   #stopped = false;
+  #ended = false;
 
-  constructor(stream: Deno.QuicReceiveStream, size: ReadSize = new ReadSize()) {
-    this.#reader = stream.getReader({ mode: "byob" });
-    this.#reader.closed.catch(ignore);
-    this.#size = size;
+  constructor(stream: Deno.QuicReceiveStream, { ops, size }: QuicStreamOptions = {}) {
+    this.#source = sourceOf(stream, ops);
+    this.#size = size ?? new ReadSize();
   }
 
   /** The next bytes; valid until the next read. `null` at FIN; rejects once it is stopped. */
-  async read(): Promise<Uint8Array | null> {
+  read(): Promise<Uint8Array | null> {
     // While much comes, a turn of the loop lets more of it arrive: fewer reads, fewer writes behind.
-    if (this.#size.busy) await nextTurn();
-    const size = this.#size.size;
-    let buffer = this.#buffer;
-    if (buffer === null || buffer.byteLength !== size) buffer = new ArrayBuffer(size);
-    this.#buffer = null;
-    try {
-      const { value, done } = await this.#reader.read(new Uint8Array(buffer));
-      // What our own end of it cuts short is no FIN of the peer's.
-      if (done && this.#stopped) throw new NetError("aborted", "reading was stopped");
-      if (done || value === undefined) return null;
-      this.#buffer = value.buffer;
-      this.#size.took(value.length);
-      return value;
-    } catch (error) {
-      throw toNetError(error);
-    }
+    return this.#size.busy ? nextTurn().then(() => this.#read()) : this.#read();
+  }
+
+  #read(): Promise<Uint8Array | null> {
+    if (this.#stopped) return Promise.reject(stopped());
+    if (this.#ended) return Promise.resolve(null);
+    const { size } = this.#size;
+    const buffer = this.#buffer.length === size ? this.#buffer : new Uint8Array(size);
+    // While it is read into it is the source's.
+    this.#buffer = EMPTY;
+    return new Promise((resolve, reject) => {
+      this.#reject = reject;
+      this.#source.read(buffer, (bytes) => {
+        if (bytes === null) {
+          this.#ended = true;
+          this.#source.close();
+          // What our own end of it cuts short is no FIN of the peer's.
+          return this.#stopped ? reject(stopped()) : resolve(null);
+        }
+        // Web streams give another buffer than they took.
+        this.#buffer = bytes.buffer === buffer.buffer ? buffer : new Uint8Array(bytes.buffer);
+        this.#size.took(bytes.length);
+        resolve(bytes);
+      }, (error) => reject(toNetError(error)));
+    });
   }
 
   /** Reads no more: what was not read is dropped, and the peer gets STOP_SENDING. */
   stopReading(): void {
+    if (this.#stopped) return;
     this.#stopped = true;
-    this.#reader.cancel().catch(ignore);
+    this.#source.close();
+    this.#reject?.(stopped());
   }
 }
 
@@ -88,9 +142,13 @@ export class QuicStream implements ByteStream {
   readonly #send: QuicSendStream;
   readonly #receive: QuicReceiveStream;
 
-  constructor(readable: Deno.QuicReceiveStream, writable: Deno.QuicSendStream) {
-    this.#send = new QuicSendStream(writable);
-    this.#receive = new QuicReceiveStream(readable);
+  constructor(
+    readable: Deno.QuicReceiveStream,
+    writable: Deno.QuicSendStream,
+    options: QuicStreamOptions = {},
+  ) {
+    this.#send = new QuicSendStream(writable, options);
+    this.#receive = new QuicReceiveStream(readable, options);
   }
 
   get id(): number {
@@ -127,5 +185,10 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Whatever ends a stream is told where it is read or written. */
-function ignore(): void {}
+function stopped(): NetError {
+  return new NetError("aborted", "reading was stopped");
+}
+
+function aborted(): NetError {
+  return new NetError("aborted", "the stream was given up");
+}

@@ -9,7 +9,7 @@ export class ConnStream implements ByteStream {
   readonly headroom = HEADROOM;
   readonly #conn: Deno.Conn;
   readonly #size = new ReadSize();
-  #buffer = new Uint8Array(0);
+  #buffer: Uint8Array<ArrayBuffer> = EMPTY;
   #locked = false;
   readonly #waiting: (() => void)[] = [];
   #closed = false;
@@ -18,21 +18,20 @@ export class ConnStream implements ByteStream {
     this.#conn = conn;
   }
 
-  async read(): Promise<Uint8Array | null> {
+  read(): Promise<Uint8Array | null> {
     const size = this.#size.size;
-    let buffer = this.#buffer;
-    if (buffer.length !== size) {
-      buffer = this.#buffer = new Uint8Array(HEADROOM + size).subarray(HEADROOM);
+    if (this.#buffer.length !== size) {
+      this.#buffer = new Uint8Array(new ArrayBuffer(HEADROOM + size), HEADROOM);
     }
-    try {
-      const count = await this.#conn.read(buffer);
-      if (count === null) return null;
-      this.#size.took(count);
-      return count === size ? buffer : buffer.subarray(0, count);
-    } catch (error) {
-      throw toNetError(error);
-    }
+    return this.#conn.read(this.#buffer).then(this.#came, rethrow);
   }
+
+  readonly #came = (count: number | null): Uint8Array | null => {
+    if (count === null) return null;
+    this.#size.took(count);
+    const buffer = this.#buffer;
+    return count === buffer.length ? buffer : buffer.subarray(0, count);
+  };
 
   async write(bytes: Uint8Array): Promise<void> {
     // A write may take several calls; another must not come between them.
@@ -70,4 +69,8 @@ export class ConnStream implements ByteStream {
       // Already closed.
     }
   }
+}
+
+function rethrow(error: unknown): never {
+  throw toNetError(error);
 }
