@@ -32,27 +32,30 @@ export class H3Tunnel implements Tunnel {
     this.#aborted = options.aborted ?? (() => {});
   }
 
-  async read(): Promise<Uint8Array | null> {
-    if (this.#rest.length > 0) return this.#rest.shift()!;
-    for (;;) {
-      const early = this.#early;
-      this.#early = null;
-      const chunk = await (early ?? this.#stream.read());
-      try {
-        if (chunk === null) {
-          this.#parser.end();
-          return null;
-        }
-        const length = this.#parser.readTunnel(chunk);
-        if (length === 0) continue;
-        const start = this.#parser.tunnelStart;
-        return chunk.subarray(start, start + length);
-      } catch (error) {
-        if (error instanceof PeerError) this.#broken(error);
-        throw error;
-      }
-    }
+  read(): Promise<Uint8Array | null> {
+    if (this.#rest.length > 0) return Promise.resolve(this.#rest.shift()!);
+    const early = this.#early;
+    if (early === null) return this.#stream.read().then(this.#unwrap);
+    this.#early = null;
+    return early.then(this.#unwrap);
   }
+
+  /** The payloads of a chunk's frames; the next read if there are none. */
+  readonly #unwrap = (chunk: Uint8Array | null): Uint8Array | null | Promise<Uint8Array | null> => {
+    try {
+      if (chunk === null) {
+        this.#parser.end();
+        return null;
+      }
+      const length = this.#parser.readTunnel(chunk);
+      if (length === 0) return this.read();
+      const start = this.#parser.tunnelStart;
+      return chunk.subarray(start, start + length);
+    } catch (error) {
+      if (error instanceof PeerError) this.#broken(error);
+      throw error;
+    }
+  };
 
   write(bytes: Uint8Array, headroom = 0): Promise<void> {
     const length = bytes.length;

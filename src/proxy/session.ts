@@ -61,7 +61,9 @@ export class Session implements Swept {
   /** The Close that came first, and from which side. */
   #close: End | null = null;
   #clientFin = false;
-  readonly #aborted = Promise.withResolvers<void>();
+  /** Ways that have not ended, and what is called when none is left. */
+  #carried = 2;
+  #over: () => void = () => {};
   #freeAtMs = Infinity;
   #closeAtMs = Infinity;
   #reads = 0;
@@ -99,43 +101,43 @@ export class Session implements Swept {
     const { sweeper, observer, start } = this.#options;
     observer.sessionOpened(start);
     sweeper.add(this);
-    const ended = Promise.all([
-      this.#carry(this.#toBackend, () => this.#clientEnded()),
-      this.#carry(this.#toClient, () => this.#backendEnded()),
-    ]);
-    // A write to a client that does not read outlasts its abort (see net/quic.ts).
-    await Promise.race([ended, this.#aborted.promise]);
+    const over = new Promise<void>((resolve) => this.#over = resolve);
+    void this.#carry(this.#toBackend);
+    void this.#carry(this.#toClient);
+    await over;
     this.#finish({ by: "proxy:error", code: CloseCode.INTERNAL_ERROR, reason: "no end was told" });
     this.#options.backend.abort();
     sweeper.delete(this);
   }
 
-  async #carry(way: Way, ended: () => void): Promise<void> {
+  async #carry(way: Way): Promise<void> {
     await this.#pump(way);
-    ended();
-    await way.drain();
+    if (way === this.#toBackend) this.#clientEnded();
+    else this.#backendEnded();
+    if (way.mayHaveMore) await way.drain();
+    if (--this.#carried === 0) this.#over();
   }
 
   /** read, meter, write, read: no queue between the two sides. */
   async #pump(way: Way): Promise<void> {
+    const { from, to, meter } = way;
     try {
-      for (let chunk = await way.from.read(); chunk !== null; chunk = await way.from.read()) {
+      for (let chunk = await from.read(); chunk !== null; chunk = await from.read()) {
         way.reads++;
         // After the end what still comes is read only to see it end.
-        if (this.#end === null || way.open) await this.#pass(way, chunk);
+        if (this.#end !== null && !way.open) continue;
+        meter.push(chunk);
+        for (let event = meter.next(); event !== null; event = meter.next()) {
+          if (event.type === "pong" && this.#isOurPong(event.payload)) continue;
+          const headroom = way.headroomOf(event.bytes, chunk);
+          way.writing = true;
+          await to.write(event.bytes, headroom);
+          way.wrote();
+          if (event.type === "close") this.#closed(way, event.code, event.reason);
+        }
       }
     } catch (error) {
-      way.error = error;
-    }
-  }
-
-  async #pass(way: Way, chunk: Uint8Array): Promise<void> {
-    const { meter } = way;
-    meter.push(chunk);
-    for (let event = meter.next(); event !== null; event = meter.next()) {
-      if (event.type === "pong" && this.#isOurPong(event.payload)) continue;
-      await way.write(event.bytes, chunk);
-      if (event.type === "close") this.#closed(way, event.code, event.reason);
+      way.fail(error);
     }
   }
 
@@ -271,7 +273,8 @@ export class Session implements Swept {
     this.#freeAtMs = Infinity;
     this.#options.backend.abort();
     this.#options.client.abort();
-    this.#aborted.resolve();
+    // A write to a client that does not read outlasts its abort (see net/quic.ts).
+    this.#over();
   }
 
   sweep(nowMs: number): void {

@@ -1,4 +1,5 @@
 import type { ByteStream } from "../net/byte_stream.ts";
+import { NetError } from "../net/error.ts";
 import { Meter, type MeterOptions } from "../protocol/websocket/meter.ts";
 
 /** One direction of a session. */
@@ -14,7 +15,8 @@ export class Way {
   writeFailed = false;
   /** Whether our FIN is still to be sent. */
   open = true;
-  #busy = false;
+  /** Whether a write of what was read is under way. */
+  writing = false;
   #writes = 0;
   #seenWrites = 0;
   #stuckSinceMs = Infinity;
@@ -25,21 +27,27 @@ export class Way {
     this.meter = new Meter(options);
   }
 
-  /** Passes on a run of `chunk`; what was before it in the chunk has gone already. */
-  async write(bytes: Uint8Array, chunk: Uint8Array): Promise<void> {
-    const free = bytes.buffer === chunk.buffer
+  /** The bytes before a run of `chunk` that may be overwritten: what stood there has gone already. */
+  headroomOf(bytes: Uint8Array, chunk: Uint8Array): number {
+    return bytes.buffer === chunk.buffer
       ? this.from.headroom + bytes.byteOffset - chunk.byteOffset
       : 0;
-    this.#busy = true;
-    try {
-      await this.to.write(bytes, free);
-    } catch (error) {
-      this.writeFailed = true;
-      throw error;
-    } finally {
-      this.#busy = false;
-      this.#writes++;
-    }
+  }
+
+  wrote(): void {
+    this.writing = false;
+    this.#writes++;
+  }
+
+  fail(error: unknown): void {
+    this.error = error;
+    this.writeFailed = this.writing;
+    this.writing = false;
+  }
+
+  /** Whether more may come from its side: it was not that one that ended. */
+  get mayHaveMore(): boolean {
+    return this.error !== null && (this.writeFailed || !(this.error instanceof NetError));
   }
 
   /**
@@ -54,7 +62,6 @@ export class Way {
 
   /** Reads past what still comes: a stream's credit comes back only when it was read to its end. */
   async drain(): Promise<void> {
-    if (this.error === null) return;
     try {
       while (await this.from.read() !== null);
     } catch {
@@ -70,13 +77,13 @@ export class Way {
 
   /** For how long the write under way has made no progress, as far as the sweeps could see. */
   stuckFor(nowMs: number): number {
-    if (!this.#busy || this.#writes !== this.#seenWrites) {
+    if (!this.writing || this.#writes !== this.#seenWrites) {
       this.#seenWrites = this.#writes;
-      this.#stuckSinceMs = this.#busy ? nowMs : Infinity;
+      this.#stuckSinceMs = this.writing ? nowMs : Infinity;
     } else if (this.#stuckSinceMs === Infinity) {
       this.#stuckSinceMs = nowMs;
     }
-    return this.#busy ? nowMs - this.#stuckSinceMs : 0;
+    return this.writing ? nowMs - this.#stuckSinceMs : 0;
   }
 
   counts(): { bytes: number; messages: number; frames: number } {
