@@ -1,49 +1,63 @@
 // RFC 9112 §6.3, §7.1: where a body ends, and the chunked transfer coding.
+import type { Field } from "../wire/field.ts";
 import type { Parser } from "../wire/parser.ts";
 import { MAX_LENGTH } from "../wire/varint.ts";
+import { chunkSize } from "./chunk.ts";
 import { HttpError, HttpStatus } from "./error.ts";
-import { parseFieldLine } from "./field_line.ts";
+import { FieldLines } from "./field_lines.ts";
 import { declaredFraming, type Framing } from "./framing.ts";
 import type { RequestHead, ResponseHead } from "./head.ts";
 import { Input } from "./input.ts";
+import { trailerFields } from "./trailers.ts";
 
-const DEFAULT_LIMIT = 8192;
+/** The most bytes of a chunk's line, and of the whole trailer section, unless told. */
+export const DEFAULT_BODY_LIMIT = 8192;
+const DEFAULT_MAX_TRAILERS = 64;
 /** The most bytes of chunk lines that are not paid for by data: 16 a chunk and twice its size are. */
 const MAX_OVERHEAD_BYTES = 16384;
-// RFC 9112 §7.1.1: an extension begins with ";", white space before it is BWS.
-const CHUNK_LINE = /^([0-9A-Fa-f]{1,16})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?$/;
 
 const State = { DATA: 0, CHUNK_LINE: 1, CHUNK_END: 2, TRAILERS: 3, DONE: 4 } as const;
 type State = typeof State[keyof typeof State];
 
-/** How a body is read. `invalid` is the status of every error. */
-export interface BodyOptions {
-  readonly framing: Framing;
-  readonly invalid: number;
+/** The limits of what is not content in a body. */
+export interface BodyLimits {
   /** The most bytes of a chunk's line, and of the whole trailer section. Default 8192. */
   readonly limit?: number;
+  /** The most lines of the trailer section. Default 64. */
+  readonly maxTrailers?: number;
+}
+
+/** How a body is read. `invalid` is the status of every error. */
+export interface BodyOptions extends BodyLimits {
+  readonly framing: Framing;
+  readonly invalid: number;
 }
 
 /**
  * Takes the framing off a body: events are runs of its content, views of the chunk that was
- * pushed, never empty. Trailers are checked and thrown away. After `done`, `rest` has the bytes
- * behind the body. Throws `HttpError`, and the same again ever after.
+ * pushed, never empty. After `done`, `trailers` has what came behind the content, and `rest` the
+ * bytes behind the body. Throws `HttpError`, and the same again ever after.
  */
 export class BodyParser implements Parser<Uint8Array> {
   readonly limit: number;
+  readonly #maxTrailers: number;
   readonly #invalid: number;
   readonly #input: Input;
   readonly #framing: Framing;
+  readonly #lines: FieldLines;
   #state: State;
   #remaining: number;
   #overhead = 0;
   #trailerBytes = 0;
+  #trailers: Field[] = [];
   #error: HttpError | null = null;
 
   constructor(options: BodyOptions) {
-    this.limit = options.limit ?? DEFAULT_LIMIT;
+    this.limit = options.limit ?? DEFAULT_BODY_LIMIT;
+    this.#maxTrailers = options.maxTrailers ?? DEFAULT_MAX_TRAILERS;
     this.#invalid = options.invalid;
     this.#input = new Input(options.invalid);
+    this.#lines = new FieldLines(options.invalid);
     this.#framing = options.framing;
     this.#remaining = typeof options.framing === "number" ? options.framing : Infinity;
     this.#state = options.framing === 0 ? State.DONE : State.DATA;
@@ -55,8 +69,16 @@ export class BodyParser implements Parser<Uint8Array> {
     return this.#state === State.DONE;
   }
 
+  /**
+   * The trailer fields that came, once `done`: checked, and without those that no trailer section
+   * may have (RFC 9110 §6.5.1).
+   */
+  get trailers(): readonly Field[] {
+    return this.#trailers;
+  }
+
   get buffered(): number {
-    return this.#input.heldBytes;
+    return this.done ? 0 : this.#trailerBytes + this.#input.heldBytes;
   }
 
   push(chunk: Uint8Array): void {
@@ -97,7 +119,10 @@ export class BodyParser implements Parser<Uint8Array> {
         if (this.#remaining === 0) this.#dataEnded();
         return bytes;
       }
-      if (!this.#readLine()) return null;
+      if (!this.#readLine()) {
+        this.#lines.settle();
+        return null;
+      }
     }
     return null;
   }
@@ -110,23 +135,21 @@ export class BodyParser implements Parser<Uint8Array> {
   #readLine(): boolean {
     // RFC 9112 §7.1: CRLF, exactly, behind the data: a longest line of 2 bytes.
     const max = this.#state === State.CHUNK_END ? 2 : this.limit - this.#trailerBytes;
-    const line = this.#input.line(max, this.#invalid);
-    if (line === null) return false;
+    if (!this.#input.line(max, this.#invalid)) return false;
     if (this.#state === State.CHUNK_END) this.#state = State.CHUNK_LINE;
-    else if (this.#state === State.TRAILERS) this.#trailer(line);
-    else this.#chunkLine(line);
+    else if (this.#state === State.TRAILERS) this.#trailer();
+    else this.#chunkLine();
     return true;
   }
 
-  /** RFC 9112 §7.1: chunk-size [ chunk-ext ]; extensions that are not known MUST be ignored. */
-  #chunkLine(line: string): void {
-    const match = CHUNK_LINE.exec(line);
-    if (match === null) throw new HttpError(this.#invalid, "Invalid chunk size");
-    const size = parseInt(match[1], 16);
+  #chunkLine(): void {
+    const size = chunkSize(this.#input);
+    if (size < 0) throw new HttpError(this.#invalid, "Invalid chunk size or extension");
     // RFC 9112 §7.1: recipients MUST anticipate large numerals, and no loss of precision.
     if (size > MAX_LENGTH) throw new HttpError(this.#invalid, "Chunk size too large");
     // RFC 9112 §7.1.1: limit the total length of chunk extensions.
-    this.#overhead = Math.max(0, this.#overhead + line.length + 2 - 16 - 2 * size);
+    const bytes = this.#input.end - this.#input.start + 2;
+    this.#overhead = Math.max(0, this.#overhead + bytes - 16 - 2 * size);
     if (this.#overhead > MAX_OVERHEAD_BYTES) {
       throw new HttpError(this.#invalid, "Too many bytes of chunk extensions");
     }
@@ -134,20 +157,33 @@ export class BodyParser implements Parser<Uint8Array> {
     this.#state = size === 0 ? State.TRAILERS : State.DATA;
   }
 
-  /** RFC 9112 §7.1.2: trailer fields may be thrown away. */
-  #trailer(line: string): void {
-    this.#trailerBytes += line.length + 2;
-    if (line.length > 0) parseFieldLine(line, this.#invalid);
-    else this.#state = State.DONE;
+  /** RFC 9112 §7.1.2: a trailer field, or the empty line that ends the body. */
+  #trailer(): void {
+    const { source, start, end } = this.#input;
+    if (start === end) {
+      this.#trailers = trailerFields(this.#lines.take());
+      this.#state = State.DONE;
+      return;
+    }
+    this.#trailerBytes += end - start + 2;
+    if (this.#lines.count === this.#maxTrailers) {
+      throw new HttpError(this.#invalid, `More than ${this.#maxTrailers} trailer fields`);
+    }
+    this.#lines.add(source, start, end);
   }
 }
 
-/**
- * The body of a response, to relay a refusal. `method` is that of the request.
- */
+/** The body of a request. Throws `HttpError` 400. */
+export class RequestBodyParser extends BodyParser {
+  constructor(head: RequestHead, limits: BodyLimits = {}) {
+    super({ framing: requestFraming(head), invalid: HttpStatus.BAD_REQUEST, ...limits });
+  }
+}
+
+/** The body of a response; `method` is that of its request. Throws `HttpError` 502. */
 export class ResponseBodyParser extends BodyParser {
-  constructor(head: ResponseHead, method: string, options: { limit?: number } = {}) {
-    super({ framing: responseFraming(head, method), invalid: HttpStatus.BAD_GATEWAY, ...options });
+  constructor(head: ResponseHead, method: string, limits: BodyLimits = {}) {
+    super({ framing: responseFraming(head, method), invalid: HttpStatus.BAD_GATEWAY, ...limits });
   }
 }
 
@@ -162,7 +198,7 @@ export function responseFraming(head: ResponseHead, method: string): Framing {
 }
 
 /** RFC 9112 §6.3: a request without Content-Length and Transfer-Encoding has no body. */
-export function requestFraming(head: RequestHead): Framing {
+export function requestFraming(head: RequestHead): number | "chunked" {
   const { version, fields } = head;
   return declaredFraming({ isRequest: true, version, fields }) ?? 0;
 }

@@ -4,6 +4,7 @@ import { PeerError } from "../wire/error.ts";
 export const HttpStatus = {
   BAD_REQUEST: 400,
   URI_TOO_LONG: 414,
+  EXPECTATION_FAILED: 417,
   REQUEST_HEADER_FIELDS_TOO_LARGE: 431,
   NOT_IMPLEMENTED: 501,
   BAD_GATEWAY: 502,

@@ -1,6 +1,6 @@
 // RFC 9112 §6: what the fields say about where the body ends. Two readers that disagree here are
 // what request smuggling and response splitting live on (§11.1, §11.2), so nothing is repaired.
-import { type Field, getFields } from "../wire/field.ts";
+import { type Field, isToken } from "../wire/field.ts";
 import { MAX_LENGTH } from "../wire/varint.ts";
 import { HttpError, HttpStatus } from "./error.ts";
 
@@ -21,27 +21,43 @@ export interface FramingFields {
  * Throws an `HttpError` where they are in doubt.
  */
 export function declaredFraming(head: FramingFields): number | "chunked" | null {
-  const lengths = getFields(head.fields, "content-length");
-  const codings = getFields(head.fields, "transfer-encoding");
   const invalid = head.isRequest ? HttpStatus.BAD_REQUEST : HttpStatus.BAD_GATEWAY;
-  if (codings.length > 0) {
+  let length: string | null = null;
+  let codings: string | null = null;
+  for (const [name, value] of head.fields) {
+    if (name === "content-length") {
+      // RFC 9110 §8.6: several Content-Length values, be they equal, may be refused.
+      if (length !== null) throw new HttpError(invalid, "More than one Content-Length");
+      length = value;
+    } else if (name === "transfer-encoding") {
+      codings = codings === null ? value : `${codings},${value}`;
+    }
+  }
+  if (codings !== null) {
     // RFC 9112 §6.1: Transfer-Encoding in HTTP/1.0 means that the framing is faulty.
     if (head.version === "1.0") throw new HttpError(invalid, "Transfer-Encoding in HTTP/1.0");
     // RFC 9112 §6.3: both ought to be handled as an error.
-    if (lengths.length > 0) {
+    if (length !== null) {
       throw new HttpError(invalid, "Content-Length together with Transfer-Encoding");
     }
-    checkCodings(codings.join(","), head.isRequest);
+    checkCodings(codings, head.isRequest);
     return "chunked";
   }
-  if (lengths.length === 0) return null;
-  // RFC 9110 §8.6: several Content-Length values, be they equal, may be refused.
-  if (lengths.length > 1) throw new HttpError(invalid, "More than one Content-Length");
-  const length = parseLength(lengths[0]);
-  if (length === null) {
-    throw new HttpError(invalid, `Invalid Content-Length ${JSON.stringify(lengths[0])}`);
+  if (length === null) return null;
+  const bytes = parseLength(length);
+  if (bytes === null) {
+    throw new HttpError(invalid, `Invalid Content-Length ${JSON.stringify(length.slice(0, 40))}`);
   }
-  return length;
+  return bytes;
+}
+
+/**
+ * Whether a request with this framing can't be: RFC 9110 §9.3.6, §9.3.8: CONNECT and TRACE have no
+ * content, and what comes behind a CONNECT is no body.
+ */
+export function isContentRefused(method: string, framing: number | "chunked" | null): boolean {
+  if (framing === null || framing === 0) return false;
+  return method === "CONNECT" || method === "TRACE";
 }
 
 /** RFC 9110 §8.6: 1*DIGIT, no sign, no list, and a number that can be counted exactly. */
@@ -51,18 +67,20 @@ function parseLength(value: string): number | null {
   return length <= MAX_LENGTH ? length : null;
 }
 
+const OWS_ENDS = /^[ \t]+|[ \t]+$/g;
+
 /** Throws unless the one transfer coding is "chunked". */
 function checkCodings(value: string, isRequest: boolean): void {
-  const codings = value.split(",").map((coding) => coding.replace(/^[ \t]+|[ \t]+$/g, ""));
-  const chunked = codings.filter((coding) => coding.toLowerCase() === "chunked").length;
-  if (chunked === 1 && codings.length === 1) return;
-  const message = `Unsupported Transfer-Encoding ${JSON.stringify(value)}`;
+  if (value.toLowerCase() === "chunked") return;
+  const codings = value.toLowerCase().split(",").map((coding) => coding.replace(OWS_ENDS, ""));
+  const message = `Unsupported Transfer-Encoding ${JSON.stringify(value.slice(0, 40))}`;
   if (!isRequest) throw new HttpError(HttpStatus.BAD_GATEWAY, message);
-  const last = codings[codings.length - 1].toLowerCase();
+  const last = codings.length - 1;
   // RFC 9112 §6.3: chunked not final: the length is unknown, 400. §7.1: never chunked twice.
-  if (last !== "chunked" || chunked > 1) {
-    throw new HttpError(HttpStatus.BAD_REQUEST, message);
-  }
+  const isFinal = codings.indexOf("chunked") === last;
+  // RFC 9110 §10.1.4: a coding is a token, with parameters perhaps; empty ones hide the list.
+  const areCodings = codings.every((coding) => isToken(coding.split(/[ \t]*;/, 1)[0]));
+  if (!isFinal || !areCodings) throw new HttpError(HttpStatus.BAD_REQUEST, message);
   // RFC 9112 §6.1: a transfer coding that is not understood: 501.
   throw new HttpError(HttpStatus.NOT_IMPLEMENTED, message);
 }

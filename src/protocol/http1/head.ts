@@ -1,11 +1,12 @@
-// RFC 9112 §2.1, §3, §4: start line, fields, empty line.
-import { type Field, getFields, isToken } from "../wire/field.ts";
-import type { Parser } from "../wire/parser.ts";
+// RFC 9112 §3, §4: the heads of requests and responses.
+import { isAuthority } from "../wire/authority.ts";
+import { type Field, isToken } from "../wire/field.ts";
 import { HttpError, HttpStatus } from "./error.ts";
-import { parseFieldLine } from "./field_line.ts";
-import { declaredFraming, type HttpVersion } from "./framing.ts";
-import { Input } from "./input.ts";
-import { isAuthority, isRequestTarget } from "./target.ts";
+import { declaredFraming, type HttpVersion, isContentRefused } from "./framing.ts";
+import { type HeadLimits, HeadParser } from "./head_parser.ts";
+import { isRequestTarget } from "./target.ts";
+
+export type { HeadLimits } from "./head_parser.ts";
 
 export interface RequestHead {
   readonly method: string;
@@ -23,130 +24,13 @@ export interface ResponseHead {
   readonly fields: Field[];
 }
 
-/** The limits of a head. */
-export interface HeadLimits {
-  /** The most bytes of the whole head, interim heads before it included. Default 16384. */
-  readonly limit?: number;
-  /** The most field lines of one head. Default 256. */
-  readonly maxFields?: number;
+/** The limits of what comes before a body. */
+export interface ResponseLimits extends HeadLimits {
+  /** The most interim heads. Default 32. */
+  readonly maxInterim?: number;
 }
 
-const DEFAULT_LIMIT = 16384;
-const DEFAULT_MAX_FIELDS = 256;
-
-/** What the parsers of both heads share: one line after the other, each checked as it comes. */
-abstract class HeadParser<Head> implements Parser<Head> {
-  readonly limit: number;
-  readonly #maxFields: number;
-  readonly #invalid: number;
-  readonly #input: Input;
-  #budget: number;
-  #headBytes = 0;
-  #fields: Field[] | null = null;
-  #done = false;
-  #error: HttpError | null = null;
-
-  constructor(invalid: number, limits: HeadLimits) {
-    this.limit = limits.limit ?? DEFAULT_LIMIT;
-    this.#maxFields = limits.maxFields ?? DEFAULT_MAX_FIELDS;
-    this.#invalid = invalid;
-    this.#input = new Input(invalid);
-    this.#budget = this.limit;
-  }
-
-  /** Takes the start line apart; `false` if this line is to be ignored. */
-  protected abstract startLine(line: string): boolean;
-  /** Checks the fields together and makes the head. */
-  protected abstract finish(fields: Field[]): Head;
-  /** The status for a head that is too long, before and after its start line. */
-  protected abstract tooLong(inStartLine: boolean): number;
-  /** Whether other heads come before the one that counts, and this is one of them. */
-  protected abstract isInterim(head: Head): boolean;
-
-  /** Whether the last head has come; `rest` has what is behind it. */
-  get done(): boolean {
-    return this.#done;
-  }
-
-  /** The bytes of the unfinished head, be they parsed or not. */
-  get buffered(): number {
-    return this.#headBytes + this.#input.heldBytes;
-  }
-
-  /** Whether a head has begun and is not whole. */
-  protected get begun(): boolean {
-    return this.buffered > 0;
-  }
-
-  push(chunk: Uint8Array): void {
-    this.#input.push(chunk);
-  }
-
-  /** The next head, or `null`. Throws an `HttpError`, and the same again ever after. */
-  next(): Head | null {
-    if (this.#error !== null) throw this.#error;
-    if (this.#done) return null;
-    try {
-      return this.#advance();
-    } catch (error) {
-      if (error instanceof HttpError) this.#fail(error);
-      throw error;
-    }
-  }
-
-  /** Takes the bytes behind the last head out of the chunk: a view, empty before `done`. */
-  rest(): Uint8Array {
-    return this.#input.bytes(this.#done ? Infinity : 0);
-  }
-
-  end(): void {
-    if (this.#error !== null) throw this.#error;
-    if (!this.#done && this.cutIsError()) {
-      this.#fail(new HttpError(this.#invalid, "The connection ended before the end of the head"));
-      throw this.#error;
-    }
-  }
-
-  protected cutIsError(): boolean {
-    return this.begun;
-  }
-
-  #fail(error: HttpError): void {
-    this.#error = error;
-    this.#fields = null;
-  }
-
-  #advance(): Head | null {
-    for (;;) {
-      const line = this.#input.line(this.#budget, this.tooLong(this.#fields === null));
-      if (line === null) return null;
-      this.#budget -= line.length + 2;
-      this.#headBytes += line.length + 2;
-      if (this.#fields === null) {
-        if (this.startLine(line)) this.#fields = [];
-      } else if (line.length > 0) {
-        this.#addField(this.#fields, line);
-      } else {
-        return this.#finishHead(this.#fields);
-      }
-    }
-  }
-
-  #addField(fields: Field[], line: string): void {
-    if (fields.length === this.#maxFields) {
-      throw new HttpError(this.tooLong(false), `More than ${this.#maxFields} field lines`);
-    }
-    fields.push(parseFieldLine(line, this.#invalid));
-  }
-
-  #finishHead(fields: Field[]): Head {
-    const head = this.finish(fields);
-    this.#fields = null;
-    this.#headBytes = 0;
-    this.#done = !this.isInterim(head);
-    return head;
-  }
-}
+const DEFAULT_MAX_INTERIM = 32;
 
 /**
  * Parses one request head, RFC 9112 §3. It gives one event; then `done` is true and `rest` has the
@@ -168,31 +52,30 @@ export class RequestHeadParser extends HeadParser<RequestHead> {
       this.#skippedEmptyLine = true;
       return false;
     }
+    this.#skippedEmptyLine = false;
     // RFC 9112 §3: method SP request-target SP HTTP-version, and no other white space.
-    const parts = line.split(" ");
-    if (parts.length !== 3 || !isToken(parts[0])) throw badRequest("Invalid request line");
-    const [method, target, version] = parts;
-    if (!/^HTTP\/[0-9]\.[0-9]$/.test(version)) throw badRequest("Invalid HTTP version");
-    // RFC 9110 §15.6.6: a major version that is not served.
-    if (version !== "HTTP/1.1" && version !== "HTTP/1.0") {
-      throw new HttpError(HttpStatus.HTTP_VERSION_NOT_SUPPORTED, `${version} is not supported`);
+    const first = line.indexOf(" ");
+    const last = line.indexOf(" ", first + 1);
+    const method = line.slice(0, first);
+    if (last < 0 || line.indexOf(" ", last + 1) >= 0 || !isToken(method)) {
+      throw badRequest("Invalid request line");
     }
+    this.#version = requestVersion(line.slice(last + 1));
+    const target = line.slice(first + 1, last);
     if (!isRequestTarget(method, target)) throw badRequest("Invalid request target");
     this.#method = method;
     this.#target = target;
-    this.#version = version === "HTTP/1.1" ? "1.1" : "1.0";
     return true;
   }
 
   protected override finish(fields: Field[]): RequestHead {
     const version = this.#version;
-    const hosts = getFields(fields, "host");
-    // RFC 9112 §3.2: 400 for no Host in HTTP/1.1, more than one, or an invalid one.
-    if (hosts.length === 0 && version === "1.1") throw badRequest("No Host field");
-    if (hosts.length > 1) throw badRequest("More than one Host field");
-    if (hosts.length === 1 && !isAuthority(hosts[0])) throw badRequest("Invalid Host field");
-    declaredFraming({ isRequest: true, version, fields });
-    return { method: this.#method, target: this.#target, version, fields };
+    checkHost(fields, version);
+    const framing = declaredFraming({ isRequest: true, version, fields });
+    const method = this.#method;
+    if (isContentRefused(method, framing)) throw badRequest(`${method} with a body`);
+    writeLength(fields, framing);
+    return { method, target: this.#target, version, fields };
   }
 
   protected override tooLong(inStartLine: boolean): number {
@@ -211,32 +94,40 @@ export class RequestHeadParser extends HeadParser<RequestHead> {
  * head. Throws `HttpError` 502.
  */
 export class ResponseHeadParser extends HeadParser<ResponseHead> {
+  readonly #maxInterim: number;
   #status = 0;
   #reason = "";
   #version: HttpVersion = "1.1";
+  #interim = 0;
 
-  constructor(limits: HeadLimits = {}) {
+  constructor(limits: ResponseLimits = {}) {
     super(HttpStatus.BAD_GATEWAY, limits);
+    this.#maxInterim = limits.maxInterim ?? DEFAULT_MAX_INTERIM;
+  }
+
+  override restart(): void {
+    super.restart();
+    this.#interim = 0;
   }
 
   protected override startLine(line: string): boolean {
     // RFC 9112 §4: HTTP-version SP 3DIGIT SP [ reason-phrase ]; many leave out the last SP.
-    const match = /^HTTP\/1\.([01]) ([0-9]{3})(?: ([\t\x20-\x7e\x80-\xff]*))?$/.exec(line);
-    if (match === null) throw new HttpError(HttpStatus.BAD_GATEWAY, "Invalid status line");
+    const match = /^HTTP\/1\.([01]) ([0-9]{3})(?: (.*))?$/.exec(line);
+    if (match === null) throw badGateway("Invalid status line");
     const status = Number(match[2]);
     // RFC 9110 §15: a status is 100 to 599.
-    if (status < 100 || status > 599) {
-      throw new HttpError(HttpStatus.BAD_GATEWAY, `Invalid status ${match[2]}`);
-    }
+    if (status < 100 || status > 599) throw badGateway(`Invalid status ${match[2]}`);
+    this.#version = match[1] === "1" ? "1.1" : "1.0";
+    // RFC 9110 §7.8: Upgrade is not of HTTP/1.0. §15.2: 1xx MUST NOT be sent to an HTTP/1.0 client.
+    if (status === 101 && this.#version === "1.0") throw badGateway("101 in HTTP/1.0");
     this.#status = status;
     this.#reason = match[3] ?? "";
-    this.#version = match[1] === "1" ? "1.1" : "1.0";
     return true;
   }
 
   protected override finish(fields: Field[]): ResponseHead {
     const version = this.#version;
-    declaredFraming({ isRequest: false, version, fields });
+    writeLength(fields, declaredFraming({ isRequest: false, version, fields }));
     return { status: this.#status, reason: this.#reason, version, fields };
   }
 
@@ -246,7 +137,11 @@ export class ResponseHeadParser extends HeadParser<ResponseHead> {
 
   protected override isInterim(head: ResponseHead): boolean {
     // RFC 9110 §15.2.2: 101 is the last response of its protocol.
-    return head.status < 200 && head.status !== 101;
+    if (head.status >= 200 || head.status === 101) return false;
+    if (++this.#interim > this.#maxInterim) {
+      throw badGateway(`More than ${this.#maxInterim} interim responses`);
+    }
+    return true;
   }
 
   /** A response was awaited: even a connection that ends without a byte was cut. */
@@ -255,6 +150,42 @@ export class ResponseHeadParser extends HeadParser<ResponseHead> {
   }
 }
 
+function requestVersion(text: string): HttpVersion {
+  if (text === "HTTP/1.1") return "1.1";
+  if (text === "HTTP/1.0") return "1.0";
+  if (!/^HTTP\/[0-9]\.[0-9]$/.test(text)) throw badRequest("Invalid HTTP version");
+  // RFC 9110 §15.6.6: a major version that is not served.
+  throw new HttpError(HttpStatus.HTTP_VERSION_NOT_SUPPORTED, `${text} is not supported`);
+}
+
+/** RFC 9112 §3.2: 400 for no Host in HTTP/1.1, more than one, or an invalid one. */
+function checkHost(fields: readonly Field[], version: HttpVersion): void {
+  let host: string | null = null;
+  for (const [name, value] of fields) {
+    if (name === "host") {
+      if (host !== null) throw badRequest("More than one Host field");
+      host = value;
+    } else if (name === "content_length" || name === "transfer_encoding") {
+      // RFC 3875 §4.1.18: to a CGI program "-" and "_" in names are the same.
+      throw badRequest(`Field ${name}, which some read as framing`);
+    }
+  }
+  if (host === null && version === "1.1") throw badRequest("No Host field");
+  if (host !== null && !isAuthority(host)) throw badRequest("Invalid Host field");
+}
+
+/** RFC 9110 §8.6: "010" is ten, but there are readers that take it for octal. */
+function writeLength(fields: Field[], framing: number | "chunked" | null): void {
+  if (typeof framing !== "number") return;
+  const at = fields.findIndex(([name]) => name === "content-length");
+  const length = String(framing);
+  if (fields[at][1] !== length) fields[at] = ["content-length", length];
+}
+
 function badRequest(message: string): HttpError {
   return new HttpError(HttpStatus.BAD_REQUEST, message);
+}
+
+function badGateway(message: string): HttpError {
+  return new HttpError(HttpStatus.BAD_GATEWAY, message);
 }

@@ -1,18 +1,20 @@
-// RFC 9112 §3.2: the four forms of a request target, and the Host field.
+// RFC 9112 §3.2: the four forms of a request target.
+import { isAuthority, isConnectAuthority } from "../wire/authority.ts";
+import { type Field, getField } from "../wire/field.ts";
 
-// RFC 3986 §3.2.2: IP-literal / IPv4address / reg-name. The name is not empty: RFC 9110 §4.2.1.
-const HOST = String.raw`(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)`;
-const AUTHORITY = new RegExp(`^${HOST}(?::[0-9]*)?$`);
-const AUTHORITY_FORM = new RegExp(`^${HOST}:[0-9]{1,5}$`);
-const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//;
-
-/**
- * Whether this is `uri-host [":" port]` with a host that is not empty and no userinfo: what a Host
- * field may hold. RFC 9110 §7.2, §4.2.4.
- */
-export function isAuthority(text: string): boolean {
-  return AUTHORITY.test(text);
+/** What a request is for, whatever the form of its target. */
+export interface RequestUri {
+  /** In lower case; `null` unless the target says it. */
+  readonly scheme: "http" | "https" | "ws" | "wss" | null;
+  /** Host and port: that of an absolute URI or of a CONNECT, else Host; "" where there is none. */
+  readonly authority: string;
+  /** The path with its query, `*` for the server as a whole, "" for CONNECT. */
+  readonly path: string;
 }
+
+// RFC 9110 §4.2, RFC 6455 §3: what an HTTP server can be asked for; of any other scheme it could
+// not know what the authority means.
+const ABSOLUTE_FORM = /^(https?|wss?):\/\/([^/?]*)(.*)$/i;
 
 /**
  * Whether a request with this method may have this target, RFC 9112 §3.2: CONNECT has the
@@ -21,14 +23,37 @@ export function isAuthority(text: string): boolean {
  */
 export function isRequestTarget(method: string, target: string): boolean {
   if (!isVisible(target)) return false;
-  if (method === "CONNECT") return AUTHORITY_FORM.test(target);
-  if (target === "*") return method === "OPTIONS";
+  if (method === "CONNECT") return isConnectAuthority(target);
   if (target.charCodeAt(0) === 0x2f) return true;
-  const scheme = SCHEME.exec(target);
-  if (scheme === null) return false;
-  const rest = target.slice(scheme[0].length);
-  const end = rest.search(/[/?]/);
-  return isAuthority(end < 0 ? rest : rest.slice(0, end));
+  if (target === "*") return method === "OPTIONS";
+  const match = ABSOLUTE_FORM.exec(target);
+  return match !== null && isAuthority(match[2]);
+}
+
+/**
+ * Takes the target of a request apart that `RequestHeadParser` gave. RFC 9112 §3.2.2: where it is
+ * an absolute URI, its authority counts and Host MUST be ignored.
+ */
+export function requestUri(
+  head: { method: string; target: string; fields: readonly Field[] },
+): RequestUri {
+  const { method, target, fields } = head;
+  if (method === "CONNECT") return { scheme: null, authority: target, path: "" };
+  if (target.charCodeAt(0) !== 0x2f && target !== "*") {
+    const match = ABSOLUTE_FORM.exec(target);
+    if (match !== null) {
+      const scheme = match[1].toLowerCase() as "http" | "https" | "ws" | "wss";
+      return { scheme, authority: match[2], path: pathOf(method, match[3]) };
+    }
+  }
+  return { scheme: null, authority: getField(fields, "host") ?? "", path: target };
+}
+
+function pathOf(method: string, path: string): string {
+  // RFC 9112 §3.2.4: OPTIONS for a URI without path and query is for the server as a whole.
+  if (path === "") return method === "OPTIONS" ? "*" : "/";
+  // RFC 9112 §3.2.1: an empty path MUST be sent as "/".
+  return path.startsWith("?") ? `/${path}` : path;
 }
 
 /** RFC 9112 §3.2: no white space in a target. RFC 9110 §4.1: it has no fragment. */

@@ -1,3 +1,4 @@
+import { isAuthority, isConnectAuthority } from "../wire/authority.ts";
 import { type Field, getField, isToken } from "../wire/field.ts";
 import { H3Error } from "./codes.ts";
 import {
@@ -126,8 +127,7 @@ function checkConnect({ scheme, path, authority }: RequestHead): void {
   if (path !== null) throw malformed("CONNECT with :path");
   if (authority === null) throw malformed("CONNECT without :authority");
   // RFC 9110 §9.3.6: host and port; an empty or invalid port MUST be rejected.
-  const port = Number(/^[^@]+:([0-9]{1,5})$/.exec(authority)?.[1]);
-  if (!(port >= 1 && port <= 65535)) throw malformed("CONNECT without a valid port");
+  if (!isConnectAuthority(authority)) throw malformed("CONNECT without a valid host and port");
 }
 
 /** RFC 9114 §4.3.1: what :authority and Host MUST be; gives the authority. */
@@ -148,10 +148,7 @@ function checkHost({ scheme, authority, fields, method }: RequestHead): string |
   if (given === null) throw malformed("Request without :authority and host");
   // RFC 9114 §4.3.1: of http and https, :authority MUST NOT include userinfo.
   if (given.includes("@")) throw malformed(":authority with userinfo");
-  // RFC 3986 §3.2.2, §3.2.3: host [":" port]
-  if (!/^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(:[0-9]*)?$/.test(given)) {
-    throw malformed("Invalid :authority or host");
-  }
+  if (!isAuthority(given)) throw malformed("Invalid :authority or host");
   return given;
 }
 

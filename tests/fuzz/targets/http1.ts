@@ -1,7 +1,6 @@
 import * as fc from "fast-check";
 import { BodyParser } from "../../../src/protocol/http1/body.ts";
 import {
-  canonicalName,
   encodeRequestHead,
   encodeResponseHead,
   type RequestHeadInit,
@@ -9,9 +8,15 @@ import {
 } from "../../../src/protocol/http1/encode.ts";
 import type { Framing } from "../../../src/protocol/http1/framing.ts";
 import { RequestHeadParser, ResponseHeadParser } from "../../../src/protocol/http1/head.ts";
+import { canonicalName } from "../../../src/protocol/http1/names.ts";
 import type { Field } from "../../../src/protocol/wire/field.ts";
 import type { Parser } from "../../../src/protocol/wire/parser.ts";
-import { type Bytes, type Codec, type Target, withRest } from "../driver.ts";
+import {
+  type RequestEvent,
+  RequestSequence,
+  type SequenceEvent,
+} from "../../../src/protocol/http1/request_sequence.ts";
+import { type Bytes, type Codec, type Run, type Target, withRest } from "../driver.ts";
 import { fieldValue, plainFields, plainName } from "../fields.ts";
 import { join, latin1 } from "../input.ts";
 
@@ -38,7 +43,10 @@ const requestHead = fc.record({
 }).map(({ target, host, fields }) => ({
   method: target[0],
   target: target[1],
-  fields: [["host", host] as Field, ...fields],
+  // CONNECT has no content.
+  fields: [["host", host] as Field, ...fields].filter((field) =>
+    target[0] !== "CONNECT" || isNoFraming(field)
+  ),
 }));
 const responseHead = fc.record({
   status: fc.oneof(
@@ -77,12 +85,17 @@ const chunked = fc.tuple(fc.array(chunk, { maxLength: 5 }), fc.constantFrom("0",
   .map(([chunks, last, lines]) => join(...chunks, latin1(`${last}\r\n${lines}\r\n`)));
 
 function bodyTarget(framing: Framing, valid: fc.Arbitrary<Bytes>, limit?: number): Target {
-  return {
+  const target: Target<Bytes | Run, Parser<Bytes | Run> & { body: BodyParser }> = {
     name: `http1 body, ${framing}${limit === undefined ? "" : `, limit ${limit}`}`,
-    make: () => withRest(new BodyParser({ framing, invalid: 502, limit })),
+    make() {
+      const body = new BodyParser({ framing, invalid: 502, limit, maxTrailers: 8 });
+      return Object.assign(withRest(body), { body });
+    },
     valid,
     normalise: (event) => event instanceof Uint8Array ? { run: "data", bytes: event } : event,
+    state: ({ body }) => body.trailers,
   };
+  return target as unknown as Target;
 }
 
 const request: Target = {
@@ -98,7 +111,72 @@ const response: Target = {
   ),
 };
 
+/** What is told of a request, and the bytes behind the last one. */
+type Told = SequenceEvent | Run;
+
+/** A sequence that answers at once; behind a request that is the last one all is a tunnel. */
+function answering(limits: ConstructorParameters<typeof RequestSequence>[0]): Parser<Told> {
+  const sequence = new RequestSequence(limits);
+  let last: RequestEvent | null = null;
+  let ended = false;
+  let behind: Bytes = new Uint8Array();
+  return {
+    push: (chunk) => ended ? void (behind = chunk) : sequence.push(chunk),
+    next() {
+      if (ended) {
+        const bytes = behind;
+        behind = new Uint8Array();
+        return bytes.length > 0 ? { run: "rest", bytes } : null;
+      }
+      const event = sequence.next();
+      if (event?.type === "request") last = event;
+      if (event?.type === "end" && last?.persistent) sequence.restart();
+      else if (event?.type === "end") {
+        ended = true;
+        behind = sequence.rest();
+      }
+      return event;
+    },
+    end: () => sequence.end(),
+    limit: sequence.limit,
+    get buffered() {
+      return sequence.buffered;
+    },
+  };
+}
+
+const connection = fc.constantFrom<Field[]>(
+  [],
+  [["connection", "close"]],
+  [["connection", "keep-alive, upgrade"], ["upgrade", "tcp"]],
+  [["expect", "100-continue"]],
+);
+const message = fc.oneof(
+  fc.tuple(connection, fc.uint8Array({ maxLength: 30 })).map(([fields, body]) =>
+    join(encodePost([...fields, ["content-length", String(body.length)]]), body)
+  ),
+  fc.tuple(connection, chunked).map(([fields, body]) =>
+    join(encodePost([...fields, ["transfer-encoding", "chunked"]]), body)
+  ),
+  connection.map((fields) => join(latin1("\r\n"), encodePost(fields))),
+);
+
+function encodePost(fields: Field[]): Bytes {
+  return encodeRequestHead({ method: "POST", target: "/", fields: [["host", "a"], ...fields] });
+}
+
+const sequence: Target<Told> = {
+  name: "http1 request sequence",
+  make: () => answering({ head: { limit: 512, maxFields: 12 }, body: { limit: 512 } }),
+  valid: fc.array(message, { minLength: 1, maxLength: 4 }).map((messages) => join(...messages)),
+  normalise(event) {
+    if ("run" in event) return event;
+    return event.type === "data" ? { run: "data", bytes: event.bytes } : event;
+  },
+};
+
 export const targets: Target[] = [
+  sequence as Target,
   request,
   response,
   {

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import {
+  BodyParser,
+  RequestBodyParser,
   requestFraming,
   ResponseBodyParser,
   responseFraming,
@@ -74,7 +76,7 @@ const WHOLE = [
   { name: "CRLF as data", text: "4\r\n\r\n\r\n\r\n0\r\n\r\n", data: "\r\n\r\n" },
   {
     name: "extensions",
-    text: '1;a\r\nx\r\n1;a=b\r\ny\r\n1 ;q="; \t"\r\nz\r\n0;e\r\n\r\n',
+    text: '1;a\r\nx\r\n1;a=b\r\ny\r\n1 ; q\t= "; \\" \t\xe9";b\r\nz\r\n0;e\r\n\r\n',
     data: "xyz",
   },
   { name: "trailers", text: "1\r\na\r\n0\r\nDigest: x\r\nA:\r\n\r\nz", data: "a", rest: "z" },
@@ -92,6 +94,15 @@ for (const row of WHOLE) {
 
 const BROKEN = [
   { name: "no size", text: "\r\nx" },
+  // RFC 9112 §7.1.1: chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )
+  { name: "extension without a name", text: "1;\r\nx\r\n0\r\n\r\n" },
+  { name: "extension without a name before another", text: "1;;a\r\nx\r\n0\r\n\r\n" },
+  { name: "extension without a value", text: "1;a=\r\nx\r\n0\r\n\r\n" },
+  { name: "extension whose quotes don't end", text: '1;a="b\r\nx\r\n0\r\n\r\n' },
+  { name: "extension whose last quote is escaped", text: '1;a="b\\"\r\nx\r\n0\r\n\r\n' },
+  { name: "extension with text behind its quotes", text: '1;a="b"c\r\nx\r\n0\r\n\r\n' },
+  { name: "extension with 8-bit text", text: "1;\xe9\r\nx\r\n0\r\n\r\n" },
+  { name: "white space behind an extension", text: "1;a \r\nx\r\n0\r\n\r\n" },
   { name: "bare LF behind the size", text: "1\nx\r\n0\r\n\r\n" },
   { name: "bare LF behind an extension", text: "1;a\nx\r\n0\r\n\r\n" },
   { name: "bare CR in an extension", text: "1;a\rb\r\nx\r\n0\r\n\r\n" },
@@ -174,4 +185,70 @@ Deno.test("body: one without content is done at once, one until close by its end
   assert.equal(parser.done, false);
   parser.end();
   assert.equal(parser.done, true);
+});
+
+const TRAILERS: { name: string; lines: string; want: Field[] }[] = [
+  { name: "none", lines: "", want: [] },
+  {
+    name: "names in lower case, values as they are, in order",
+    lines: "Digest:\t x \r\nA:\r\nX-Latin: \xe9\r\nDigest: y\r\n",
+    want: [["digest", "x"], ["a", ""], ["x-latin", "\xe9"], ["digest", "y"]],
+  },
+  {
+    name: "RFC 9110 §6.5.1: fields of framing, routing and authentication are thrown away",
+    lines: "Content-Length: 3\r\nHost: b\r\nA: b\r\nTransfer-Encoding: chunked\r\n" +
+      "Authorization: x\r\nX-Forwarded-For: ::1\r\nSet-Cookie: c\r\nSec-WebSocket-Key: k\r\n",
+    want: [["a", "b"]],
+  },
+];
+
+for (const { name, lines, want } of TRAILERS) {
+  Deno.test(`trailers: ${name}`, () => {
+    const text = `1\r\nx\r\n0\r\n${lines}\r\nrest`;
+    for (const size of [text.length, 1, 7]) {
+      const parser = new BodyParser({ framing: "chunked", invalid: 400 });
+      assert.deepEqual(parser.trailers, []);
+      let rest = "";
+      for (let at = 0; at < text.length; at += size) {
+        const chunk = latin1(text.slice(at, at + size));
+        parser.push(chunk);
+        while (parser.next() !== null);
+        rest += String.fromCharCode(...parser.rest());
+        chunk.fill(0x21);
+      }
+      assert.deepEqual(parser.trailers, want);
+      assert.equal(rest, "rest");
+    }
+  });
+}
+
+Deno.test("trailers: `buffered` counts those that came, until the body is whole", () => {
+  const parser = new BodyParser({ framing: "chunked", invalid: 400 });
+  parser.push(latin1("0\r\nA: b\r\nC"));
+  assert.equal(parser.next(), null);
+  assert.equal(parser.buffered, 7);
+  assert.deepEqual(parser.trailers, []);
+  parser.push(latin1(": d\r\n\r\n"));
+  assert.equal(parser.next(), null);
+  assert.equal(parser.buffered, 0);
+  assert.deepEqual(parser.trailers, [["a", "b"], ["c", "d"]]);
+});
+
+Deno.test("trailers: more fields than `maxTrailers` are refused", () => {
+  const read = (lines: string) => {
+    const parser = new BodyParser({ framing: "chunked", invalid: 400, maxTrailers: 2 });
+    parser.push(latin1(`0\r\n${lines}\r\n`));
+    return parser.next();
+  };
+  assert.equal(read("a:\r\nb:\r\n"), null);
+  assert.throws(() => read("a:\r\nb:\r\nc:\r\n"), { name: "HttpError", code: 400 });
+});
+
+Deno.test("body of a request: what is wrong with it is 400", () => {
+  const head = { method: "POST", target: "/", version: "1.1" as const, fields: CHUNKED };
+  const parser = new RequestBodyParser(head);
+  parser.push(latin1("1\r\nx\r\n"));
+  assert.deepEqual(parser.next(), latin1("x"));
+  assert.equal(parser.next(), null);
+  assert.throws(() => parser.end(), { name: "HttpError", code: 400 });
 });

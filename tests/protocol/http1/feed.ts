@@ -4,6 +4,7 @@ import {
   type HeadLimits,
   RequestHeadParser,
   ResponseHeadParser,
+  type ResponseLimits,
 } from "../../../src/protocol/http1/head.ts";
 import type { Parser } from "../../../src/protocol/wire/parser.ts";
 import { feedEveryWay, type Outcome, type Run, withRest } from "../../fuzz/driver.ts";
@@ -15,7 +16,7 @@ export function readRequest(text: string, limits: HeadLimits = {}): Outcome {
 }
 
 /** Feeds responses whole, byte by byte and cut; bytes behind the last come as `{ rest: hex }`. */
-export function readResponse(text: string, limits: HeadLimits = {}): Outcome {
+export function readResponse(text: string, limits: ResponseLimits = {}): Outcome {
   return read(() => withRest(new ResponseHeadParser(limits)), text);
 }
 

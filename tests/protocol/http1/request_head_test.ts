@@ -56,8 +56,13 @@ const ACCEPTED = [
   { name: "own method", text: `M-SEARCH / HTTP/1.1\r\n${HOST}\r\n` },
   { name: "Content-Length", text: `PUT / HTTP/1.1\r\n${HOST}Content-Length: 007\r\n\r\n` },
   { name: "chunked", text: `PUT / HTTP/1.1\r\n${HOST}Transfer-Encoding: Chunked\r\n\r\n` },
+  { name: "Content-Length of a CONNECT, 0", text: connect("Content-Length: 0\r\n") },
   { name: "HTAB and colon in a value", text: `GET / HTTP/1.1\r\n${HOST}A: b\t:c\r\n\r\n` },
 ];
+
+function connect(lines: string): string {
+  return `CONNECT b.example:443 HTTP/1.1\r\n${HOST}${lines}\r\n`;
+}
 
 for (const { name, text } of ACCEPTED) {
   Deno.test(`request head accepted: ${name}`, () => {
@@ -109,6 +114,11 @@ const REFUSED = [
   { name: "asterisk-form without OPTIONS", text: line("GET * HTTP/1.1") },
   { name: "relative path", text: line("GET a/b HTTP/1.1") },
   { name: "absolute-form without a host", text: line("GET http:///x HTTP/1.1") },
+  { name: "CONNECT to port 0", text: line("CONNECT a:0 HTTP/1.1") },
+  { name: "CONNECT to port 65536", text: line("CONNECT a:65536 HTTP/1.1") },
+  { name: "absolute-form of another scheme", text: line("GET ftp://a/x HTTP/1.1") },
+  { name: "absolute-form without slashes", text: line("GET http:a/x HTTP/1.1") },
+  { name: "absolute-form with a backslash for a slash", text: line("GET http://a\\x HTTP/1.1") },
   { name: "absolute-form with userinfo", text: line("GET http://u@a/x HTTP/1.1") },
   { name: "no Host in HTTP/1.1", text: host("") },
   { name: "two Host fields", text: host(`${HOST}${HOST}`) },
@@ -119,6 +129,15 @@ const REFUSED = [
   { name: "Host with a list", text: host("Host: a, b\r\n") },
   { name: "Host with a bad port", text: host("Host: a:8o\r\n") },
   { name: "Host with a broken IPv6 literal", text: host("Host: [::1\r\n") },
+  { name: "Host with a port above 65535", text: host("Host: a:65536\r\n") },
+  { name: "Host with two names that somebody joined", text: host("Host: a,b\r\n") },
+  // RFC 9110 §9.3.6, §9.3.8
+  { name: "CONNECT with Content-Length", text: connect("Content-Length: 1\r\n") },
+  { name: "CONNECT with Transfer-Encoding", text: connect("Transfer-Encoding: chunked\r\n") },
+  {
+    name: "TRACE with a body",
+    text: `TRACE / HTTP/1.1\r\n${HOST}Content-Length: 1\r\n\r\nx`,
+  },
   // RFC 9112 §5
   { name: "space before the colon", text: fields("A : b\r\n") },
   { name: "tab before the colon", text: fields("Transfer-Encoding\t: chunked\r\n") },
@@ -147,7 +166,12 @@ const REFUSED = [
   { name: "empty Transfer-Encoding", text: smuggle("") },
   { name: "Transfer-Encoding ends with a comma", text: smuggle("chunked,") },
   { name: "vertical tab and chunked", text: smuggle("\x0bchunked") },
+  { name: "Transfer-Encoding begins with a comma", text: smuggle(",chunked") },
+  { name: "a coding that is no token", text: smuggle("gz@p, chunked") },
   { name: "a coding that is not understood", text: smuggle("gzip, chunked"), want: 501 },
+  { name: "a coding with a parameter", text: smuggle("gzip ;q=1, chunked"), want: 501 },
+  { name: "Content-Length with an underscore", text: fields("Content_Length: 3\r\n") },
+  { name: "Transfer-Encoding with an underscore", text: fields("transfer_encoding: chunked\r\n") },
   { name: "two equal Content-Length", text: fields("Content-Length: 3\r\ncontent-length: 3\r\n") },
   {
     name: "conflicting Content-Length",
@@ -193,6 +217,53 @@ Deno.test("request head: a request line that is too long is 414", () => {
 Deno.test("request head: more field lines than `maxFields` is 431", () => {
   assert.equal(statusOf(readRequest(fields("a:\r\n"), { maxFields: 2 })), null);
   assert.equal(statusOf(readRequest(fields("a:\r\nb:\r\n"), { maxFields: 2 })), 431);
+});
+
+Deno.test("RFC 9110 §8.6: Content-Length with leading zeros is decimal, and goes on without them", () => {
+  const { events, error } = readRequest(fields("Content-Length: 0010\r\nA: 0010\r\n"));
+  assert.equal(error, null);
+  const want = [["host", "a.example"], ["content-length", "10"], ["a", "0010"]];
+  assert.deepEqual((events[0] as { fields: unknown }).fields, want);
+});
+
+Deno.test("request head: 10,000 lines are 431 at the first too many, none behind it is kept", () => {
+  const parser = new RequestHeadParser({ limit: 1 << 20 });
+  const lines = "a:\r\n".repeat(10_000);
+  parser.push(latin1(`GET / HTTP/1.1\r\n${HOST}${lines}`));
+  assert.throws(() => parser.next(), { name: "HttpError", code: 431 });
+  assert.ok(parser.buffered < 2000, `${parser.buffered}`);
+});
+
+Deno.test("request head: a request line of 1 MiB is 414 before it is held, however it comes", () => {
+  const parser = new RequestHeadParser();
+  let pushed = 0;
+  const push = (chunk: Uint8Array) => {
+    parser.push(chunk);
+    pushed += chunk.length;
+    assert.equal(parser.next(), null);
+    assert.ok(parser.buffered <= 16384);
+  };
+  push(latin1("GET /"));
+  assert.throws(() => {
+    while (pushed < 1 << 20) push(new Uint8Array(1000).fill(0x78));
+  }, { name: "HttpError", code: 414 });
+  assert.ok(pushed < 18_000, `${pushed}`);
+});
+
+Deno.test("request head: after `restart` comes the next, in the same bytes or in others", () => {
+  const parser = new RequestHeadParser({ limit: 60 });
+  const text = (path: string) => `GET ${path} HTTP/1.1\r\n${HOST}\r\n`;
+  assert.throws(() => parser.restart(), Error);
+  parser.push(latin1("\r\n" + text("/1") + "\r\n" + text("/2") + text("/3").slice(0, 20)));
+  for (const target of ["/1", "/2"]) {
+    assert.equal(parser.next()?.target, target);
+    assert.equal(parser.next(), null);
+    parser.restart();
+  }
+  assert.equal(parser.next(), null);
+  assert.equal(parser.done, false);
+  parser.push(latin1(text("/3").slice(20)));
+  assert.equal(parser.next()?.target, "/3");
 });
 
 Deno.test("request head: a line without end is refused before it is buffered", () => {

@@ -78,6 +78,8 @@ const REFUSED = [
   { name: "http/1.1", text: "http/1.1 200 OK\r\n\r\n" },
   { name: "ICY", text: "ICY 200 OK\r\n\r\n" },
   { name: "no status line", text: "\r\nHTTP/1.1 200 OK\r\n\r\n" },
+  // RFC 9110 §7.8
+  { name: "101 in HTTP/1.0", text: "HTTP/1.0 101 Switching Protocols\r\nUpgrade: a\r\n\r\n" },
   { name: "not HTTP at all", text: "SSH-2.0-OpenSSH_9.2\r\n" },
   // RFC 9112 §2.2, §5
   { name: "bare LF ends the status line", text: "HTTP/1.1 200 OK\n\r\n" },
@@ -129,4 +131,27 @@ Deno.test("response head: interim heads count towards the limit, so they can't g
   const { events, error } = readResponse(interim.repeat(100), { limit: 80 });
   assert.equal(error?.code, 502);
   assert.equal(events.length, 3);
+});
+
+Deno.test("response head: 100 and 103 come before the final one, 32 of them at most", () => {
+  const early = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n";
+  const text = "HTTP/1.1 100 Continue\r\n\r\n" + early.repeat(31) + "HTTP/1.1 200 OK\r\n\r\n";
+  const { events, error } = readResponse(text);
+  assert.equal(error, null);
+  assert.equal(events.length, 33);
+  const refused = readResponse(early + text);
+  assert.equal(statusOf(refused), 502);
+  assert.equal(refused.events.length, 32);
+  assert.equal(statusOf(readResponse(early.repeat(3), { maxInterim: 2 })), 502);
+});
+
+Deno.test("response head: after `restart` interim heads are counted anew", () => {
+  const parser = new ResponseHeadParser({ maxInterim: 1, limit: 100 });
+  const interim = "HTTP/1.1 100 Continue\r\n\r\n";
+  for (let i = 0; i < 3; i++) {
+    parser.push(latin1(interim + "HTTP/1.1 200 OK\r\n\r\n"));
+    assert.equal(parser.next()?.status, 100);
+    assert.equal(parser.next()?.status, 200);
+    parser.restart();
+  }
 });
