@@ -1,4 +1,5 @@
 import { Command as Parser, CommanderError, Option } from "commander";
+import { misspeltVariables } from "../config/environment.ts";
 import { UsageError } from "../config/error.ts";
 import type { Flag, FlagValues } from "../config/flags.ts";
 import { type ProxyConfig, proxyFlags, readProxyConfig } from "../config/proxy.ts";
@@ -85,6 +86,7 @@ async function dispatch(
 ): Promise<number> {
   let code: number = ExitCode.OK;
   const parser = makeParser(commands, io, async (command, values) => {
+    for (const line of misspeltVariables(io.env, variablesOf(commands))) io.err(`h3ws: ${line}\n`);
     code = await command.run(values, io);
   });
   try {
@@ -94,6 +96,12 @@ async function dispatch(
     if (!(error instanceof CommanderError) || error.exitCode !== 0) throw error;
   }
   return code;
+}
+
+/** A variable may be meant for another command than the one at hand. */
+function variablesOf(commands: readonly Command[]): string[] {
+  const flags = commands.flatMap((command) => Object.values(command.flags));
+  return flags.flatMap(({ env }) => env ?? []);
 }
 
 /** The command line with the command's name first and the flags in one form. */

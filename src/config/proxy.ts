@@ -132,13 +132,13 @@ export const proxyFlags: ProxyFlags = {
     name: "max-frame",
     kind: size(),
     default: "1MiB",
-    meaning: "payload of one frame; above it Close 1009",
+    meaning: "payload of one frame as it is sent, compressed or not; above it Close 1009",
   }),
   maxMessageBytes: envFlag({
     name: "max-message",
     kind: size(),
     default: "8MiB",
-    meaning: "payload of one message over all its frames; above it Close 1009",
+    meaning: "payload of one message over all its frames as they are sent; above it Close 1009",
   }),
   maxSessions: envFlag({
     name: "max-conns",
@@ -150,7 +150,7 @@ export const proxyFlags: ProxyFlags = {
     name: "max-connections",
     kind: count(),
     default: "1000",
-    meaning: "QUIC connections at once",
+    meaning: "QUIC connections at once, beside a quarter as many handshakes",
   }),
   maxStreams: envFlag({
     name: "max-streams",
@@ -174,7 +174,8 @@ export const proxyFlags: ProxyFlags = {
     name: "ping-interval",
     kind: duration({ min: 0 }),
     default: "0",
-    meaning: "a Ping of the proxy's own to a client that was silent for so long; 0 for none",
+    meaning:
+      "a Ping of the proxy's own to the client when neither side sent a byte for so long; 0 for none",
   }),
   pongTimeoutMs: envFlag({
     name: "pong-timeout",
@@ -198,13 +199,14 @@ export const proxyFlags: ProxyFlags = {
     name: "max-header-bytes",
     kind: size({ max: 16 * 1024 * 1024 }),
     default: "16KiB",
-    meaning: "fields of one request or answer; 431 above it",
+    meaning: "fields of one request (431 above it) or answer of the backend's (502)",
   }),
   idleTimeoutMs: envFlag({
     name: "idle-timeout",
     kind: duration(),
     default: "60s",
-    meaning: "a QUIC connection is lost when nothing came for so long",
+    meaning:
+      "a QUIC connection ends when no packet came from its client, or no stream was open, for so long",
   }),
   keepaliveMs: envFlag({
     name: "keepalive",

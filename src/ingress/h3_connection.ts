@@ -64,21 +64,27 @@ export class H3Connection {
     });
   }
 
-  /** Resolves when the connection is gone and told of. Never rejects. */
-  async run(): Promise<QuicCloseInfo> {
+  /**
+   * Resolves when the connection is gone and told of. Never rejects. `established` is called once
+   * the handshake is over and our SETTINGS have gone; it says whether there is room, or the
+   * connection ends there.
+   */
+  async run(established: () => boolean): Promise<QuicCloseInfo> {
+    let refused = false;
     const { sweeper, headTimeoutMs } = this.#options;
     const deadline = new Deadline(sweeper, headTimeoutMs, () => {
       this.#quic.close(H3Code.H3_NO_ERROR, "handshake timeout");
     });
     try {
       await this.#quic.handshake();
+      // Deno's handshake is over, too, when the client is lost: only this tells them apart.
       await this.#control.open({
         maxFieldSectionSize: this.#options.maxHeaderBytes,
         enableConnectProtocol: true,
       });
-      void this.#control.accept();
-      this.#acceptStreams().catch((error) => this.#fail(error, "streams"));
-      this.#beIdle();
+      refused = !established();
+      if (refused) this.#quic.close(H3Code.H3_NO_ERROR, "too many connections");
+      else this.#serveAll();
     } catch {
       this.#quic.close(H3Code.H3_NO_ERROR, "handshake failed");
     } finally {
@@ -88,8 +94,14 @@ export class H3Connection {
     this.#ended = true;
     this.#idle?.clear();
     this.#control.release();
-    this.#tellPrerequest();
+    if (!refused) this.#tellPrerequest();
     return info;
+  }
+
+  #serveAll(): void {
+    void this.#control.accept();
+    this.#acceptStreams().catch((error) => this.#fail(error, "streams"));
+    this.#beIdle();
   }
 
   async #acceptStreams(): Promise<void> {
@@ -110,6 +122,7 @@ export class H3Connection {
       stream,
       remote: this.#quic.remote,
       maxHeaderBytes,
+      peerMaxHeaderBytes: () => this.#control.state.peerSettings?.maxFieldSectionSize ?? Infinity,
       headTimeoutMs,
       sweeper,
       connectionError: (error) => this.#fail(error, "request stream"),

@@ -1,9 +1,10 @@
 import { NetError } from "../net/error.ts";
 import type { QuicConnection } from "../net/quic.ts";
 import type { QuicReceiveStream, QuicSendStream } from "../net/quic_stream.ts";
+import { H3Code, H3Error } from "../protocol/http3/codes.ts";
 import { ConnectionState } from "../protocol/http3/connection.ts";
 import { encodeFrame, FrameType } from "../protocol/http3/frame.ts";
-import { encodeSettings, type Settings } from "../protocol/http3/settings.ts";
+import { encodeSettings, greaseSettings, type Settings } from "../protocol/http3/settings.ts";
 import {
   type UniStreamEvent,
   UniStreamParser,
@@ -45,13 +46,33 @@ export class H3Control {
     return this.#uniStreams;
   }
 
-  /** RFC 9114 §6.2.1: SETTINGS go out first, as soon as the transport is ready to send. */
+  /**
+   * RFC 9114 §6.2.1: SETTINGS go out first, as soon as the transport is ready to send. Throws
+   * `NetError` when the connection is lost.
+   */
   async open(settings: Partial<Settings>): Promise<void> {
-    const frame = encodeFrame(FrameType.SETTINGS, encodeSettings(settings));
+    // RFC 9114 §7.2.4.1: one setting SHOULD mean nothing, so that peers stay used to such.
+    const unknown = greaseSettings(crypto.getRandomValues(new Uint32Array(1))[0]);
+    const frame = encodeFrame(FrameType.SETTINGS, encodeSettings({ ...settings, unknown }));
     const bytes = new Uint8Array(varintSize(UniStreamType.CONTROL) + frame.length);
     bytes.set(frame, writeVarint(bytes, 0, UniStreamType.CONTROL));
     this.#stream = await this.#quic.openUniStream();
-    await this.#stream.write(bytes);
+    await this.#write(bytes);
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    try {
+      await this.#stream?.write(bytes);
+    } catch (error) {
+      // RFC 9114 §6.2.1: a peer MUST NOT ask for the control stream's end. Deno tells of it with a
+      // write alone, and on this stream there are few.
+      if (error instanceof NetError && error.kind === "stopped") {
+        const message = "Peer stopped our control stream";
+        const { H3_CLOSED_CRITICAL_STREAM } = H3Code;
+        this.#options.onError(new H3Error(H3_CLOSED_CRITICAL_STREAM, "connection", message));
+      }
+      throw error;
+    }
   }
 
   /** Reads the peer's one-way streams until the connection is over. */
@@ -86,8 +107,8 @@ export class H3Control {
   /** RFC 9114 §5.2: says first what is coming, then that `lastId` was the last that was taken. */
   async goaway(lastId: number | null): Promise<void> {
     try {
-      await this.#stream?.write(goawayFrame(this.state.goaway(GOAWAY_ALL)));
-      await this.#stream?.write(goawayFrame(this.state.goaway(lastId)));
+      await this.#write(goawayFrame(this.state.goaway(GOAWAY_ALL)));
+      await this.#write(goawayFrame(this.state.goaway(lastId)));
     } catch {
       // The connection is gone already.
     }

@@ -1,6 +1,8 @@
+import { NetError } from "../net/error.ts";
 import type { QuicStream } from "../net/quic_stream.ts";
 import { Deadline, type Sweeper } from "../net/sweeper.ts";
 import { H3Code } from "../protocol/http3/codes.ts";
+import { fieldSectionSize } from "../protocol/http3/field_section.ts";
 import { encodeResponse, readRequestHead, type RequestHead } from "../protocol/http3/fields.ts";
 import { encodeFrame, FrameType } from "../protocol/http3/frame.ts";
 import { RequestStreamParser } from "../protocol/http3/request_stream.ts";
@@ -16,6 +18,8 @@ export interface H3RequestOptions {
   stream: QuicStream;
   remote: string;
   maxHeaderBytes: number;
+  /** The longest field section that the client takes, as far as it has said so by now. */
+  peerMaxHeaderBytes: () => number;
   /** How long the head may take to come. */
   headTimeoutMs: number;
   sweeper: Sweeper;
@@ -149,6 +153,11 @@ export class H3Request implements Offer {
   }
 
   async accept(fields: readonly Field[]): Promise<Tunnel> {
+    const section = encodeResponse(200, fields);
+    if (this.#isTooLong(section)) {
+      await this.respond(502, []);
+      throw new NetError("other", "answer has more fields than the client takes");
+    }
     this.#answer();
     this.#gone = null;
     this.#parser.tunnel();
@@ -162,7 +171,7 @@ export class H3Request implements Offer {
     });
     this.#early = null;
     try {
-      await this.#stream.write(headersFrame(encodeResponse(200, fields)));
+      await this.#stream.write(headersFrame(section));
     } catch (error) {
       this.abort();
       throw error;
@@ -178,9 +187,13 @@ export class H3Request implements Offer {
         !fields.some((field) => field[0] === "content-length")
       ? [["content-length", String(body.length)]]
       : [];
-    const headers = headersFrame(encodeResponse(status, [...fields, ...length]));
+    const section = encodeResponse(status, [...fields, ...length]);
+    const tooLong = this.#isTooLong(section);
+    const headers = headersFrame(tooLong ? encodeResponse(502, []) : section);
     try {
-      if (whole) {
+      if (tooLong) {
+        await this.#stream.write(headers);
+      } else if (whole) {
         const data = head ? EMPTY : body;
         await this.#stream.write(data.length > 0 ? concat([headers, dataFrame(data)]) : headers);
       } else {
@@ -196,6 +209,11 @@ export class H3Request implements Offer {
     }
     // RFC 9114 §4.1: what the client still sends is not needed any more.
     this.#stream.stopReading();
+  }
+
+  /** RFC 9114 §4.2.2: a section longer than the client takes SHOULD NOT be sent. */
+  #isTooLong(section: readonly Field[]): boolean {
+    return fieldSectionSize(section) > this.#options.peerMaxHeaderBytes();
   }
 
   async #writeParts(parts: AsyncIterable<Uint8Array>): Promise<void> {

@@ -1,5 +1,5 @@
 import { messageOf, NetError } from "../net/error.ts";
-import { type QuicTransport } from "../net/quic.ts";
+import { type QuicConnection, type QuicTransport } from "../net/quic.ts";
 import { type QuicAttempt, QuicServer } from "../net/quic_server.ts";
 import { H3Code } from "../protocol/http3/codes.ts";
 import { H3Connection, type H3ConnectionOptions } from "./h3_connection.ts";
@@ -9,24 +9,37 @@ export interface H3ServerOptions extends H3ConnectionOptions, QuicTransport {
   port: number;
   certPem: string;
   keyPem: string;
-  /** Connections at once; one more is refused. */
+  /** Connections at once; one more is refused. Handshakes are not among them. */
   maxConnections: number;
+  /** Its handshake is over. One whose handshake fails is told of by `onPrerequestClose` alone. */
   onConnectionOpened: (remote: string) => void;
   onConnectionClosed: (
     info: { code: number; reason: string; byPeer: boolean; durationMs: number },
   ) => void;
-  /** Its address can't be read without using the attempt up (see net/quic.ts). */
+  /**
+   * An attempt found no room; one that was only dropped may come again, and is told of again. Its
+   * address can't be read without using the attempt up (see net/quic.ts).
+   */
   onConnectionRefused: () => void;
 }
 
 /** RFC 9114 §3.1: the ALPN token of HTTP/3. */
 const ALPN_H3 = "h3";
 
+/** RFC 9000 §21.2: anyone can begin handshakes, and so many go on at once: this part of all. */
+const HANDSHAKES_PER_CONNECTION = 1 / 4;
+const MIN_HANDSHAKES = 16;
+/** Above that, one that takes longer makes room for the next. */
+const HANDSHAKE_GIVES_WAY_MS = 1_000;
+
 /** The HTTP/3 door: one UDP socket, many connections, each with many streams. */
 export class H3Server {
   readonly #quic: QuicServer;
   readonly #options: H3ServerOptions;
   readonly #connections = new Set<H3Connection>();
+  /** Those whose handshake is not over, oldest first, and when it began. */
+  readonly #handshakes = new Map<H3Connection, number>();
+  readonly #maxHandshakes: number;
   #draining = false;
   #idle: (() => void) | null = null;
   readonly #loop: Promise<void>;
@@ -34,6 +47,8 @@ export class H3Server {
   /** Listens at once; throws `NetError` when it can't. */
   constructor(options: H3ServerOptions) {
     this.#options = options;
+    const handshakes = Math.ceil(options.maxConnections * HANDSHAKES_PER_CONNECTION);
+    this.#maxHandshakes = Math.max(MIN_HANDSHAKES, handshakes);
     this.#quic = new QuicServer({ ...options, alpnProtocols: [ALPN_H3] });
     this.#loop = this.#accept();
   }
@@ -46,6 +61,7 @@ export class H3Server {
     return this.#quic.port;
   }
 
+  /** Those whose handshake is over. */
   get connections(): number {
     return this.#connections.size;
   }
@@ -75,26 +91,59 @@ export class H3Server {
   }
 
   #take(attempt: QuicAttempt): void {
-    if (this.#draining || this.#connections.size >= this.#options.maxConnections) {
+    if (this.#isFull()) {
       attempt.refuse();
       this.#options.onConnectionRefused();
-      return;
+    } else if (this.#handshakes.size >= this.#maxHandshakes && !this.#giveWay()) {
+      // Refused, a client would be told that there is no room, and a flood be answered.
+      attempt.ignore();
+      this.#options.onConnectionRefused();
+    } else {
+      void this.#run(attempt.accept());
     }
-    const quic = attempt.accept();
+  }
+
+  #isFull(): boolean {
+    return this.#draining || this.#connections.size >= this.#options.maxConnections;
+  }
+
+  /** Ends the oldest handshake, if it has had its time. */
+  #giveWay(): boolean {
+    for (const [connection, startedMs] of this.#handshakes) {
+      if (performance.now() - startedMs < HANDSHAKE_GIVES_WAY_MS) return false;
+      this.#handshakes.delete(connection);
+      connection.close();
+      return true;
+    }
+    return false;
+  }
+
+  async #run(quic: QuicConnection): Promise<void> {
     const connection = new H3Connection(quic, this.#options);
-    const startedMs = performance.now();
-    this.#connections.add(connection);
-    this.#options.onConnectionOpened(quic.remote);
-    void connection.run().then((info) => {
-      this.#connections.delete(connection);
-      this.#options.onConnectionClosed({ ...info, durationMs: performance.now() - startedMs });
-      if (this.#connections.size === 0) this.#idle?.();
+    this.#handshakes.set(connection, performance.now());
+    let openedMs = 0;
+    const info = await connection.run(() => {
+      this.#handshakes.delete(connection);
+      // Others may have come first since this one was let in.
+      if (this.#isFull()) {
+        this.#options.onConnectionRefused();
+        return false;
+      }
+      this.#connections.add(connection);
+      openedMs = performance.now();
+      this.#options.onConnectionOpened(quic.remote);
+      return true;
     });
+    this.#handshakes.delete(connection);
+    if (!this.#connections.delete(connection)) return;
+    this.#options.onConnectionClosed({ ...info, durationMs: performance.now() - openedMs });
+    if (this.#connections.size === 0) this.#idle?.();
   }
 
   /** Sends GOAWAY everywhere and takes nothing new; resolves when the last connection is gone. */
   drain(): Promise<void> {
     this.#draining = true;
+    for (const connection of this.#handshakes.keys()) connection.close();
     for (const connection of this.#connections) connection.drain();
     if (this.#connections.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle = resolve);

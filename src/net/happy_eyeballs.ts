@@ -48,53 +48,75 @@ export async function addressesOf(hostname: string): Promise<string[]> {
  * when all fail.
  */
 export function raceAddresses<T>(options: RaceOptions<T>): Promise<T> {
-  const { addresses, attempt, signal, delayMs = DELAY_MS } = options;
-  const { promise, resolve, reject } = Promise.withResolvers<T>();
-  const running = new Set<Attempt<T>>();
-  const errors: unknown[] = [];
-  let begun = 0;
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  return new Race(options).run();
+}
 
-  const settle = () => {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", onAbort);
-    begun = addresses.length;
-    for (const one of running) one.abort();
-    running.clear();
+class Race<T> {
+  readonly #options: RaceOptions<T>;
+  readonly #outcome = Promise.withResolvers<T>();
+  readonly #running = new Set<Attempt<T>>();
+  readonly #errors: unknown[] = [];
+  #begun = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: RaceOptions<T>) {
+    this.#options = options;
+  }
+
+  run(): Promise<T> {
+    const { signal } = this.#options;
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    signal?.addEventListener("abort", this.#givenUp, { once: true });
+    this.#begin();
+    return this.#outcome.promise;
+  }
+
+  readonly #givenUp = (): void => {
+    this.#settle();
+    this.#outcome.reject(this.#options.signal!.reason);
   };
-  const onAbort = () => {
-    settle();
-    reject(signal!.reason);
-  };
-  const failed = (error: unknown) => {
-    errors.push(error);
-    begin();
-    if (running.size > 0) return;
-    settle();
-    reject(errors[0]);
-  };
-  const begin = () => {
-    clearTimeout(timer);
-    if (begun === addresses.length) return;
-    const address = addresses[begun++];
-    if (begun < addresses.length) timer = setTimeout(begin, delayMs);
+
+  /** Begins the next attempt, if there is one, and soon the one behind it. */
+  #begin(): void {
+    const { addresses, attempt, delayMs = DELAY_MS } = this.#options;
+    clearTimeout(this.#timer);
+    if (this.#begun === addresses.length) return;
+    const address = addresses[this.#begun++];
+    if (this.#begun < addresses.length) this.#timer = setTimeout(() => this.#begin(), delayMs);
     try {
-      const one = attempt(address);
-      running.add(one);
-      one.connected.then((value) => {
-        if (!running.delete(one)) return;
-        settle();
-        resolve(value);
-      }, (error) => {
-        if (running.delete(one)) failed(error);
-      });
+      this.#watch(attempt(address));
     } catch (error) {
-      failed(error);
+      this.#failed(error);
     }
-  };
+  }
 
-  if (signal?.aborted) return Promise.reject(signal.reason);
-  signal?.addEventListener("abort", onAbort, { once: true });
-  begin();
-  return promise;
+  /** What comes of an attempt that was given up is not asked for. */
+  #watch(attempt: Attempt<T>): void {
+    this.#running.add(attempt);
+    attempt.connected.then((value) => {
+      if (!this.#running.delete(attempt)) return;
+      this.#settle();
+      this.#outcome.resolve(value);
+    }, (error) => {
+      if (this.#running.delete(attempt)) this.#failed(error);
+    });
+  }
+
+  #failed(error: unknown): void {
+    this.#errors.push(error);
+    this.#begin();
+    if (this.#running.size > 0) return;
+    this.#settle();
+    this.#outcome.reject(this.#errors[0]);
+  }
+
+  /** Begins no more, and gives up what still runs. */
+  #settle(): void {
+    const { addresses, signal } = this.#options;
+    clearTimeout(this.#timer);
+    signal?.removeEventListener("abort", this.#givenUp);
+    this.#begun = addresses.length;
+    for (const one of this.#running) one.abort();
+    this.#running.clear();
+  }
 }

@@ -33,7 +33,11 @@ export async function connectQuic(options: QuicConnectOptions): Promise<QuicConn
   }
 }
 
-/** UDP sockets of connections that are over, by the address they are bound to. */
+/**
+ * UDP sockets of connections that are over, by the address they are bound to. A socket can't be
+ * closed, only left to the collector (see quic.ts), and no caller outlasts its connections: so they
+ * wait here for the next, as many as that for each family, and for this thread's module alone.
+ */
 const spareEndpoints: Record<string, Deno.QuicEndpoint[]> = { "0.0.0.0": [], "::": [] };
 const MAX_SPARE_ENDPOINTS = 16;
 

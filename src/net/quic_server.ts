@@ -26,7 +26,7 @@ export class QuicServer {
       throw toNetError(error);
     }
     try {
-      this.reload(options.certPem, options.keyPem);
+      this.#listen(options.certPem, options.keyPem);
     } catch (error) {
       this.#endpoint.close();
       throw error;
@@ -41,8 +41,18 @@ export class QuicServer {
     return this.#endpoint.addr.port;
   }
 
-  /** From now on new connections get this certificate; throws `NetError` if it is unusable. */
+  /**
+   * From now on new connections get this certificate; throws `NetError` if it is unusable. Each
+   * change costs some 15 KB for as long as the server lives (see quic.ts); the same pair again,
+   * nothing.
+   */
   reload(certPem: string, keyPem: string): void {
+    if (certPem === this.#options.certPem && keyPem === this.#options.keyPem) return;
+    this.#listen(certPem, keyPem);
+    this.#options = { ...this.#options, certPem, keyPem };
+  }
+
+  #listen(certPem: string, keyPem: string): void {
     try {
       this.#listeners.push(this.#endpoint.listen({
         cert: certPem,
@@ -53,12 +63,11 @@ export class QuicServer {
     } catch (error) {
       throw new NetError("tls", messageOf(error), error);
     }
-    this.#options = { ...this.#options, certPem, keyPem };
   }
 
   /**
    * The next connection attempt: `accept` answers it, `refuse` turns it away with
-   * CONNECTION_REFUSED. `null` once the server is closed.
+   * CONNECTION_REFUSED, `ignore` without a word. `null` once the server is closed.
    */
   async incoming(): Promise<QuicAttempt | null> {
     try {
@@ -101,5 +110,10 @@ export class QuicAttempt {
 
   refuse(): void {
     this.#incoming.refuse();
+  }
+
+  /** Drops it: the client sends its first packet again in a second or so (RFC 9002 §6.2.2). */
+  ignore(): void {
+    this.#incoming.ignore();
   }
 }

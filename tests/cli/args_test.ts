@@ -51,6 +51,14 @@ Deno.test("args: switches take a value as in Go, and the environment is read", a
   assert.equal(config.maxFrameBytes, 65536);
 });
 
+Deno.test("args: a variable with nearly the name of one is told of in one line, and hinders nothing", async () => {
+  const env = { H3WS_MAX_FRAMES: "secret", H3WS_SERVICE_HOST: "10.0.0.1", H3WS_LISTEN: ":1" };
+  const proxy = () => Promise.resolve(0);
+  const want = "h3ws: H3WS_MAX_FRAMES: is not known; did you mean H3WS_MAX_FRAME?\n";
+  assert.deepEqual(await runFor([], { proxy }, env), { code: 0, out: "", err: want });
+  assert.equal((await runFor(["--version"], { proxy }, env)).err, "");
+});
+
 const USAGE: [args: string[], err: string][] = [
   [
     ["--max-frame", "12xx"],

@@ -1,5 +1,6 @@
 // The backend's handshake when it fails: 502 and 504, with a log that says why.
 import assert from "node:assert/strict";
+import { listenFull } from "../net/full_listener.ts";
 import type { BackendConn } from "../support/backend.ts";
 import { withProxy } from "../support/proxy.ts";
 import { CLIENT_ACCEPT } from "../support/raw_h3.ts";
@@ -181,3 +182,18 @@ for (const insecure of [false, true]) {
     });
   });
 }
+
+const ignore = Deno.build.os !== "linux";
+
+Deno.test("backend: 504 when TCP does not connect within --dial-timeout", { ignore }, async () => {
+  using full = await listenFull();
+  const backend = { dial: full, url: `ws://127.0.0.1:${full.port}` };
+  await withProxy({ dialTimeoutMs: 300, handshakeTimeoutMs: 60_000, backend }, async (t) => {
+    const quic = await t.connect();
+    const { status, body } = await (await quic.connectWs()).answer();
+    assert.deepEqual([status, body], [504, "backend too slow\n"]);
+    const { stage, message } = t.seen.failures[0];
+    assert.equal(stage, "backend_dial");
+    assert.equal(message, `Cannot dial ${backend.url}: dial took longer than 300 ms`);
+  });
+});

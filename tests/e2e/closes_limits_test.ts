@@ -1,9 +1,11 @@
 // --max-frame and --max-message: Close 1009 to both sides, and nothing of the frame goes on.
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { Opcode } from "../../src/protocol/websocket/opcode.ts";
 import { concat } from "../../src/protocol/wire/bytes.ts";
+import { deflated } from "../interop/deflate.ts";
 import { closeAndFin, fromBackend, fromClient } from "../support/frames.ts";
-import { withProxy } from "../support/proxy.ts";
+import { type TestProxy, withProxy } from "../support/proxy.ts";
 
 const LIMITS = { maxFrameBytes: 1000, maxMessageBytes: 2500 };
 const SIDES = ["client", "backend"] as const;
@@ -110,6 +112,35 @@ Deno.test("closes: a limit of one side lets the other finish no frame in the mid
     assert.equal((await closeAndFin(backend.inbox, true)).code, 1009);
     assert.deepEqual(await client.inbox.rest(), new Uint8Array(0));
     assert.equal((await t.seen.end()).by, "proxy:limit");
+    await client.fin();
+    backend.fin();
+  });
+});
+
+Deno.test("closes: under permessage-deflate the limits count what is sent, not what it stands for", async () => {
+  const extension = "permessage-deflate";
+  const open = (t: TestProxy) =>
+    t.open({}, [["sec-websocket-extensions", extension]], [
+      `Sec-WebSocket-Extensions: ${extension}`,
+    ]);
+  const MIB = 2 ** 20;
+  await withProxy({ maxFrameBytes: MIB, maxMessageBytes: 8 * MIB }, async (t) => {
+    const first = await open(t);
+    const small = deflated(new Uint8Array(16 * MIB));
+    const frame = fromClient.frame(Opcode.BINARY, small, { rsv: 4 });
+    await first.client.send(frame);
+    assert.deepEqual(await first.backend.inbox.take(frame.length), frame);
+    await first.client.fin();
+    first.backend.fin();
+    await first.client.inbox.rest();
+
+    // What does not compress grows by the headers of its blocks.
+    const { client, backend } = await open(t);
+    const big = deflated(randomBytes(MIB));
+    assert.ok(big.length > MIB);
+    await client.send(fromClient.frame(Opcode.BINARY, big, { rsv: 4 }).subarray(0, 100));
+    assert.equal((await closeAndFin(client.inbox, false)).code, 1009);
+    assert.equal((await closeAndFin(backend.inbox, true)).code, 1009);
     await client.fin();
     backend.fin();
   });

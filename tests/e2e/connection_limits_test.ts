@@ -21,14 +21,19 @@ const ofConnect = async (port: number) => ({
   keepaliveMs: 0,
 });
 
+async function refused(connecting: Promise<RawClient>): Promise<void> {
+  await assert.rejects(connecting, (error) => {
+    assert.ok(error instanceof NetError);
+    assert.equal(error.kind, "refused");
+    return true;
+  });
+}
+
 Deno.test("limits: one connection above --max-connections is refused, until one has ended", async () => {
   await withProxy({ maxConnections: 2 }, async (t) => {
     const [first] = [await t.connect(), await t.connect()];
-    await assert.rejects(t.connect(), (error) => {
-      assert.ok(error instanceof NetError);
-      assert.equal(error.kind, "refused");
-      return true;
-    });
+    await until("two connections", () => t.proxy.connections === 2);
+    await refused(t.connect());
     assert.deepEqual(t.seen.rejections.map(({ reason }) => reason), ["max_connections"]);
     first.close();
     await until("one connection", () => t.proxy.connections === 1);
@@ -36,20 +41,60 @@ Deno.test("limits: one connection above --max-connections is refused, until one 
   });
 });
 
-Deno.test("limits: a flood of handshakes that go no further is refused, and over in time", async () => {
-  await withProxy({ maxConnections: 3, handshakeTimeoutMs: 1000 }, async (t) => {
-    await using relay = startUdpRelay(t.proxy.port, { firstOnly: true });
-    const giveUp = new AbortController();
-    const options = { ...await ofConnect(relay.port), signal: giveUp.signal };
-    const flood = Array.from({ length: 3 }, () => connectQuic(options).catch(() => null));
-    await until("half-open connections", () => t.proxy.connections === 3);
-    await assert.rejects(t.connect(), NetError);
-    await until("the end of their time", () => t.proxy.connections === 0);
-    await (await t.connect()).roundTrip();
+/** Clients whose handshakes go no further than their first packet. */
+async function withHalfOpen(
+  t: TestProxy,
+  count: number,
+  body: () => Promise<void>,
+): Promise<void> {
+  await using relay = startUdpRelay(t.proxy.port, { firstOnly: true });
+  const giveUp = new AbortController();
+  const options = { ...await ofConnect(relay.port), signal: giveUp.signal };
+  const clients = Array.from({ length: count }, () => connectQuic(options).catch(() => null));
+  try {
+    await body();
+  } finally {
     giveUp.abort(new NetError("aborted", "over"));
-    assert.deepEqual(await Promise.all(flood), [null, null, null]);
-    assert.equal(t.seen.connectionEnds.length, 3);
-    assert.deepEqual(t.seen.prerequest, Array(3).fill("no_h3_stream_activity"));
+    assert.deepEqual(await Promise.all(clients), Array(count).fill(null));
+  }
+}
+
+Deno.test("limits: RFC 9000 §21.2: handshakes that go no further take no connection's place, and end in time", async () => {
+  await withProxy({ maxConnections: 3, handshakeTimeoutMs: 5_000 }, async (t) => {
+    // Sixteen handshakes at once are let in, or a quarter of --max-connections.
+    await withHalfOpen(t, 20, async () => {
+      await until("a flood above the limit", () => t.seen.rejections.length === 4);
+      assert.equal(t.proxy.connections, 0);
+      const clients = [await t.connect(), await t.connect(), await t.connect()];
+      assert.ok(t.seen.prerequest.length < 16, "they were let in before the flood was over");
+      await Promise.all(clients.map((client) => client.roundTrip()));
+      assert.equal(t.proxy.connections, 3);
+      await refused(t.connect());
+      await until("the flood's end", () => t.seen.prerequest.length === 16);
+      await clients[0].roundTrip();
+      assert.deepEqual(t.seen.prerequest, Array(16).fill("no_h3_stream_activity"));
+      assert.deepEqual(t.seen.connectionEnds, [], "a handshake is no connection");
+    });
+  });
+});
+
+Deno.test("limits: handshakes that end together open no more than --max-connections", async () => {
+  await withProxy({ maxConnections: 3 }, async (t) => {
+    const clients = await Promise.all(
+      Array.from({ length: 12 }, () =>
+        t.connect().catch((error) => {
+          assert.ok(error instanceof NetError);
+        })),
+    );
+    await until("an answer to each", () => t.seen.rejections.length === 9);
+    assert.equal(t.proxy.connections, 3);
+    let living = 0;
+    for (const client of clients) {
+      if (await client?.roundTrip().then(() => true, () => false)) living++;
+    }
+    assert.equal(living, 3);
+    assert.deepEqual(t.seen.connectionEnds, []);
+    assert.deepEqual(t.seen.prerequest, [], "who was refused is told of once");
   });
 });
 

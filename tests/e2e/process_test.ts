@@ -1,14 +1,12 @@
 // `h3ws proxy` as a process of its own: exit codes, signals, flags, and what its log says.
 import assert from "node:assert/strict";
 import { makeCertificates } from "../../src/cli/certificates.ts";
-import { RawBackend } from "../support/backend.ts";
 import { runCli } from "../support/cli.ts";
 import { closeAndFin, fromBackend, fromClient, readClose } from "../support/frames.ts";
-import { type ProxyProcess, startProxyProcess } from "../support/process.ts";
 import { testCertificates } from "../support/proxy.ts";
-import { RawClient } from "../support/raw_h3.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
+import { withProcess } from "./process_support.ts";
 
 /** A folder with a certificate and its key, and one with a key of another. */
 async function withFiles(body: (folder: string) => Promise<void>): Promise<void> {
@@ -133,36 +131,6 @@ Deno.test("process: a UDP port in use, a TCP port of the metrics in use: one lin
     }
   });
 });
-
-interface Running {
-  proxy: ProxyProcess;
-  backend: RawBackend;
-  connect(caPem?: string): Promise<RawClient>;
-}
-
-async function withProcess(
-  flags: readonly string[],
-  body: (running: Running) => Promise<void>,
-): Promise<void> {
-  const backend = await RawBackend.listen();
-  const clients: RawClient[] = [];
-  try {
-    await using proxy = await startProxyProcess({ backendPort: backend.port, flags });
-    await body({
-      proxy,
-      backend,
-      async connect(caPem) {
-        const caCerts = caPem === undefined ? proxy.caCerts : [caPem];
-        const client = await RawClient.connect({ port: proxy.port, caCerts });
-        clients.push(client);
-        return client;
-      },
-    });
-    for (const client of clients) client.close();
-  } finally {
-    await backend.close();
-  }
-}
 
 Deno.test("process: SIGTERM: Close 1001 to both sides of a session, then exit 0", async () => {
   await withProcess(["--drain", "2s"], async ({ proxy, backend, connect }) => {

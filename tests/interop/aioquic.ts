@@ -1,9 +1,11 @@
 // aioquic, driven line by line through tests/interop/aioquic_client.py.
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import type { Frame } from "../../src/protocol/websocket/encoder.ts";
 import type { Field } from "../../src/protocol/wire/field.ts";
 import { testCertificates, type TestProxy } from "../support/proxy.ts";
 import { within } from "../support/within.ts";
+import type { PeerFrame, PeerSocket } from "./flows.ts";
 
 const CLIENT = new URL("./aioquic_client.py", import.meta.url).pathname;
 
@@ -21,6 +23,7 @@ export interface AioquicEvent {
   values?: Record<string, number>;
   /** Of "frame". */
   opcode?: number;
+  rsv?: number;
   /** Payload of "frame" and "data". */
   hex?: string;
   /** Of "goaway". */
@@ -99,10 +102,11 @@ export class Aioquic implements AsyncDisposable {
     this.#wake = Promise.withResolvers();
   }
 
-  /** The next event of that name, for that stream if one is named, that was not taken yet. */
-  async event(name: string, stream?: number): Promise<AioquicEvent> {
+  /** The next event of these names, for that stream if one is named, that was not taken yet. */
+  async event(names: string | string[], stream?: number): Promise<AioquicEvent> {
+    const name = [names].flat().join(" or ");
     const isIt = (event: AioquicEvent) =>
-      event.event === name && (stream === undefined || event.stream === stream);
+      [names].flat().includes(event.event) && (stream === undefined || event.stream === stream);
     for (;;) {
       const index = this.#events.findIndex(isIt);
       if (index >= 0) return this.#events.splice(index, 1)[0];
@@ -135,6 +139,24 @@ export class Aioquic implements AsyncDisposable {
   async frame(stream: number): Promise<{ opcode: number; payload: Uint8Array }> {
     const { opcode, hex } = await this.event("frame", stream);
     return { opcode: opcode!, payload: new Uint8Array(Buffer.from(hex!, "hex")) };
+  }
+
+  /** A request for a WebSocket. */
+  async open(fields: readonly Field[]): Promise<PeerSocket> {
+    const stream = await this.request(fields);
+    return {
+      fields: async () => Object.entries((await this.event("headers", stream)).fields!),
+      send: ({ opcode, rsv, payload }: Frame) =>
+        this.do("frame", { stream, opcode, rsv, hex: Buffer.from(payload).toString("hex") }),
+      frame: () => this.#frameOrEnd(stream),
+      fin: () => this.do("end", { stream }),
+    };
+  }
+
+  async #frameOrEnd(stream: number): Promise<PeerFrame | null> {
+    const { event, opcode, rsv, hex } = await this.event(["frame", "end"], stream);
+    if (event === "end") return null;
+    return { opcode: opcode!, rsv: rsv!, payload: new Uint8Array(Buffer.from(hex!, "hex")) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

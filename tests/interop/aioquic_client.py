@@ -92,19 +92,19 @@ class FrameReader:
         }
 
 
-def encode_frame(opcode: int, payload: bytes) -> bytes:
+def encode_frame(opcode: int, payload: bytes, rsv: int) -> bytes:
     """RFC 6455 §5.3: a client masks each frame with a key of its own."""
     size = len(payload)
     if size < 126:
-        head = bytes([0x80 | opcode, 0x80 | size])
+        head = bytes([0x80 | size])
     elif size < 65536:
-        head = bytes([0x80 | opcode, 0x80 | 126]) + size.to_bytes(2, "big")
+        head = bytes([0x80 | 126]) + size.to_bytes(2, "big")
     else:
-        head = bytes([0x80 | opcode, 0x80 | 127]) + size.to_bytes(8, "big")
+        head = bytes([0x80 | 127]) + size.to_bytes(8, "big")
     key = os.urandom(4)
     mask = (key * (size // 4 + 1))[:size]
     masked = int.from_bytes(payload, "big") ^ int.from_bytes(mask, "big")
-    return head + key + masked.to_bytes(size, "big")
+    return bytes([0x80 | rsv << 4 | opcode]) + head + key + masked.to_bytes(size, "big")
 
 
 class Client(QuicConnectionProtocol):
@@ -181,8 +181,8 @@ class Client(QuicConnectionProtocol):
         self._h3.send_headers(stream, headers, end)
         tell("requested", stream=stream, settings=self._h3.received_settings is not None)
 
-    def do_frame(self, stream: int, opcode: int, hex: str = "") -> None:
-        self._h3.send_data(stream, encode_frame(opcode, bytes.fromhex(hex)), False)
+    def do_frame(self, stream: int, opcode: int, hex: str = "", rsv: int = 0) -> None:
+        self._h3.send_data(stream, encode_frame(opcode, bytes.fromhex(hex), rsv), False)
 
     def do_end(self, stream: int) -> None:
         self._h3.send_data(stream, b"", True)

@@ -164,6 +164,23 @@ test("aioquic, hostile: RFC 9114 §6.2.1: the control stream is reset: H3_CLOSED
   });
 });
 
+test("aioquic, hostile: RFC 9114 §6.2.1: our control stream is stopped: H3_CLOSED_CRITICAL_STREAM with our next frame on it", async (python) => {
+  await withProxy({}, async (t) => {
+    await using client = await connectAioquic(python, t);
+    const stream = await client.request(CONNECT);
+    await t.backend.upgrade();
+    assert.equal(await client.status(stream), 200);
+    // RFC 9000 §2.1: 3 is the first that a server opens one way.
+    await client.do("stop", { stream: 3, code: H3Code.H3_NO_ERROR });
+    await lives(client);
+    const drained = t.proxy.drain(2_000);
+    await closedWith(client, H3_CLOSED_CRITICAL_STREAM);
+    await drained;
+    assert.deepEqual(t.seen.failures.map(({ stage }) => stage), ["h3_framing"]);
+    assert.equal(t.seen.connectionEnds[0].code, H3_CLOSED_CRITICAL_STREAM);
+  });
+});
+
 /** An open session, to which `hex` is then sent on the stream itself. */
 function testTunnel(name: string, sent: Omit<Sent, "uni">, code: number): void {
   test(`aioquic, hostile: ${name}: ${nameOf(code)}`, async (python) => {

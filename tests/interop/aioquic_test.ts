@@ -10,6 +10,7 @@ import { type TestProxy, withProxy } from "../support/proxy.ts";
 import { connectFields } from "../support/raw_h3.ts";
 import { until } from "../support/until.ts";
 import { connectAioquic } from "./aioquic.ts";
+import { flowTests } from "./flows.ts";
 import { peerTests } from "./peers.ts";
 
 const test = peerTests("H3WS_PYTHON");
@@ -86,27 +87,7 @@ test("aioquic: extended CONNECT, text, binary, Ping and Close through npm:ws", a
   });
 });
 
-test("aioquic: eight sockets at once on one connection", async (python) => {
-  await withEcho(async (t) => {
-    await using client = await connectAioquic(python, t);
-    const streams: number[] = [];
-    for (let i = 0; i < 8; i++) streams.push(await client.request(CONNECT));
-    assert.equal(new Set(streams).size, 8);
-    for (const stream of streams) assert.equal(await client.status(stream), 200);
-    assert.equal(t.proxy.sessions, 8);
-    for (const stream of streams) {
-      await client.sendFrame(stream, Opcode.TEXT, bytes(`stream ${stream}`));
-    }
-    for (const stream of streams) {
-      assert.equal(latin1((await client.frame(stream)).payload), `stream ${stream}`);
-    }
-    assert.equal(t.proxy.connections, 1);
-    for (const stream of streams) {
-      await client.sendFrame(stream, Opcode.CLOSE, encodeClosePayload(1000, ""));
-      await client.event("end", stream);
-    }
-  });
-});
+flowTests({ name: "aioquic", test, connect: connectAioquic });
 
 test("aioquic: a CONNECT that arrives before the client has our SETTINGS is served", async (python) => {
   await withProxy({}, async (t) => {

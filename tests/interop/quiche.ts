@@ -7,6 +7,7 @@ import { encodeFrame, type Frame } from "../../src/protocol/websocket/encoder.ts
 import type { Field } from "../../src/protocol/wire/field.ts";
 import { Inbox, type SeenFrame } from "../support/inbox.ts";
 import { within } from "../support/within.ts";
+import type { PeerSocket } from "./flows.ts";
 
 type Headers = Record<string, string>;
 
@@ -57,12 +58,17 @@ export class Quiche implements AsyncDisposable {
     return new QuicheStream(await within("a request of quiche's", sent));
   }
 
+  /** A request for a WebSocket. */
+  open(fields: readonly Field[]): Promise<PeerSocket> {
+    return this.request(fields);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session.close();
   }
 }
 
-export class QuicheStream {
+export class QuicheStream implements PeerSocket {
   readonly #stream: Duplex;
   readonly #response: Promise<Headers>;
   readonly inbox: Inbox;
@@ -83,6 +89,10 @@ export class QuicheStream {
 
   response(): Promise<Headers> {
     return within("an answer to quiche", this.#response);
+  }
+
+  async fields(): Promise<Field[]> {
+    return Object.entries(await this.response());
   }
 
   /** A frame of a client: masked. */

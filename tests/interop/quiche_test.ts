@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { H3Code } from "../../src/protocol/http3/codes.ts";
 import { encodeClosePayload, parseClosePayload } from "../../src/protocol/websocket/close.ts";
-import { encodeFrame } from "../../src/protocol/websocket/encoder.ts";
 import { Opcode } from "../../src/protocol/websocket/opcode.ts";
 import { startForeignBackend } from "../support/foreign_backend.ts";
 import { latin1 } from "../support/inbox.ts";
@@ -10,6 +9,7 @@ import { startProxyProcess } from "../support/process.ts";
 import { testCertificates, type TestProxy, withProxy } from "../support/proxy.ts";
 import { connectFields } from "../support/raw_h3.ts";
 import { within } from "../support/within.ts";
+import { flowTests } from "./flows.ts";
 import { peerTests } from "./peers.ts";
 import { Quiche, type QuicheStream } from "./quiche.ts";
 
@@ -70,33 +70,7 @@ test("quiche: GET /healthz is 200 with its body", async (folder) => {
   });
 });
 
-test("quiche: four sockets at once on one connection", async (folder) => {
-  await withProxy({}, async (t) => {
-    await using client = await connect(folder, t);
-    const sockets = [];
-    for (let i = 0; i < 4; i++) {
-      const stream = await client.request(CONNECT);
-      const backend = await t.backend.upgrade();
-      assert.equal((await stream.response())[":status"], "200");
-      sockets.push({ stream, backend, text: `socket ${i}` });
-    }
-    for (const { stream, text } of sockets) {
-      stream.send({ opcode: Opcode.TEXT, payload: bytes(text) });
-    }
-    for (const { stream, backend, text } of sockets) {
-      assert.equal(latin1((await backend.frame())!.payload), text);
-      backend.write(encodeFrame({ opcode: Opcode.TEXT, payload: bytes(`to ${text}`) }));
-      assert.equal(latin1((await stream.frame())!.payload), `to ${text}`);
-    }
-    assert.equal(t.proxy.connections, 1);
-    for (const { stream, backend } of sockets) {
-      stream.fin();
-      assert.equal(await backend.frame(), null);
-      backend.fin();
-      assert.equal(await stream.frame(), null);
-    }
-  });
-});
+flowTests({ name: "quiche", test, connect });
 
 test("quiche: the backend's refusal, 401 with its fields and body", async (folder) => {
   await withProxy({}, async (t) => {

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import * as net from "node:net";
 import * as tls from "node:tls";
-import type { ByteStream } from "../../src/net/byte_stream.ts";
 import { makeCertificates } from "../../src/cli/certificates.ts";
 import { dial, type DialTarget, type TlsClientOptions } from "../../src/net/dial.ts";
 import { NetError } from "../../src/net/error.ts";
 import { within } from "../support/within.ts";
+import { listenFull } from "./full_listener.ts";
 
 const NEVER = new AbortController().signal;
 const { caPem, certPem, keyPem } = await makeCertificates({ hosts: ["localhost"], days: 1 });
@@ -162,25 +162,16 @@ Deno.test("dial: given up in the TLS handshake: the reason is thrown, the socket
   }
 });
 
-// Linux drops a SYN while the queue of the listener is full; others refuse it.
 const ignore = Deno.build.os !== "linux";
 
 Deno.test("dial: given up while TCP connects", { ignore }, async () => {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const target = { ...LOCAL, port: listener.addr.port };
-  const queued: ByteStream[] = [];
-  for (let full = false; !full;) {
-    const giveUp = new AbortController();
-    const timer = setTimeout(() => giveUp.abort(), 200);
-    await dial(target, giveUp.signal).then((stream) => queued.push(stream), () => full = true);
-    clearTimeout(timer);
-  }
+  using full = await listenFull();
+  const { hostname, port } = full;
   for (const tls of [undefined, ofTls()]) {
     const giveUp = new AbortController();
-    const failing = failure({ ...target, tls }, giveUp.signal);
+    const failing = failure({ hostname, port, tls }, giveUp.signal);
     const reason = new NetError("timeout", "dial took longer than 50 ms");
     setTimeout(() => giveUp.abort(reason), 50);
     assert.equal(await failing, reason);
   }
-  for (const stream of queued) stream.abort();
 });

@@ -70,15 +70,6 @@ export class ConnectionState {
   }
 
   /**
-   * RFC 9114 §6.1: the peer opened a bidirectional stream.
-   *
-   * @throws {H3Error} H3_STREAM_CREATION_ERROR of the connection, at a client
-   */
-  openBidiStream(): void {
-    if (this.role === "client") throw creationError("Bidirectional stream from a server");
-  }
-
-  /**
    * RFC 9114 §5.2: the ID for our next GOAWAY, which never grows. `lastId` is the last request
    * that we serve (as a client: the last push), `null` for none; all behind it are refused.
    */
@@ -86,11 +77,6 @@ export class ConnectionState {
     const step = this.role === "server" ? 4 : 1;
     this.#goaway = Math.min(this.#goaway, lastId === null ? 0 : lastId + step);
     return this.#goaway;
-  }
-
-  /** RFC 9114 §5.2: whether no GOAWAY of ours excludes this stream; else H3_REQUEST_REJECTED. */
-  mayServe(streamId: number): boolean {
-    return streamId < this.#goaway;
   }
 
   /** RFC 9114 §6.2.1, RFC 9204 §4.2: only one stream of each of these types. */

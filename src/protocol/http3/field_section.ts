@@ -53,6 +53,19 @@ function checkField(name: string, value: string): void {
   if (CONNECTION_SPECIFIC.has(name)) throw malformed(`Connection-specific field ${name}`);
 }
 
+/** RFC 9114 §4.2.2: what each field counts beside its name and value. */
+const FIELD_OVERHEAD_BYTES = 32;
+
+/**
+ * RFC 9114 §4.2.2: the size in bytes of a section that is not encoded, with its pseudo-header
+ * fields: what SETTINGS_MAX_FIELD_SECTION_SIZE limits.
+ */
+export function fieldSectionSize(section: readonly Field[]): number {
+  let size = 0;
+  for (const [name, value] of section) size += name.length + value.length + FIELD_OVERHEAD_BYTES;
+  return size;
+}
+
 /** RFC 9114 §4.2: TE MUST NOT contain any value other than "trailers". */
 export function checkTe(fields: readonly Field[]): void {
   for (const [name, value] of fields) {

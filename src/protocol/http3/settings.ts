@@ -20,9 +20,12 @@ export interface Settings {
   qpackMaxTableCapacity: number;
   qpackBlockedStreams: number;
   h3Datagram: boolean;
-  /** Identifier and value of all others, in order. */
+  /** Identifier and value of others, in order; of a peer's, the first `MAX_UNKNOWN` alone. */
   unknown: [id: number, value: number][];
 }
+
+/** RFC 9114 §7.2.4: unknown settings are ignored; that a peer sends some may be worth knowing. */
+export const MAX_UNKNOWN = 4;
 
 const NAMES = new Map<number, string>(
   Object.entries(SettingId).map(([name, value]) => [value, name]),
@@ -99,7 +102,7 @@ function setOne(settings: Settings, id: number, value: number): void {
   }
   // RFC 9114 §7.2.4.1: settings of HTTP/2 that have no meaning here are H3_SETTINGS_ERROR.
   if (id >= 0x2 && id <= 0x5) throw settingsError(`Setting ${settingName(id)} is of HTTP/2`);
-  settings.unknown.push([id, value]);
+  if (settings.unknown.length < MAX_UNKNOWN) settings.unknown.push([id, value]);
 }
 
 function readFlag(id: number, value: number): boolean {

@@ -5,6 +5,7 @@ import {
   defaultSettings,
   encodeSettings,
   greaseSettings,
+  MAX_UNKNOWN,
   type Settings,
 } from "../../../src/protocol/http3/settings.ts";
 import { errorText, hex, toHex } from "./feed.ts";
@@ -28,6 +29,16 @@ const cases: { name: string; hex: string; want: Partial<Settings> | string }[] =
     name: "RFC 9114 §7.2.4: unknown settings MUST be ignored",
     hex: "21 05 800f0700 00 6b60 01",
     want: { unknown: [[0x21, 5], [0xf0700, 0], [0x2b60, 1]] },
+  },
+  {
+    name: "RFC 9114 §10.5: of unknown settings only a few are kept",
+    hex: Array.from({ length: 2000 }, (_, i) => `8000${(0x4000 + i).toString(16)} 07`).join(" "),
+    want: { unknown: [[0x4000, 7], [0x4001, 7], [0x4002, 7], [0x4003, 7]] },
+  },
+  {
+    name: "RFC 9114 §7.2.4: the same setting MUST NOT occur more than once, kept or not",
+    hex: "21 00 22 00 23 00 24 00 25 00 26 00 26 01",
+    want: "H3_SETTINGS_ERROR connection",
   },
   {
     name: "identifiers above 2^53-1 that look alike may differ",
@@ -95,7 +106,7 @@ Deno.test("settings: decode(encode(x)) = x", () => {
     h3Datagram: fc.boolean(),
     unknown: fc.uniqueArray(
       fc.tuple(fc.integer({ min: 0x34, max: Number.MAX_SAFE_INTEGER }), number),
-      { selector: ([id]) => id, maxLength: 5 },
+      { selector: ([id]) => id, maxLength: MAX_UNKNOWN },
     ),
   });
   fc.assert(fc.property(settings, (x) => {
