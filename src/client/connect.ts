@@ -1,3 +1,4 @@
+import type { Content } from "../ingress/offer.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
 import { dial } from "../net/dial.ts";
 import { messageOf, NetError } from "../net/error.ts";
@@ -216,7 +217,7 @@ async function connectH1(
       maxHeaderBytes: MAX_HEADER_BYTES,
     });
     if (answer.kind === "refused") {
-      const body = await collect(answer.body);
+      const body = await collect(answer.content);
       throw new UpgradeRefused(target.text, { ...answer, body });
     }
     return socketOf({ ...answer, http: "1.1" }, options);
@@ -229,10 +230,10 @@ async function connectH1(
   }
 }
 
-async function collect(parts: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+async function collect(content: Content): Promise<Uint8Array> {
   const taken: Uint8Array[] = [];
   let length = 0;
-  for await (const part of parts) {
+  for (let part = await content.read(); part !== null; part = await content.read()) {
     length += part.length;
     if (length > MAX_BODY_BYTES) throw new NetError("other", "the answer's body is too big");
     taken.push(part.slice());

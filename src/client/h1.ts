@@ -1,7 +1,8 @@
+import type { Content } from "../ingress/offer.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
 import { NetError } from "../net/error.ts";
 import { sha1 } from "../net/sha1.ts";
-import { ResponseBodyParser } from "../protocol/http1/body.ts";
+import { ResponseBodyParser, responseFraming } from "../protocol/http1/body.ts";
 import { encodeRequestHead } from "../protocol/http1/encode.ts";
 import { type ResponseHead, ResponseHeadParser } from "../protocol/http1/head.ts";
 import { acceptFor, encodeKey } from "../protocol/websocket/handshake.ts";
@@ -30,10 +31,8 @@ export interface Refused {
   kind: "refused";
   status: number;
   fields: Field[];
-  /** Throws when the body breaks off. */
-  body: AsyncIterable<Uint8Array>;
-  /** Ends the connection below the body. */
-  abort(): void;
+  /** Ends the connection with it. */
+  content: Content;
 }
 
 /**
@@ -108,28 +107,31 @@ function checkUpgrade(fields: readonly Field[], key: string): void {
 
 function refused(head: ResponseHead, stream: ByteStream, rest: Uint8Array): Refused {
   const parser = new ResponseBodyParser(head, "GET");
-  return {
-    kind: "refused",
-    status: head.status,
-    fields: head.fields,
-    body: body(),
-    abort: () => stream.abort(),
-  };
-
-  async function* body(): AsyncGenerator<Uint8Array> {
-    try {
-      let chunk: Uint8Array | null = rest;
-      while (!parser.done) {
-        if (chunk === null) parser.end();
-        else if (chunk.length > 0) parser.push(chunk);
-        for (let part = parser.next(); part !== null; part = parser.next()) yield part;
-        if (chunk === null || parser.done) return;
-        chunk = await stream.read();
+  const framing = responseFraming(head, "GET");
+  parser.push(rest);
+  const content: Content = {
+    length: typeof framing === "number" ? framing : null,
+    get trailers() {
+      return parser.trailers;
+    },
+    async read() {
+      for (;;) {
+        const part = parser.next();
+        if (part !== null) return part;
+        if (parser.done) break;
+        const chunk = await stream.read();
+        if (chunk !== null) parser.push(chunk);
+        else {
+          parser.end();
+          break;
+        }
       }
-    } finally {
       stream.abort();
-    }
-  }
+      return null;
+    },
+    cancel: () => stream.abort(),
+  };
+  return { kind: "refused", status: head.status, fields: head.fields, content };
 }
 
 /** What came with the head is read first, with the same room before it as all that follows. */

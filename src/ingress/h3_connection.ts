@@ -47,7 +47,7 @@ export class H3Connection {
   #requests = 0;
   #badHead = false;
   #lastStreamId: number | null = null;
-  #open = 0;
+  readonly #open = new Set<H3Request>();
   #stuck = 0;
   #idle: Deadline | null = null;
   /** When the last stream ended; none has yet. */
@@ -94,6 +94,7 @@ export class H3Connection {
     this.#ended = true;
     this.#idle?.clear();
     this.#control.release();
+    for (const request of this.#open) request.lose();
     if (!refused) this.#tellPrerequest();
     return info;
   }
@@ -109,7 +110,6 @@ export class H3Connection {
       const stream = await this.#quic.acceptStream();
       if (stream === null) return;
       this.#streams++;
-      this.#open++;
       this.#idle?.clear();
       this.#lastStreamId = stream.id;
       void this.#serve(stream);
@@ -128,6 +128,7 @@ export class H3Connection {
       connectionError: (error) => this.#fail(error, "request stream"),
       aborted: (freed) => this.#watchAborted(freed),
     });
+    this.#open.add(request);
     try {
       const outcome = await request.readHead();
       if (outcome === "offer" || outcome === "answered") this.#requests++;
@@ -139,8 +140,8 @@ export class H3Connection {
       request.abort();
       this.#fail(error, "request stream");
     } finally {
-      this.#open--;
-      if (this.#open === 0) {
+      this.#open.delete(request);
+      if (this.#open.size === 0) {
         this.#idleSinceMs = performance.now();
         this.#beIdle();
       }
@@ -199,7 +200,7 @@ export class H3Connection {
     if (this.#draining || this.#ended) return;
     this.#draining = true;
     void this.#control.goaway(this.#lastStreamId);
-    if (this.#open === 0) this.#beIdle();
+    if (this.#open.size === 0) this.#beIdle();
   }
 
   close(): void {

@@ -3,7 +3,12 @@ import type { QuicStream } from "../net/quic_stream.ts";
 import { Deadline, type Sweeper } from "../net/sweeper.ts";
 import { H3Code } from "../protocol/http3/codes.ts";
 import { fieldSectionSize } from "../protocol/http3/field_section.ts";
-import { encodeResponse, readRequestHead, type RequestHead } from "../protocol/http3/fields.ts";
+import {
+  contentLength,
+  encodeResponse,
+  readRequestHead,
+  type RequestHead,
+} from "../protocol/http3/fields.ts";
 import { encodeFrame, FrameType } from "../protocol/http3/frame.ts";
 import { RequestStreamParser } from "../protocol/http3/request_stream.ts";
 import { decodeFieldSection } from "../protocol/qpack/decoder.ts";
@@ -11,8 +16,9 @@ import { encodeFieldSection } from "../protocol/qpack/encoder.ts";
 import { concat } from "../protocol/wire/bytes.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import type { Field } from "../protocol/wire/field.ts";
+import { H3Content } from "./h3_content.ts";
 import { H3Tunnel } from "./h3_tunnel.ts";
-import type { Body, Offer, OfferRequest, Tunnel } from "./offer.ts";
+import type { Body, Content, Offer, OfferRequest, Tunnel } from "./offer.ts";
 
 export interface H3RequestOptions {
   stream: QuicStream;
@@ -46,6 +52,7 @@ export class H3Request implements Offer {
   readonly #parser: RequestStreamParser;
   readonly #options: H3RequestOptions;
   #request: OfferRequest | null = null;
+  #content: H3Content | null = null;
   readonly #rest: Uint8Array[] = [];
   #early: Promise<Uint8Array | null> | null = null;
   #answered = false;
@@ -66,6 +73,10 @@ export class H3Request implements Offer {
     return this.#request;
   }
 
+  get content(): Content | null {
+    return this.#content;
+  }
+
   /** Reads the head: an "offer" waits for its answer, all else is over. */
   async readHead(): Promise<HeadOutcome> {
     const { sweeper, headTimeoutMs } = this.#options;
@@ -80,7 +91,10 @@ export class H3Request implements Offer {
         await this.respond(431, []);
         return "answered";
       }
-      this.#request = toOfferRequest(readRequestHead(decoded.fields), this.#options.remote);
+      const head = readRequestHead(decoded.fields);
+      this.#request = toOfferRequest(head, this.#options.remote);
+      if (head.method === "CONNECT") this.#takeRest();
+      else this.#content = this.#expectContent(head);
       return "offer";
     } catch (error) {
       if (!(error instanceof PeerError)) throw error;
@@ -108,17 +122,30 @@ export class H3Request implements Offer {
       if (event === null) continue;
       if (event.type === "oversize") return "oversize";
       if (event.type !== "headers") continue;
-      const block = event.block.slice();
-      this.#takeRest();
-      return block;
+      return event.block;
     }
   }
 
-  /** What came in one chunk with the head; the chunk's buffer goes into the next read. */
+  /** What came of a tunnel with its head: the chunk's buffer goes into the next read. */
   #takeRest(): void {
     for (let event = this.#parser.next(); event !== null; event = this.#parser.next()) {
       if (event.type === "data") this.#rest.push(event.bytes.slice());
     }
+  }
+
+  /** RFC 9114 §4.1: without Content-Length only the stream's end tells that there is none. */
+  #expectContent(head: RequestHead): H3Content | null {
+    const length = contentLength(head.fields);
+    if (length === 0) return null;
+    return new H3Content({
+      stream: this.#stream,
+      parser: this.#parser,
+      length,
+      maxHeaderBytes: this.#options.maxHeaderBytes,
+      broken: (error) => {
+        if (error.scope === "connection") this.#options.connectionError(error);
+      },
+    });
   }
 
   /** Design: a stream error is a 400 while nothing was answered; a connection error closes it. */
@@ -137,19 +164,29 @@ export class H3Request implements Offer {
   onGone(callback: () => void): void {
     if (this.#lost) return callback();
     this.#gone = callback;
-    if (this.#early === null && !this.#answered) this.#readEarly();
+    // Who reads content, or has read the end of it, needs no other read to tell.
+    if (this.request.method !== "CONNECT" || this.#early !== null || this.#answered) return;
+    this.#readEarly();
   }
 
   /** One read goes on while the answer is made: it tells whether the client is still there. */
   #readEarly(): void {
     const early = this.#stream.read();
     this.#early = early;
-    early.catch(() => {
-      this.#lost = true;
-      const gone = this.#gone;
-      this.#gone = null;
-      gone?.();
-    });
+    early.catch(() => this.lose());
+  }
+
+  /** The client is gone: its stream was reset, or its connection is over. */
+  lose(): void {
+    this.#lost = true;
+    const gone = this.#gone;
+    this.#gone = null;
+    gone?.();
+  }
+
+  async inform(status: number, fields: readonly Field[]): Promise<void> {
+    if (this.#answered) throw new Error("This request was answered already");
+    await this.#stream.write(headersFrame(encodeResponse(status, fields)));
   }
 
   async accept(fields: readonly Field[]): Promise<Tunnel> {
@@ -198,7 +235,8 @@ export class H3Request implements Offer {
         await this.#stream.write(data.length > 0 ? concat([headers, dataFrame(data)]) : headers);
       } else {
         await this.#stream.write(headers);
-        if (!head) await this.#writeParts(body);
+        if (!head) await this.#writeContent(body);
+        else body.cancel();
       }
       await this.#stream.closeWrite();
     } catch (error) {
@@ -216,12 +254,15 @@ export class H3Request implements Offer {
     return fieldSectionSize(section) > this.#options.peerMaxHeaderBytes();
   }
 
-  async #writeParts(parts: AsyncIterable<Uint8Array>): Promise<void> {
+  async #writeContent(content: Content): Promise<void> {
     try {
-      for await (const part of parts) {
-        if (part.length > 0) await this.#stream.write(dataFrame(part));
+      for (let part = await content.read(); part !== null; part = await content.read()) {
+        await this.#stream.write(dataFrame(part));
       }
+      const { trailers } = content;
+      if (trailers.length > 0) await this.#stream.write(headersFrame(trailers));
     } catch (error) {
+      content.cancel();
       // Without RESET_STREAM a body that breaks off would look whole.
       await this.#stream.write(headersFrame(BROKEN_TRAILERS)).catch(() => {});
       throw error;
@@ -251,7 +292,7 @@ function toOfferRequest(head: RequestHead, remote: string): OfferRequest {
   };
 }
 
-function headersFrame(fields: Field[]): Uint8Array {
+function headersFrame(fields: readonly Field[]): Uint8Array {
   return encodeFrame(FrameType.HEADERS, encodeFieldSection(fields));
 }
 

@@ -10,9 +10,13 @@ export interface OfferRequest {
   readonly http: HttpVersion;
   /** CONNECT for a WebSocket over HTTP/2 and HTTP/3. */
   readonly method: string;
-  /** The `:protocol` of an extended CONNECT (RFC 8441, RFC 9220), as it was sent. */
+  /**
+   * What is to be spoken in the tunnel, as it was sent: the `:protocol` of an extended CONNECT
+   * (RFC 8441, RFC 9220), or the Upgrade field of HTTP/1.1. `null` for an ordinary request, and
+   * for a CONNECT without :protocol.
+   */
   readonly protocol: string | null;
-  /** `https`, as the client says. */
+  /** `https` or `http`. */
   readonly scheme: string;
   /** The host that it is for, with its port if it has one (RFC 9110 §7.2). */
   readonly authority: string;
@@ -24,8 +28,23 @@ export interface OfferRequest {
   readonly remote: string;
 }
 
-/** A whole body, or its parts as they come; a throw in between breaks the answer visibly. */
-export type Body = Uint8Array | AsyncIterable<Uint8Array>;
+/** Content that is streamed: that of a request, or of an answer. */
+export interface Content {
+  /** In bytes, where that is known beforehand. */
+  readonly length: number | null;
+  /**
+   * The next bytes, never empty; valid until the next `read`. `null` at the end. Rejects when it
+   * breaks off: then it is not whole.
+   */
+  read(): Promise<Uint8Array | null>;
+  /** The trailer fields behind it; empty before its end. */
+  readonly trailers: readonly Field[];
+  /** Reads no more of it; may be called at any time. */
+  cancel(): void;
+}
+
+/** A whole body, or one that is streamed; where that breaks off, so does the answer, visibly. */
+export type Body = Uint8Array | Content;
 
 /**
  * A request that waits for its answer. It is answered once, by `accept` or by `respond`; a second
@@ -33,8 +52,12 @@ export type Body = Uint8Array | AsyncIterable<Uint8Array>;
  */
 export interface Offer {
   readonly request: OfferRequest;
+  /** The request's content; `null` where it has none. */
+  readonly content: Content | null;
   /** Calls back once if the client is gone before it was answered whole. */
   onGone(callback: () => void): void;
+  /** An interim answer, 100 to 199 but 101; any number of them before the answer. */
+  inform(status: number, fields: readonly Field[]): Promise<void>;
   /** 200 (101 in HTTP/1.1); what follows are the bytes of the tunnel. */
   accept(fields: readonly Field[]): Promise<Tunnel>;
   /** Any other answer. Resolves when it is handed over, rejects when the client is gone. */

@@ -296,8 +296,8 @@ class H3Proxy implements Proxy {
     const { readTimeoutMs } = this.#options;
     const late = Promise.withResolvers<void>();
     const deadline = new Deadline(this.#sweeper, readTimeoutMs, () => late.resolve());
-    offer.onGone(() => refused.abort());
-    const answered = offer.respond(refused.status, refusalFields(refused.fields), refused.body)
+    offer.onGone(() => refused.content.cancel());
+    const answered = offer.respond(refused.status, refusalFields(refused.fields), refused.content)
       .catch((error) => {
         if (error instanceof NetError || error instanceof PeerError) return;
         this.#observer.bug("refusal", error);
@@ -305,7 +305,7 @@ class H3Proxy implements Proxy {
     // A client that does not read keeps its stream waiting, but holds no session.
     await Promise.race([answered, late.promise]);
     deadline.clear();
-    refused.abort();
+    refused.content.cancel();
   }
 
   async drain(forMs: number): Promise<void> {
