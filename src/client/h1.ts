@@ -5,25 +5,38 @@ import { sha1 } from "../net/sha1.ts";
 import { ResponseBodyParser, responseFraming } from "../protocol/http1/body.ts";
 import { encodeRequestHead } from "../protocol/http1/encode.ts";
 import { type ResponseHead, ResponseHeadParser } from "../protocol/http1/head.ts";
+import { switchedTo } from "../protocol/http1/upgrade.ts";
 import { acceptFor, encodeKey } from "../protocol/websocket/handshake.ts";
 import { type Field, getFields } from "../protocol/wire/field.ts";
 import { concat } from "../protocol/wire/bytes.ts";
-import { type Negotiated, negotiated, UpgradeMismatch } from "./negotiated.ts";
+import { negotiated, UpgradeMismatch } from "./negotiated.ts";
 
 export interface UpgradeRequest {
+  /** Default GET, as a WebSocket's always is. */
+  method?: string;
   /** The request target: path and query. */
   target: string;
   host: string;
+  /** What is to be spoken, as an Upgrade field says it. Default "websocket". */
+  protocol?: string;
   /** All other fields, subprotocols and extensions among them; names in lower case. */
   fields: readonly Field[];
+  /** Goes with the request, where it is not for a WebSocket. */
+  content?: Uint8Array;
   maxHeaderBytes: number;
 }
 
-/** The answer is 101, and right: the bytes of the WebSocket come next. */
-export interface Upgraded extends Negotiated {
+/** The answer is 101, and right: the bytes of the tunnel come next. */
+export interface Upgraded {
   kind: "upgraded";
   stream: ByteStream;
   fields: Field[];
+  /** What is spoken now, as the server says it. */
+  protocol: string;
+  /** Of a WebSocket. */
+  subprotocol: string | null;
+  /** Of a WebSocket: the RSV bits that its extensions use. `null` for any other protocol. */
+  allowedRsv: number | null;
 }
 
 /** The answer is another one. */
@@ -37,7 +50,7 @@ export interface Refused {
 
 /**
  * Asks for a WebSocket on a fresh HTTP/1.1 connection, with a key of its own, and checks the
- * answer (RFC 6455 §4.1).
+ * answer (RFC 6455 §4.1); or for another protocol (RFC 9110 §7.8).
  *
  * @throws {UpgradeMismatch} for a 101 that is not right
  * @throws {HttpError} for an answer that is not HTTP/1.1
@@ -47,29 +60,53 @@ export async function requestUpgrade(
   stream: ByteStream,
   request: UpgradeRequest,
 ): Promise<Upgraded | Refused> {
-  const key = encodeKey(crypto.getRandomValues(new Uint8Array(16)));
-  await stream.write(encodeRequestHead({
-    method: "GET",
+  const { protocol = "websocket", method = "GET" } = request;
+  const key = protocol.toLowerCase() === "websocket"
+    ? encodeKey(crypto.getRandomValues(new Uint8Array(16)))
+    : null;
+  const head = encodeRequestHead({
+    method,
     target: request.target,
     fields: [
       ["host", request.host],
       ["connection", "Upgrade"],
-      ["upgrade", "websocket"],
-      ["sec-websocket-version", "13"],
-      ["sec-websocket-key", key],
+      ["upgrade", protocol],
+      ...handshakeFields(request, key),
       ...request.fields,
     ],
-  }));
-  const { head, rest } = await readHead(stream, request.maxHeaderBytes);
-  if (head.status !== 101) return refused(head, stream, rest);
-  const { fields } = head;
-  checkUpgrade(fields, key);
+  });
+  await stream.write(request.content ? concat([head, request.content]) : head);
+  const answer = await readHead(stream, request.maxHeaderBytes);
+  if (answer.head.status !== 101) return refused(answer.head, { method, stream, ...answer });
   return {
     kind: "upgraded",
-    stream: withRest(stream, rest),
-    fields,
-    ...negotiated(fields, request.fields),
+    stream: withRest(stream, answer.rest),
+    fields: answer.head.fields,
+    ...switched(answer.head, request, key),
   };
+}
+
+function handshakeFields({ content }: UpgradeRequest, key: string | null): Field[] {
+  if (key !== null) return [["sec-websocket-version", "13"], ["sec-websocket-key", key]];
+  return content ? [["content-length", String(content.length)]] : [];
+}
+
+/** What the two sides have agreed on. */
+function switched(
+  head: ResponseHead,
+  request: UpgradeRequest,
+  key: string | null,
+): Pick<Upgraded, "protocol" | "subprotocol" | "allowedRsv"> {
+  if (key !== null) {
+    checkUpgrade(head.fields, key);
+    return { protocol: "websocket", ...negotiated(head.fields, request.fields) };
+  }
+  const offered = parseTokenLists(request.protocol ?? "");
+  return { protocol: switchedTo(head, offered), subprotocol: null, allowedRsv: null };
+}
+
+function parseTokenLists(protocols: string): string[] {
+  return protocols.split(",").map((protocol) => protocol.trim());
 }
 
 async function readHead(
@@ -105,9 +142,12 @@ function checkUpgrade(fields: readonly Field[], key: string): void {
   }
 }
 
-function refused(head: ResponseHead, stream: ByteStream, rest: Uint8Array): Refused {
-  const parser = new ResponseBodyParser(head, "GET");
-  const framing = responseFraming(head, "GET");
+function refused(
+  head: ResponseHead,
+  { method, stream, rest }: { method: string; stream: ByteStream; rest: Uint8Array },
+): Refused {
+  const parser = new ResponseBodyParser(head, method);
+  const framing = responseFraming(head, method);
   parser.push(rest);
   const content: Content = {
     length: typeof framing === "number" ? framing : null,

@@ -3,10 +3,13 @@ import type { ByteStream } from "../net/byte_stream.ts";
 import { messageOf, NetError } from "../net/error.ts";
 import type { Sweeper, Swept } from "../net/sweeper.ts";
 import { CloseCode, WebSocketError } from "../protocol/websocket/close.ts";
-import { encodeClose, encodeFrame } from "../protocol/websocket/encoder.ts";
-import { Opcode } from "../protocol/websocket/opcode.ts";
+import { encodeClose } from "../protocol/websocket/encoder.ts";
+import { Meter } from "../protocol/websocket/meter.ts";
+import type { Traffic } from "../protocol/websocket/traffic.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import type { EndedBy, Observer, SessionStart } from "./observer.ts";
+import { Passthrough } from "./passthrough.ts";
+import { Pinger } from "./pinger.ts";
 import { Way } from "./way.ts";
 
 /** What one session may take, in bytes and in time. */
@@ -29,7 +32,8 @@ export interface SessionOptions {
   start: SessionStart;
   client: Tunnel;
   backend: ByteStream;
-  allowedRsv: number;
+  /** Of a WebSocket: the RSV bits that its extensions use. `null` for any other protocol. */
+  allowedRsv: number | null;
   limits: SessionLimits;
   sweeper: Sweeper;
   observer: Observer;
@@ -37,8 +41,6 @@ export interface SessionOptions {
 
 /** How long a side that was told of the end may take to end its own. */
 const LINGER_MS = 2_000;
-/** Of our Pings, which are all the same in a session: enough for no peer to have it by chance. */
-const PING_BYTES = 12;
 
 const SHUTTING_DOWN = "server is shutting down";
 
@@ -61,6 +63,7 @@ export class Session implements Swept {
   /** The Close that came first, and from which side. */
   #close: End | null = null;
   #clientFin = false;
+  #backendFin = false;
   /** Ways that have not ended, and what is called when none is left. */
   #carried = 2;
   #over: () => void = () => {};
@@ -68,32 +71,18 @@ export class Session implements Swept {
   #closeAtMs = Infinity;
   #reads = 0;
   #lastReadMs: number;
-  /** The payload of our Pings; when the last went, and how many chunks had come by then. */
-  #ping: Uint8Array | null = null;
-  #pingMs = 0;
-  #pingReads = 0;
-  #awaitsPong = false;
+  readonly #pinger: Pinger;
 
   constructor(options: SessionOptions) {
-    const { client, backend, limits, observer, allowedRsv, sweeper } = options;
-    const { maxFrameBytes, maxMessageBytes } = limits;
+    const { client, backend, limits, observer } = options;
     this.#options = options;
-    this.#lastReadMs = sweeper.nowMs;
-    this.#toBackend = new Way(client, backend, {
-      masked: true,
-      maxFrameBytes,
-      maxMessageBytes,
-      allowedRsv,
-      watchPong: limits.pingIntervalMs > 0,
-      traffic: observer.toBackend,
-    });
-    this.#toClient = new Way(backend, client, {
-      masked: false,
-      maxFrameBytes,
-      maxMessageBytes,
-      allowedRsv,
-      traffic: observer.toClient,
-    });
+    this.#lastReadMs = options.sweeper.nowMs;
+    const watchPong = limits.pingIntervalMs > 0;
+    const fromClient = { masked: true, watchPong, traffic: observer.toBackend };
+    const fromBackend = { masked: false, watchPong: false, traffic: observer.toClient };
+    this.#toBackend = new Way(client, backend, meterOf(options, fromClient));
+    this.#toClient = new Way(backend, client, meterOf(options, fromBackend));
+    this.#pinger = new Pinger(limits, { toBackend: this.#toBackend, toClient: this.#toClient });
   }
 
   /** Carries bytes both ways until both sides have ended. Never rejects. */
@@ -128,7 +117,7 @@ export class Session implements Swept {
         if (this.#end !== null && !way.open) continue;
         meter.push(chunk);
         for (let event = meter.next(); event !== null; event = meter.next()) {
-          if (event.type === "pong" && this.#isOurPong(event.payload)) continue;
+          if (event.type === "pong" && this.#pinger.isOurs(event.payload)) continue;
           const headroom = way.headroomOf(event.bytes, chunk);
           way.writing = true;
           await to.write(event.bytes, headroom);
@@ -161,6 +150,7 @@ export class Session implements Swept {
       // A client FIN goes on as FIN; what the backend still sends arrives.
       this.#clientFin = true;
       way.closeWrite();
+      if (this.#backendFin) this.#finish(wellEnded("backend"));
     } else if (way.writeFailed) {
       // The backend is gone; its own way tells more.
     } else if (error instanceof WebSocketError) {
@@ -185,6 +175,11 @@ export class Session implements Swept {
       this.#abort();
     } else if (error instanceof WebSocketError) {
       this.#fault(way, error);
+    } else if (error === null && this.#options.allowedRsv === null) {
+      // Half-closed: the client may go on.
+      this.#backendFin = true;
+      way.closeWrite();
+      if (this.#clientFin) this.#finish(wellEnded("client"));
     } else if (error === null || error instanceof NetError || error instanceof PeerError) {
       this.#backendLost(error);
     } else {
@@ -293,38 +288,28 @@ export class Session implements Swept {
     } else if (nowMs - this.#lastReadMs >= readTimeoutMs) {
       return this.close("proxy:idle", CloseCode.GOING_AWAY, "idle");
     }
-    this.#sweepPing(nowMs);
+    if (!this.#pinger.sweep(nowMs, this.#lastReadMs)) {
+      this.close("proxy:ping", CloseCode.GOING_AWAY, "no Pong from the client");
+    }
   }
 
   #slow(side: string): void {
     this.close("proxy:slow", CloseCode.POLICY_VIOLATION, `${side} reads too slowly`);
   }
+}
 
-  #sweepPing(nowMs: number): void {
-    const { pingIntervalMs, pongTimeoutMs } = this.#options.limits;
-    if (pingIntervalMs === 0) return;
-    // RFC 6455 §5.5.3: of several Pings only the last may be answered, and §5.4 a Pong waits for the
-    // end of a frame: whatever comes from the client behind our Ping tells that it is there.
-    if (this.#toBackend.reads !== this.#pingReads) this.#awaitsPong = false;
-    if (this.#awaitsPong) {
-      if (nowMs - this.#pingMs < pongTimeoutMs) return;
-      return this.close("proxy:ping", CloseCode.GOING_AWAY, "no Pong from the client");
-    }
-    if (nowMs - Math.max(this.#lastReadMs, this.#pingMs) < pingIntervalMs) return;
-    const payload = this.#ping ?? randomBytes(PING_BYTES);
-    if (!this.#toClient.put(encodeFrame({ opcode: Opcode.PING, payload }))) return;
-    this.#ping = payload;
-    this.#pingMs = nowMs;
-    this.#pingReads = this.#toBackend.reads;
-    this.#awaitsPong = true;
-  }
+function meterOf(
+  { limits, allowedRsv }: SessionOptions,
+  way: { masked: boolean; watchPong: boolean; traffic: Traffic },
+): Meter | Passthrough {
+  if (allowedRsv === null) return new Passthrough(way.traffic);
+  const { maxFrameBytes, maxMessageBytes } = limits;
+  return new Meter({ ...way, maxFrameBytes, maxMessageBytes, allowedRsv });
+}
 
-  /** RFC 6455 §5.5.3: a Pong has the payload of its Ping; one to our own goes no further. */
-  #isOurPong(payload: Uint8Array): boolean {
-    const ping = this.#ping;
-    if (ping === null || ping.length !== payload.length) return false;
-    return ping.every((byte, i) => byte === payload[i]);
-  }
+/** Of a tunnel that is no WebSocket: FIN from both sides. */
+function wellEnded(by: EndedBy): End {
+  return { by, code: CloseCode.NO_STATUS_RECEIVED, reason: "" };
 }
 
 function lost(by: EndedBy, reason: string): End {

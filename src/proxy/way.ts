@@ -1,12 +1,13 @@
 import type { ByteStream } from "../net/byte_stream.ts";
 import { NetError } from "../net/error.ts";
-import { Meter, type MeterOptions } from "../protocol/websocket/meter.ts";
+import type { Meter } from "../protocol/websocket/meter.ts";
+import type { Passthrough } from "./passthrough.ts";
 
 /** One direction of a session. */
 export class Way {
   readonly from: ByteStream;
   readonly to: ByteStream;
-  readonly meter: Meter;
+  readonly meter: Meter | Passthrough;
   /** Chunks that came in. */
   reads = 0;
   /** What ended it; `null` for FIN. */
@@ -21,10 +22,10 @@ export class Way {
   #seenWrites = 0;
   #stuckSinceMs = Infinity;
 
-  constructor(from: ByteStream, to: ByteStream, options: MeterOptions) {
+  constructor(from: ByteStream, to: ByteStream, meter: Meter | Passthrough) {
     this.from = from;
     this.to = to;
-    this.meter = new Meter(options);
+    this.meter = meter;
   }
 
   /** The bytes before a run of `chunk` that may be overwritten: what stood there has gone already. */
