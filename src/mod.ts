@@ -21,7 +21,7 @@
  * ```ts
  * import { proxyOptions, startProxy } from "h3ws";
  *
- * const proxy = startProxy(proxyOptions({
+ * const proxy = await startProxy(proxyOptions({
  *   listen: ":8443",
  *   certPem: await Deno.readTextFile("cert.pem"),
  *   keyPem: await Deno.readTextFile("key.pem"),
@@ -46,13 +46,37 @@ export {
 } from "./client/h3_client.ts";
 
 // The proxy.
-export { type Proxy, type ProxyOptions, startProxy } from "./proxy/proxy.ts";
+export {
+  type CertificatePair,
+  type ListenAddress,
+  ListenError,
+  type Proxy,
+  type ProxyOptions,
+  startProxy,
+} from "./proxy/proxy.ts";
+export type {
+  ActiveHealth,
+  Balance,
+  FieldRules,
+  HeaderCondition,
+  HealthRules,
+  PassiveHealth,
+  Route,
+  RouteConditions,
+  RouteLimits,
+  RoutePath,
+} from "./proxy/route.ts";
+export type { RouteDefaults } from "./proxy/routes.ts";
+export { CMUX_DEFAULTS, type CmuxOptions } from "./proxy/cmux.ts";
+export type { Endpoint, Owner } from "./proxy/cmux_host.ts";
+export type { PortAsk, PortLookup, PortRange, PortTarget } from "./proxy/cmux_ports.ts";
 export { proxyOptions, type ProxySetup } from "./config/proxy_options.ts";
 export { UsageError } from "./config/error.ts";
 export type { SessionLimits } from "./proxy/session.ts";
 export type { BackendTarget } from "./proxy/backend.ts";
 export type { Answer, PathRule } from "./proxy/answers.ts";
 export type { OfferRequest } from "./ingress/offer.ts";
+export type { Refusal, RefusalKind } from "./net/accepted.ts";
 
 // What the proxy tells, and what counts it and writes it down.
 export type {
@@ -63,6 +87,7 @@ export type {
   Observer,
   PrerequestCloseReason,
   RejectReason,
+  RequestEnd,
   SessionEnd,
   SessionStart,
   SessionTraffic,
@@ -73,6 +98,8 @@ export {
   createMetricsObserver,
   type MetricsObserver,
 } from "./observe/library.ts";
+export type { CountingObserver } from "./observe/observer.ts";
+export type { Stats } from "./observe/counters.ts";
 export {
   createLineLog,
   type Fields,

@@ -18,8 +18,10 @@ Deno.test("library: the examples in its documentation fit its types", async () =
 
 Deno.test("library: what it gives at run time", () => {
   assert.deepEqual(Object.keys(h3ws).sort(), [
+    "CMUX_DEFAULTS",
     "ClientSocket",
     "H3Client",
+    "ListenError",
     "NetError",
     "PeerError",
     "SizeHistogram",
@@ -75,7 +77,7 @@ Deno.test("library: what is not given is as in h3ws proxy, what is given is take
 Deno.test("library: a refusal has status, fields and body; one connection carries several sockets", async () => {
   const { caPem, certPem, keyPem } = await makeCertificates({ hosts: ["localhost"], days: 1 });
   const echo = await startEcho({ hostname: "127.0.0.1", port: 0 });
-  const proxy = h3ws.startProxy(h3ws.proxyOptions({
+  const proxy = await h3ws.startProxy(h3ws.proxyOptions({
     listen: "127.0.0.1:0",
     certPem,
     keyPem,

@@ -10,6 +10,7 @@ export const ROOMS = [
   "protocol/wire",
   "protocol/websocket",
   "protocol/http1",
+  "protocol/proxy_protocol",
   "protocol/hpack",
   "protocol/http2",
   "protocol/qpack",

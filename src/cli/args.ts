@@ -2,18 +2,21 @@ import { Command as Parser, CommanderError, Option } from "commander";
 import { misspeltVariables } from "../config/environment.ts";
 import { UsageError } from "../config/error.ts";
 import type { Flag, FlagValues } from "../config/flags.ts";
-import { type ProxyConfig, proxyFlags, readProxyConfig } from "../config/proxy.ts";
+import { proxyFlags } from "../config/proxy.ts";
+import { configure, type Configured } from "./configured.ts";
 import { certsCommand } from "./certs.ts";
+import { checkCommand } from "./check.ts";
 import { type Command, CommandError, ExitCode } from "./command.ts";
 import { echoCommand } from "./echo.ts";
 import { type Io, processIo } from "./io.ts";
 import { isSwitch, normalizeArgs } from "./normalize.ts";
+import { schemaCommand } from "./schema.ts";
 import { VERSION } from "./version.ts";
 
 /** What the command line starts. */
 export interface Handlers {
   /** `h3ws proxy`: serves until the process is asked to end; returns the exit code. */
-  readonly proxy?: (config: ProxyConfig, io: Io) => Promise<number>;
+  readonly proxy?: (configured: Configured, io: Io) => Promise<number>;
   /** Further commands. */
   readonly commands?: readonly Command[];
 }
@@ -62,19 +65,22 @@ function explainCommander({ message }: CommanderError): string {
 export function commandsOf({ proxy, commands = [] }: Handlers): Command[] {
   const proxyCommand: Command = {
     name: "proxy",
-    summary: "take WebSockets over HTTP/3 to a ws:// or wss:// backend (also without its name)",
+    summary:
+      "take WebSockets over HTTP/3, HTTP/2 and HTTP/1.1 to a ws:// or wss:// backend (also without its name)",
     flags: proxyFlags,
     examples: [
       "h3ws proxy --cert cert.pem --key key.pem --backend ws://127.0.0.1:8080",
+      "h3ws --plain-listen :8080 --requests --path '^/' --backend ws://127.0.0.1:3000",
+      "h3ws proxy --config h3ws.yaml",
       "h3ws --listen :8443 --path '^/rooms/[^/]+$' --backend wss://chat.example/ws",
     ],
     async run(values, io) {
-      const config = readProxyConfig(values, io.env);
+      const configured = await configure(values, io.env);
       if (proxy === undefined) throw new CommandError("proxy: not in this build");
-      return await proxy(config, io);
+      return await proxy(configured, io);
     },
   };
-  return [proxyCommand, echoCommand, ...commands, certsCommand];
+  return [proxyCommand, echoCommand, ...commands, certsCommand, checkCommand, schemaCommand];
 }
 
 const HELP_OR_VERSION = /^(?:-h|-V|--?help|--?version)$/;

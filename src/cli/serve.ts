@@ -1,16 +1,30 @@
 import { Registry } from "prom-client";
 import type { ProxyConfig } from "../config/proxy.ts";
 import { type Address, formatAddress } from "../config/address.ts";
-import { backendTarget } from "../config/proxy_options.ts";
+import { backendTarget, configuredOptions } from "../config/proxy_options.ts";
 import { messageOf, toNetError } from "../net/error.ts";
 import { EventLoopLag } from "../observe/event_loop.ts";
 import { createLineLog, type OwnedLog } from "../observe/log.ts";
 import { createObserver } from "../observe/observer.ts";
 import { registerRuntime } from "../observe/runtime.ts";
-import { type AdminServer, type Readiness, startAdminServer } from "../observe/server.ts";
-import { type Proxy, type ProxyOptions, startProxy } from "../proxy/proxy.ts";
+import {
+  type AdminServer,
+  type AdminServerOptions,
+  type Readiness,
+  startAdminServer,
+} from "../observe/server.ts";
+import {
+  type CertificatePair,
+  ListenError,
+  type Proxy,
+  type ProxyOptions,
+  startProxy,
+} from "../proxy/proxy.ts";
 import { type CertPair, CertWatch, readCertPair } from "./cert_watch.ts";
 import { CommandError, IN_USE } from "./command.ts";
+import { cmuxOptions } from "./cmux.ts";
+import { ConfigWatch } from "./config_watch.ts";
+import { type Configured, load } from "./configured.ts";
 import { readCa } from "./files.ts";
 import { VERSION } from "./version.ts";
 
@@ -19,6 +33,8 @@ export interface ServeExtras {
   /** The pair itself instead of the files, which then are not watched. */
   pair?: CertPair;
   page?: ProxyOptions["page"];
+  /** Where the config came from, if it came from a file too. */
+  configured?: Configured;
   /** Which address gets any free port when its own is taken. */
   freePort?: { listen: boolean; metrics: boolean };
 }
@@ -36,6 +52,8 @@ export interface Serving {
 /** Throws `CommandError` with nothing left half started. */
 export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Promise<Serving> {
   const { backendCaFile, certFile, keyFile } = config;
+  const { configured = { config, file: null, again: () => Promise.reject() } } = extras;
+  const loaded = await load(configured);
   const pair = extras.pair ?? await readOwnPair(certFile, keyFile);
   const caCerts = backendCaFile === null ? undefined : [await readCa(backendCaFile, BACKEND_CA)];
   const log = createLineLog({ level: config.logLevel, format: logFormat(config.logFormat) });
@@ -43,20 +61,37 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
   const lag = new EventLoopLag();
   registerRuntime(registry, { version: VERSION, eventLoopLag: () => lag.seconds });
   let readiness: Readiness = "starting";
-  const admin = startAdmin(config, { registry, log, readiness: () => readiness, extras });
+  const observer = createObserver({ registry, log });
+  const stats = () => observer.stats();
+  const admin = startAdmin(config, { registry, log, stats, readiness: () => readiness, extras });
   let proxy: Proxy;
   try {
-    const observer = createObserver({ registry, log });
     const backend = backendTarget(config, caCerts);
-    const options = { ...config, ...pair, backend, observer, page: extras.page };
-    proxy = start(options, { config, extras });
+    const options = {
+      ...configuredOptions(config),
+      ...loaded,
+      // A file that has routes is about more than tunnels.
+      plain: config.plain || loaded.routes !== null,
+      cmux: cmuxOptions(config, { file: configured.file, log }),
+      ...pair,
+      clientCaPem: config.clientCaFile === null
+        ? null
+        : await readCa(config.clientCaFile, CLIENT_CA),
+      backend,
+      observer,
+      page: extras.page,
+    };
+    proxy = await start(options, { config, extras });
   } catch (error) {
     await admin?.close();
     throw error;
   }
   lag.start();
   readiness = "ready";
-  const watch = extras.pair === undefined ? watchPair(config, { pair, proxy, log }) : null;
+  const watch = extras.pair === undefined
+    ? watchPair(config, { pair, proxy, log, ...loaded })
+    : null;
+  const configWatch = configured.file === null ? null : new ConfigWatch(configured, { proxy, log });
   const metrics = admin === null ? null : formatAddress(admin);
   // A second signal ends the process in the midst of a drain.
   const flush = () => log.flushSync();
@@ -64,7 +99,13 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
   log.info("proxy.listening", {
     version: VERSION,
     listen: formatAddress(proxy),
-    backend: config.backend.url,
+    ...(proxy.plainPort !== null && config.plainListen !== null && {
+      plainListen: formatAddress({ ...config.plainListen, port: proxy.plainPort }),
+    }),
+    tcp: config.tcp,
+    ...(loaded.routes === null
+      ? { backend: config.backend.url }
+      : { config: config.configFile, routes: loaded.routes.length }),
     metrics,
   });
   return {
@@ -76,6 +117,7 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
       const { sessions, connections } = proxy;
       log.info("proxy.draining", { sessions, connections, withinMs: drainMs });
       await watch?.stop();
+      await configWatch?.stop();
       await proxy.drain(drainMs);
       await admin?.close();
       lag.stop();
@@ -87,6 +129,7 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
 }
 
 const BACKEND_CA = "--backend-ca";
+const CLIENT_CA = "--client-ca";
 
 async function readOwnPair(certFile: string, keyFile: string): Promise<CertPair> {
   try {
@@ -104,16 +147,16 @@ const METRICS_HINT = "--metrics names another address, or off";
 /** `null` when it is off, or when its default port is taken. */
 function startAdmin(
   { metrics, metricsGiven }: ProxyConfig,
-  { extras, log, registry, readiness }: {
+  { extras, log, ...answers }: {
     extras: ServeExtras;
     log: OwnedLog;
     registry: Registry;
     readiness: () => Readiness;
+    stats: AdminServerOptions["stats"];
   },
 ): AdminServer | null {
   const failed = (error: unknown) => log.error("metrics.error", { message: messageOf(error) });
-  const at = (address: Address | null) =>
-    startAdminServer({ address, registry, readiness, failed });
+  const at = (address: Address | null) => startAdminServer({ address, ...answers, failed });
   try {
     return at(metrics);
   } catch (error) {
@@ -131,41 +174,53 @@ function logFormat(format: ProxyConfig["logFormat"]): "text" | "json" {
   return Deno.stderr.isTerminal() ? "text" : "json";
 }
 
-function start(
+async function start(
   options: ProxyOptions,
   { config, extras }: { config: ProxyConfig; extras: ServeExtras },
-): Proxy {
+): Promise<Proxy> {
   try {
-    return startProxy(options);
+    return await startProxy(options);
   } catch (error) {
-    const { kind, message } = toNetError(error);
-    const { listen } = options;
-    if (kind === "in_use" && extras.freePort?.listen) {
-      return startProxy({ ...options, listen: { ...listen, port: 0 } });
+    if (!(error instanceof ListenError)) throw error;
+    const { kind, message, transport, address } = error;
+    if (kind === "in_use" && address === options.listen && extras.freePort?.listen) {
+      return await startProxy({ ...options, listen: { ...options.listen, port: 0 } });
     }
     // QUIC tells a key that does not fit in one breath with a port that is taken.
     if (kind === "tls") {
       throw new CommandError(`Cannot use ${config.certFile} with ${config.keyFile}: ${message}`);
     }
-    const denied = (error as Error).cause instanceof Deno.errors.PermissionDenied;
-    const reason = kind === "in_use"
-      ? `${IN_USE}; --listen names another`
-      : denied && listen.port < 1024
-      ? `${message}; a port below 1024 takes root or CAP_NET_BIND_SERVICE, --listen :8443 does not`
-      : message;
-    throw new CommandError(`Cannot listen on UDP ${formatAddress(listen)}: ${reason}`);
+    const reason = listenAdvice(error, address === options.plainListen);
+    throw new CommandError(`Cannot listen on ${transport} ${formatAddress(address)}: ${reason}`);
   }
+}
+
+function listenAdvice({ kind, message, transport, address, cause }: ListenError, plain: boolean) {
+  const flag = plain ? "--plain-listen" : "--listen";
+  if (kind === "in_use") {
+    const without = transport === "TCP" && !plain ? ", --tcp off does without" : "";
+    return `${IN_USE}; ${flag} names another${without}`;
+  }
+  const { cause: denied = cause } = cause as Error;
+  return denied instanceof Deno.errors.PermissionDenied && address.port < 1024
+    ? `${message}; a port below 1024 takes root or CAP_NET_BIND_SERVICE, ${flag} :8443 does not`
+    : message;
 }
 
 function watchPair(
   config: ProxyConfig,
-  { pair, proxy, log }: { pair: CertPair; proxy: Proxy; log: OwnedLog },
+  { pair, proxy, log, certificates }: {
+    pair: CertPair;
+    proxy: Proxy;
+    log: OwnedLog;
+    certificates: readonly CertificatePair[];
+  },
 ): CertWatch {
   const { certFile, keyFile } = config;
   return new CertWatch({
     certFile,
     keyFile,
-    onChange: ({ certPem, keyPem }) => proxy.reload(certPem, keyPem),
+    onChange: ({ certPem, keyPem }) => proxy.reload(certPem, keyPem, certificates),
     onReloaded: () => log.info("cert.reloaded", { cert: certFile, key: keyFile }),
     onError: (message) => log.warning("cert.error", { message }),
   }, pair);

@@ -1,7 +1,8 @@
 import { parseAddress } from "./address.ts";
 import type { Address } from "./address.ts";
 import { type Backend, parseBackend } from "./backend.ts";
-import { ValueError } from "./error.ts";
+import { CIDRS_ALLOWED, type IpPredicate, parseCidrs } from "./cidr.ts";
+import { quote, ValueError } from "./error.ts";
 import { parsePathRule, PATH_ALLOWED, type PathRule } from "./path.ts";
 import { formatDuration, formatSize, parseCount, parseDuration, parseSize } from "./units.ts";
 
@@ -118,6 +119,9 @@ export const onOff: Kind<boolean> = {
   },
 };
 
+/** On or off, for what is on by default: it takes a value. */
+export const onOrOff: Kind<boolean> = { ...onOff, placeholder: "on|off" };
+
 const FILE_ALLOWED = "the path of a file";
 
 /** A file's path; whether it is there shows when it is read. */
@@ -176,6 +180,48 @@ export const pathRule: Kind<PathRule> = {
   allowed: PATH_ALLOWED,
   takesEmpty: false,
   parse: parsePathRule,
+};
+
+/** Some IP addresses. */
+export const cidrs: Kind<IpPredicate> = {
+  placeholder: "ranges",
+  allowed: CIDRS_ALLOWED,
+  takesEmpty: true,
+  parse: parseCidrs,
+};
+
+const PROTOCOLS_ALLOWED = "protocols with commas between them (websocket, foo), or * for any";
+
+/** What may be upgraded to, in lower case. */
+export const protocols: Kind<readonly string[]> = {
+  placeholder: "protocols",
+  allowed: PROTOCOLS_ALLOWED,
+  takesEmpty: false,
+  parse(text) {
+    const names = text.toLowerCase().split(",").map((name) => name.trim());
+    const bad = names.find((name) => name !== "*" && !/^[-!#$%&'+.^_`|~0-9a-z]+$/.test(name));
+    if (bad !== undefined) throw new ValueError(`holds ${quote(bad)}`, PROTOCOLS_ALLOWED);
+    return names;
+  },
+};
+
+const ALT_SVC_ALLOWED = "a port, on for that of --listen, or off";
+
+/** The port that Alt-Svc names: 0 for that of `--listen`, `null` for no Alt-Svc. */
+export const altSvc: Kind<number | null> = {
+  placeholder: "port",
+  allowed: ALT_SVC_ALLOWED,
+  takesEmpty: false,
+  parse(text) {
+    const word = text.toLowerCase();
+    if (word === "on") return 0;
+    if (word === "off") return null;
+    const port = parseCount(word);
+    if (port === undefined || port < 1 || port > 65_535) {
+      throw new ValueError("is not a port", ALT_SVC_ALLOWED);
+    }
+    return port;
+  },
 };
 
 function required<T>(value: T | undefined, problem: string, allowed: string): T {

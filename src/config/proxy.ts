@@ -10,17 +10,22 @@ import {
   readFlags,
   type Source,
 } from "./flags.ts";
+import type { IpPredicate } from "./cidr.ts";
 import {
   address,
+  altSvc,
   backend,
   choice,
+  cidrs,
   count,
   duration,
   file,
   onOff,
+  onOrOff,
   optionalAddress,
   optionalFile,
   pathRule,
+  protocols,
   size,
 } from "./kinds.ts";
 import type { PathRule } from "./path.ts";
@@ -30,13 +35,33 @@ export const LOG_FORMATS = ["auto", "text", "json"] as const;
 
 /** All that `h3ws proxy` can be told. */
 export interface ProxyConfig {
+  /** The configuration file. */
+  configFile: string | null;
   listen: Address;
+  /** Whether HTTP/2 and HTTP/1.1 over TLS are served at the same port. */
+  tcp: boolean;
+  plainListen: Address | null;
   certFile: string;
   keyFile: string;
+  clientCaFile: string | null;
+  proxyProtocol: boolean;
   backend: Backend;
   backendCaFile: string | null;
   backendInsecure: boolean;
   path: PathRule;
+  /** In lower case; `*` for any. */
+  upgrades: readonly string[];
+  /** Whether ordinary requests go to the backend too. */
+  plain: boolean;
+  /** Whether host names and X-Cmux-* fields choose ports of workspaces and containers. */
+  cmux: boolean;
+  /** Whether tunnels are taken, and by HTTP/2 and HTTP/3. */
+  websocket: boolean;
+  h2Websocket: boolean;
+  h3Websocket: boolean;
+  trustedProxies: IpPredicate;
+  /** 0 for the port of `listen`, `null` for no Alt-Svc. */
+  altSvcPort: number | null;
   metrics: Address | null;
   /** Whether that is the user's wish: if not, that it is taken is no reason to fail. */
   metricsGiven: boolean;
@@ -54,6 +79,9 @@ export interface ProxyConfig {
   dialTimeoutMs: number;
   handshakeTimeoutMs: number;
   maxHeaderBytes: number;
+  /** Of HTTP/2: what a client may send that was not passed on. */
+  h2StreamWindowBytes: number;
+  h2WindowBytes: number;
   idleTimeoutMs: number;
   /** 0 for none. */
   keepaliveMs: number;
@@ -76,11 +104,31 @@ type ProxyFlags =
 
 /** The flags of `h3ws proxy`, by their fields in `ProxyConfig`, in the order of the help. */
 export const proxyFlags: ProxyFlags = {
+  configFile: envFlag({
+    name: "config",
+    kind: optionalFile,
+    default: "",
+    meaning:
+      "a YAML file with routes and whatever flags and environment don't say; read again when it " +
+      "changes, and on SIGHUP",
+  }),
   listen: envFlag({
     name: "listen",
     kind: address,
     default: ":443",
-    meaning: "UDP address of HTTP/3",
+    meaning: "UDP address of HTTP/3, and TCP address of HTTP/2 and HTTP/1.1 over TLS",
+  }),
+  tcp: envFlag({
+    name: "tcp",
+    kind: onOrOff,
+    default: "on",
+    meaning: "serve HTTP/2 and HTTP/1.1 over TLS at the TCP port of the same number",
+  }),
+  plainListen: envFlag({
+    name: "plain-listen",
+    kind: optionalAddress,
+    default: "off",
+    meaning: "TCP address of HTTP/1.1 and HTTP/2 (by prior knowledge) in clear text",
   }),
   certFile: envFlag({
     name: "cert",
@@ -95,6 +143,19 @@ export const proxyFlags: ProxyFlags = {
     kind: file,
     default: "key.pem",
     meaning: "private key in PEM; read again when it changes",
+  }),
+  clientCaFile: envFlag({
+    name: "client-ca",
+    kind: optionalFile,
+    default: "",
+    meaning:
+      "certificates in PEM that clients over TCP must have one of, or one signed by; QUIC has none",
+  }),
+  proxyProtocol: envFlag({
+    name: "proxy-protocol",
+    kind: onOff,
+    default: "false",
+    meaning: "each TCP connection begins with a PROXY header, version 1 or 2",
   }),
   backend: envFlag({
     name: "backend",
@@ -121,6 +182,58 @@ export const proxyFlags: ProxyFlags = {
     kind: pathRule,
     default: "/ws",
     meaning: "path of the tunnels: exact, or a regular expression if it begins with ^",
+  }),
+  upgrades: envFlag({
+    name: "upgrade",
+    kind: protocols,
+    default: "*",
+    meaning: "what may be upgraded to: names with commas between them, or * for any; 501 else",
+  }),
+  plain: envFlag({
+    name: "requests",
+    kind: onOff,
+    default: "false",
+    meaning: "pass ordinary requests for the path on too, not only tunnels",
+  }),
+  cmux: envFlag({
+    name: "cmux",
+    kind: onOff,
+    default: "false",
+    meaning:
+      "X-Cmux-* fields and names like workspace-8080.localhost choose a local port, for clients of " +
+      "loopback and private addresses",
+  }),
+  websocket: envFlag({
+    name: "websocket",
+    kind: onOrOff,
+    default: "on",
+    meaning: "take tunnels at all; 501 else",
+  }),
+  h2Websocket: envFlag({
+    name: "h2-websocket",
+    kind: onOrOff,
+    default: "on",
+    meaning: "take tunnels over HTTP/2 (RFC 8441)",
+  }),
+  h3Websocket: envFlag({
+    name: "h3-websocket",
+    kind: onOrOff,
+    default: "on",
+    meaning: "take tunnels over HTTP/3 (RFC 9220)",
+  }),
+  trustedProxies: envFlag({
+    name: "trusted-proxies",
+    kind: cidrs,
+    default: "",
+    meaning:
+      "clients whose X-Forwarded-* and Forwarded are added to; those of all others are overwritten",
+  }),
+  altSvcPort: envFlag({
+    name: "alt-svc",
+    kind: altSvc,
+    default: "on",
+    meaning:
+      "tell clients over TCP of HTTP/3 (RFC 7838): at the port of --listen, at another, or not",
   }),
   metrics: envFlag({
     name: "metrics",
@@ -150,7 +263,7 @@ export const proxyFlags: ProxyFlags = {
     name: "max-connections",
     kind: count(),
     default: "1000",
-    meaning: "QUIC connections at once, beside a quarter as many handshakes",
+    meaning: "connections at once, beside a quarter as many QUIC handshakes",
   }),
   maxStreams: envFlag({
     name: "max-streams",
@@ -200,6 +313,20 @@ export const proxyFlags: ProxyFlags = {
     kind: size({ max: 16 * 1024 * 1024 }),
     default: "16KiB",
     meaning: "fields of one request (431 above it) or answer of the backend's (502)",
+  }),
+  h2StreamWindowBytes: envFlag({
+    name: "h2-stream-window",
+    kind: size({ min: 1024, max: 2 ** 31 - 1 }),
+    default: "256KiB",
+    meaning: "what a client may send on one HTTP/2 stream that was not passed on yet",
+  }),
+  h2WindowBytes: envFlag({
+    name: "h2-window",
+    kind: size({ min: 65_535, max: 2 ** 31 - 1 }),
+    default: "32MiB",
+    meaning:
+      "the same on all streams of one HTTP/2 connection together; less than streams times their " +
+      "window lets slow backends hold up others",
   }),
   idleTimeoutMs: envFlag({
     name: "idle-timeout",

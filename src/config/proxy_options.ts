@@ -4,10 +4,14 @@ import type { ProxyOptions } from "../proxy/proxy.ts";
 import { type ProxyConfig, readProxyConfig } from "./proxy.ts";
 
 /** What a program says of the proxy that it starts; the rest is as in `h3ws proxy`. */
-export interface ProxySetup
-  extends Partial<Omit<ProxyOptions, "listen" | "certPem" | "keyPem" | "backend" | "path">> {
-  /** Where HTTP/3 listens, as `--listen`: `:443`, `127.0.0.1:0`. Default `:443`. */
+export interface ProxySetup extends
+  Partial<
+    Omit<ProxyOptions, "listen" | "plainListen" | "certPem" | "keyPem" | "backend" | "path">
+  > {
+  /** Where it listens by UDP and TCP, as `--listen`: `:443`, `127.0.0.1:0`. Default `:443`. */
   listen?: string;
+  /** Where it listens in clear text, as `--plain-listen`. Default `off`. */
+  plainListen?: string;
   /** The certificate chain in PEM, the server's own first. */
   certPem: string;
   /** Its private key in PEM. */
@@ -29,12 +33,35 @@ export interface ProxySetup
  * @throws {UsageError} when `listen`, `backend` or `path` is none
  */
 export function proxyOptions(setup: ProxySetup): ProxyOptions {
-  const { listen, backend, path, backendCaCerts, backendInsecure = false, ...given } = setup;
-  const config = { ...readProxyConfig({ listen, backend, path }), backendInsecure, ...given };
+  const { listen, plainListen, backend, path, backendCaCerts, backendInsecure = false, ...given } =
+    setup;
+  const flags = { listen, "plain-listen": plainListen, backend, path };
+  const read = readProxyConfig(flags);
+  const { maxHeaderBytes = read.maxHeaderBytes } = given;
+  const config = { ...read, backendInsecure, maxHeaderBytes };
   return {
-    ...config,
+    ...configuredOptions(config),
     backend: backendTarget(config, backendCaCerts),
     observer: given.observer ?? createMetricsObserver(),
+    ...given,
+    certPem: setup.certPem,
+    keyPem: setup.keyPem,
+  };
+}
+
+/** The options that a config gives by itself; what files hold is left to the caller. */
+export function configuredOptions(
+  config: ProxyConfig,
+): Omit<ProxyOptions, "certPem" | "keyPem" | "backend" | "observer"> {
+  const { websocket, h2Websocket, h3Websocket, h2StreamWindowBytes, h2WindowBytes } = config;
+  return {
+    ...config,
+    certificates: [],
+    clientCaPem: null,
+    routes: null,
+    cmux: null,
+    tunnels: { h1: websocket, h2: websocket && h2Websocket, h3: websocket && h3Websocket },
+    h2WindowBytes: { stream: h2StreamWindowBytes, connection: h2WindowBytes },
   };
 }
 

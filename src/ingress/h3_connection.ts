@@ -20,6 +20,8 @@ export interface H3ConnectionOptions {
   headTimeoutMs: number;
   /** A connection without an open stream for so long is closed. */
   idleTimeoutMs: number;
+  /** Whether our SETTINGS say that RFC 9220 is spoken. */
+  enableConnectProtocol: boolean;
   sweeper: Sweeper;
   /** Takes each request; what it throws is a bug of ours. */
   onOffer: (offer: Offer) => Promise<void>;
@@ -80,7 +82,7 @@ export class H3Connection {
       // Deno's handshake is over, too, when the client is lost: only this tells them apart.
       await this.#control.open({
         maxFieldSectionSize: this.#options.maxHeaderBytes,
-        enableConnectProtocol: true,
+        enableConnectProtocol: this.#options.enableConnectProtocol,
       });
       refused = !established();
       if (refused) this.#quic.close(H3Code.H3_NO_ERROR, "too many connections");

@@ -1,17 +1,12 @@
 // Deno.startTls can't skip the check of a certificate, and the close of its connection does not free
 // the socket while a handshake or a write is under way: a backend that neither reads nor ends holds
-// it for ever. node:tls does both right. But it reads on while it is paused, so the socket below it
-// is stopped by its handle, which is internal API: a test pins it.
+// it for ever. node:tls does both right.
 import * as net from "node:net";
 import * as tls from "node:tls";
 import type { ByteStream } from "./byte_stream.ts";
 import type { DialTarget, TlsClientOptions } from "./dial.ts";
 import { NetError, toNetError } from "./error.ts";
-
-interface Handle {
-  readStop(): void;
-  readStart(): void;
-}
+import { NodeStream } from "./node_stream.ts";
 
 /**
  * Connects by TLS over TCP or a unix socket, with Nagle's algorithm off.
@@ -45,6 +40,9 @@ export function dialTls(
         signal.removeEventListener("abort", onAbort);
         raw.off("error", fail);
         secure!.off("error", fail);
+        // From here on FIN ends one way only.
+        raw.allowHalfOpen = true;
+        secure!.allowHalfOpen = true;
         resolve(new NodeStream(secure!, raw));
       });
     });
@@ -73,77 +71,4 @@ function contextOf(caCerts: readonly string[]): tls.SecureContext {
     contexts.set(caCerts, context);
   }
   return context;
-}
-
-class NodeStream implements ByteStream {
-  readonly headroom = 0;
-  readonly #socket: tls.TLSSocket;
-  readonly #handle: Handle | undefined;
-  readonly #chunks: Uint8Array[] = [];
-  #ended = false;
-  #error: NetError | null = null;
-  #wake: (() => void) | null = null;
-
-  constructor(socket: tls.TLSSocket, raw: net.Socket) {
-    this.#socket = socket;
-    this.#handle = (raw as unknown as { _handle?: Handle })._handle;
-    this.#handle?.readStop();
-    socket.on("data", (chunk: Uint8Array) => {
-      this.#chunks.push(chunk);
-      this.#handle?.readStop();
-      this.#notify();
-    });
-    socket.on("end", () => {
-      this.#ended = true;
-      this.#notify();
-    });
-    socket.on("error", (error) => {
-      this.#error = toNetError(error);
-      this.#notify();
-    });
-    socket.on("close", () => {
-      if (!this.#ended) this.#error ??= new NetError("lost", "connection closed");
-      this.#notify();
-    });
-  }
-
-  #notify(): void {
-    this.#wake?.();
-    this.#wake = null;
-  }
-
-  async read(): Promise<Uint8Array | null> {
-    for (;;) {
-      const chunk = this.#chunks.shift();
-      if (chunk !== undefined) return chunk;
-      if (this.#error !== null) throw this.#error;
-      if (this.#ended) return null;
-      this.#handle?.readStart();
-      await new Promise<void>((resolve) => this.#wake = resolve);
-    }
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const done = (error?: Error | null) => {
-        this.#socket.off("close", onClose);
-        if (error) reject(toNetError(error));
-        else resolve();
-      };
-      const onClose = () => done(new NetError("lost", "connection closed"));
-      this.#socket.once("close", onClose);
-      this.#socket.write(bytes, done);
-    });
-  }
-
-  closeWrite(): Promise<void> {
-    this.#socket.end();
-    return Promise.resolve();
-  }
-
-  abort(): void {
-    this.#error ??= new NetError("aborted", "aborted");
-    this.#socket.destroy();
-    this.#notify();
-  }
 }

@@ -1,3 +1,4 @@
+import type { RefusalKind } from "../net/accepted.ts";
 import { CloseCode } from "../protocol/websocket/close.ts";
 import { Traffic } from "../protocol/websocket/traffic.ts";
 import type {
@@ -6,6 +7,7 @@ import type {
   HttpVersion,
   PrerequestCloseReason,
   RejectReason,
+  RequestEnd,
   SessionEnd,
   SessionStart,
 } from "../proxy/observer.ts";
@@ -29,6 +31,7 @@ const FIRST_CLOSES: Readonly<Record<EndedBy, readonly string[]>> = {
   "proxy:drain": ["1001"],
   "proxy:error": ["1002", "1007", "1011", "1014"],
   "proxy:ping": ["1001"],
+  "proxy:reload": ["1012"],
 };
 
 /**
@@ -38,6 +41,22 @@ const FIRST_CLOSES: Readonly<Record<EndedBy, readonly string[]>> = {
 export function closeCodeLabel(code: number): string {
   if (NAMED_CODES.has(code)) return String(code);
   return code >= 1000 && code <= 4999 ? `${Math.floor(code / 1000)}xxx` : "other";
+}
+
+/** What `/stats` tells. */
+export interface Stats {
+  /** Sessions that were opened or refused, and ordinary requests that backends were asked for. */
+  totalRequests: number;
+  /** Connections from clients that are open now. */
+  activeConnections: number;
+  /** Sessions that are open now. */
+  websocketConnections: number;
+  /** Connections by HTTP/2 that are open now. */
+  http2Connections: number;
+  /** Connections by HTTP/3 that are open now. */
+  http3Connections: number;
+  /** Bytes of tunnels and of content, both ways. */
+  bytesTransferred: number;
 }
 
 /** All that one observer counts, in plain numbers; the metrics read it at a scrape. */
@@ -54,6 +73,7 @@ export class Counters {
     bad_headers: 0,
     header_size: 0,
     protocol: 0,
+    origin: 0,
     backend: 0,
     draining: 0,
   };
@@ -72,6 +92,23 @@ export class Counters {
   };
   readonly activeConnections: Record<HttpVersion, number> = { "1.1": 0, "2": 0, "3": 0 };
   readonly connections: Record<HttpVersion, number> = { "1.1": 0, "2": 0, "3": 0 };
+  /** TCP connections that did not come to be, by why. */
+  readonly handshakeFailures: Record<RefusalKind, number> = {
+    full: 0,
+    timeout: 0,
+    tls: 0,
+    proxy_protocol: 0,
+    lost: 0,
+    accept: 0,
+  };
+  /** Ordinary requests that went to backends, by version, then by the class of their status. */
+  readonly requests: Record<HttpVersion, Record<StatusClass, number>> = {
+    "1.1": noRequests(),
+    "2": noRequests(),
+    "3": noRequests(),
+  };
+  requestBytes = 0;
+  responseBytes = 0;
   /** By who ended the session, then by the label of the code. */
   readonly closes: Map<EndedBy, Map<string, number>> = firstCloses();
   readonly handshakeSeconds: Buckets = new Buckets(HANDSHAKE_SECONDS);
@@ -79,10 +116,34 @@ export class Counters {
   readonly sessionBytesToBackend: Buckets = new Buckets(SESSION_BYTES);
   readonly sessionBytesToClient: Buckets = new Buckets(SESSION_BYTES);
 
+  /** The statistics in short. */
+  stats(): Stats {
+    const { activeConnections, toBackend, toClient, rejected } = this;
+    const refused = Object.values(rejected).reduce((sum, count) => sum + count, 0);
+    const ordinary = Object.values(this.requests)
+      .flatMap((classes) => Object.values(classes))
+      .reduce((sum, count) => sum + count, 0);
+    return {
+      totalRequests: this.accepted + refused + ordinary,
+      activeConnections: activeConnections["1.1"] + activeConnections["2"] + activeConnections["3"],
+      websocketConnections: this.active,
+      http2Connections: activeConnections["2"],
+      http3Connections: activeConnections["3"],
+      bytesTransferred: toBackend.bytes + toClient.bytes + this.requestBytes + this.responseBytes,
+    };
+  }
+
   opened(session: SessionStart): void {
     this.active++;
     this.accepted++;
     this.handshakeSeconds.observe(session.handshakeMs / 1000);
+  }
+
+  requestEnded(request: RequestEnd): void {
+    const statusClass = STATUS_CLASSES[Math.floor(request.status / 100)] ?? "5xx";
+    this.requests[request.http][statusClass]++;
+    this.requestBytes += request.toBackendBytes;
+    this.responseBytes += request.toClientBytes;
   }
 
   closed(session: SessionEnd): void {
@@ -94,6 +155,15 @@ export class Counters {
     const label = closeCodeLabel(session.code);
     codes.set(label, (codes.get(label) ?? 0) + 1);
   }
+}
+
+/** "none" for a client that was gone before it was answered. */
+type StatusClass = "1xx" | "2xx" | "3xx" | "4xx" | "5xx" | "none";
+
+const STATUS_CLASSES = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"] as const;
+
+function noRequests(): Record<StatusClass, number> {
+  return { "none": 0, "1xx": 0, "2xx": 0, "3xx": 0, "4xx": 0, "5xx": 0 };
 }
 
 function firstCloses(): Map<EndedBy, Map<string, number>> {

@@ -1,10 +1,9 @@
 import { Registry } from "prom-client";
-import type { Observer } from "../proxy/observer.ts";
 import { applicationSink, createLog, type Log, type LogOptions, silentLog } from "./log.ts";
-import { createObserver } from "./observer.ts";
+import { type CountingObserver, createObserver } from "./observer.ts";
 
 /** An observer that counts, and tells what it has counted. */
-export interface MetricsObserver extends Observer {
+export interface MetricsObserver extends CountingObserver {
   /** The metrics as `/metrics` of `h3ws proxy` has them, in the text format of Prometheus. */
   metrics(): Promise<string>;
 }

@@ -50,6 +50,7 @@ export function registerMetrics(registry: Registry, counters: Counters): void {
   registerSessions(registry, counters);
   registerSessionHistograms(registry, counters);
   registerConnections(registry, counters);
+  registerRequests(registry, counters);
   registerTraffic(registry, counters);
   registerMessageSizes(registry, counters);
 }
@@ -120,6 +121,36 @@ function registerConnections(registry: Registry, counters: Counters): void {
     help: "Connections that ended before a request was read",
     labelNames: ["reason"],
   }, () => byLabel("reason", counters.prerequestCloses));
+  registerCounter({
+    registry,
+    name: `${PREFIX}tcp_handshake_failures_total`,
+    help: "TCP connections that ended before they could bring a request",
+    labelNames: ["reason"],
+  }, () => byLabel("reason", counters.handshakeFailures));
+}
+
+function registerRequests(registry: Registry, counters: Counters): void {
+  registerCounter(
+    {
+      registry,
+      name: `${PREFIX}requests_total`,
+      help: "Ordinary requests that backends were asked for",
+      labelNames: ["http", "status"],
+    },
+    () =>
+      Object.entries(counters.requests).flatMap(([http, classes]) =>
+        Object.entries(classes).map(([status, count]): Reading => [{ http, status }, count])
+      ),
+  );
+  registerCounter({
+    registry,
+    name: `${PREFIX}request_bytes_total`,
+    help: "Bytes of content of ordinary requests and their answers",
+    labelNames: ["dir"],
+  }, () => [
+    [{ dir: "to_backend" }, counters.requestBytes],
+    [{ dir: "to_client" }, counters.responseBytes],
+  ]);
 }
 
 function registerTraffic(registry: Registry, counters: Counters): void {

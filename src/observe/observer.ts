@@ -1,14 +1,16 @@
 import type { Registry } from "prom-client";
+import type { Refusal } from "../net/accepted.ts";
 import type {
   ConnectionEnd,
   ErrorStage,
   HttpVersion,
   Observer,
   RejectReason,
+  RequestEnd,
   SessionEnd,
   SessionStart,
 } from "../proxy/observer.ts";
-import { Counters } from "./counters.ts";
+import { Counters, type Stats } from "./counters.ts";
 import type { Fields, Log } from "./log.ts";
 import { registerMetrics } from "./metrics.ts";
 
@@ -18,11 +20,17 @@ export interface ObserverOptions {
   log: Log;
 }
 
+/** An observer that tells what it has counted. */
+export interface CountingObserver extends Observer {
+  /** The statistics in short. */
+  stats(): Stats;
+}
+
 /**
  * The observer of one proxy: it counts for the metrics and writes the log. A socket is one line
  * (`ws.open`) when it opens and one (`ws.close`) when it ends, both at level info.
  */
-export function createObserver({ registry, log }: ObserverOptions): Observer {
+export function createObserver({ registry, log }: ObserverOptions): CountingObserver {
   const counters = new Counters();
   registerMetrics(registry, counters);
   const info = log.enabled("info");
@@ -30,6 +38,7 @@ export function createObserver({ registry, log }: ObserverOptions): Observer {
   return {
     toBackend: counters.toBackend,
     toClient: counters.toClient,
+    stats: () => counters.stats(),
     sessionOpened(session: SessionStart) {
       counters.opened(session);
       if (info) log.info("ws.open", openFields(session));
@@ -43,6 +52,19 @@ export function createObserver({ registry, log }: ObserverOptions): Observer {
       if (info) {
         log.info("ws.reject", { reason, status, path: path || null, client: client || null });
       }
+    },
+    requestEnded(request: RequestEnd) {
+      counters.requestEnded(request);
+      if (request.broken !== "") log.info("http.broken", requestFields(request));
+      else if (debug) log.debug("http.request", requestFields(request));
+    },
+    handshakeFailed({ kind, message, remote }: Refusal) {
+      counters.handshakeFailures[kind]++;
+      if (debug) log.debug("connection.failed", { reason: kind, message, client: remote });
+    },
+    backendChanged(backend: string, up: boolean, reason: string) {
+      if (up) log.info("backend.up", { backend });
+      else log.warning("backend.down", { backend, reason });
     },
     failed(stage: ErrorStage, message: string, client: string) {
       counters.errors[stage]++;
@@ -72,6 +94,7 @@ function openFields(session: SessionStart): Fields {
   return {
     id,
     http,
+    protocol: session.protocol,
     client,
     authority,
     path,
@@ -96,12 +119,17 @@ function closeFields(session: SessionEnd): Fields {
     toClientMessages: toClient.messages,
     toClientFrames: toClient.frames,
     http: session.http,
+    protocol: session.protocol,
     client: session.client,
     authority: session.authority,
     path: session.path,
     backend: session.backend,
     subprotocol: session.subprotocol,
   };
+}
+
+function requestFields({ durationMs, broken, path, ...request }: RequestEnd): Fields {
+  return { ...request, path, durationMs: tenth(durationMs), broken: broken || null };
 }
 
 function connectionFields(http: HttpVersion, end: ConnectionEnd): Fields {

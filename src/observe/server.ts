@@ -1,4 +1,5 @@
 import type { Registry } from "prom-client";
+import type { Stats } from "./counters.ts";
 
 /** Where the proxy is in its life. */
 export type Readiness = "starting" | "ready" | "draining";
@@ -9,6 +10,8 @@ export interface AdminServerOptions {
   registry: Registry;
   /** Asked at each `/readyz`. */
   readiness: () => Readiness;
+  /** Asked at each `/stats`. */
+  stats: () => Stats;
   /** Told what failed while an answer was made. */
   failed: (error: unknown) => void;
 }
@@ -27,7 +30,7 @@ const CLOSE_TIMEOUT_MS = 1000;
 const AGAIN_MS = 1000;
 
 /**
- * The server for operators: `/metrics`, `/healthz` (200 while the process lives) and `/readyz` (503
+ * The server for operators: `/metrics`, `/stats` (JSON), `/healthz` (200 while the process lives) and `/readyz` (503
  * before start and while draining). `null` when it is off.
  *
  * @throws {Error} when it cannot listen; `cause` is Deno's error.
@@ -94,10 +97,11 @@ function keepListening(
 
 /** The answers of the admin server, without the server. */
 export function adminHandler(
-  { registry, readiness }: Pick<AdminServerOptions, "registry" | "readiness">,
+  { registry, readiness, stats }: Pick<AdminServerOptions, "registry" | "readiness" | "stats">,
 ): (request: Request) => Promise<Response> {
   const routes = new Map<string, Handler>([
     ["/metrics", async () => answer(200, await registry.metrics(), registry.contentType)],
+    ["/stats", () => answer(200, `${JSON.stringify(stats())}\n`, "application/json")],
     ["/healthz", () => text(200, "ok")],
     ["/readyz", () => {
       const state = readiness();

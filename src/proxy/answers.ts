@@ -1,5 +1,5 @@
 import type { OfferRequest } from "../ingress/offer.ts";
-import { parseExtensions, parseTokenList } from "../protocol/websocket/handshake.ts";
+import { isValidKey, parseExtensions, parseTokenList } from "../protocol/websocket/handshake.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import { getField, getFields } from "../protocol/wire/field.ts";
 import type { Field } from "../protocol/wire/field.ts";
@@ -37,38 +37,88 @@ export function pathOf(path: string): string {
   return (mark < 0 ? path : path.slice(0, mark)).replace(/^\/{2,}/, "/");
 }
 
-/** What is wrong with a request for a tunnel, or `null` when the backend may be asked. */
-export function refuseTunnel(request: OfferRequest, rule: PathRule): Answer | null {
-  const { method, protocol, path } = request;
-  if (method !== "CONNECT") {
-    if (!pathMatches(rule, path)) return { status: 404, text: "not found" };
-    return {
+export const NOT_FOUND: Answer = { status: 404, text: "not found" };
+
+/** RFC 9110 §9.3.6: a CONNECT without :protocol asks for a TCP tunnel, which this is not. */
+export const NO_CONNECT: Answer = { status: 501, text: "no CONNECT proxy", rejected: "protocol" };
+
+/** Of a path that is for tunnels alone: an ordinary request must be an upgrade. */
+export function expectedTunnel({ http }: OfferRequest): Answer {
+  return http === "1.1"
+    ? {
+      // RFC 9110 §15.5.22: says what to upgrade to.
+      status: 426,
+      fields: [["upgrade", "websocket"]],
+      text: "expected a WebSocket handshake",
+      rejected: "method",
+    }
+    : {
       status: 405,
       fields: [["allow", "CONNECT"]],
       text: "expected CONNECT",
       rejected: "method",
     };
-  }
-  // RFC 9110 §9.3.6: a CONNECT without :protocol asks for a TCP tunnel, which this is not.
-  if (protocol === null) return { status: 501, text: "no CONNECT proxy", rejected: "protocol" };
-  // RFC 9220 §3: 501 where the server does not know the :protocol.
-  if (protocol.toLowerCase() !== "websocket") {
-    return { status: 501, text: `unknown :protocol "${protocol}"`, rejected: "protocol" };
+}
+
+/** What a route says of tunnels. */
+export interface TunnelRules {
+  /** The protocols that it takes, in lower case; `*` for any. */
+  upgrades: readonly string[];
+  /** The origins that it takes; `null` for any. */
+  allowedOrigins: readonly string[] | null;
+}
+
+/** What is wrong with a request for a tunnel, or `null` when the backend may be asked. */
+export function refuseTunnel(request: OfferRequest, rules: TunnelRules): Answer | null {
+  const protocol = request.protocol?.toLowerCase() ?? "";
+  if (!mayUpgrade(protocol, rules.upgrades)) {
+    const asked = request.http === "1.1" ? `Upgrade "${protocol}"` : `:protocol "${protocol}"`;
+    // RFC 9220 §3: 501 where the server does not know the :protocol.
+    return { status: 501, text: `unknown ${asked}`, rejected: "protocol" };
   }
   // RFC 8441 §5: the scheme is that of the Web; only there MUST a path begin with a slash.
   if (!/^(?:http|ws)s?$/i.test(request.scheme)) {
     return { status: 400, text: "invalid :scheme", rejected: "bad_headers" };
   }
-  if (!pathMatches(rule, path)) return { status: 404, text: "path not allowed", rejected: "path" };
-  const version = getField(request.fields, "sec-websocket-version");
-  if (version !== null && version !== "13") {
+  if (protocol !== "websocket") return null;
+  return refuseOrigin(request, rules) ?? refuseHandshake(request);
+}
+
+/** Protocols may have versions, `foo/1`: the names count. Of several, all must be taken. */
+function mayUpgrade(protocol: string, upgrades: readonly string[]): boolean {
+  if (upgrades.includes("*")) return protocol !== "";
+  return protocol.split(",").every((one) => upgrades.includes(one.trim().replace(/\/.*$/, "")));
+}
+
+/** RFC 6455 §10.2: who checks Origin answers 403 to the others. No browser leaves it out. */
+function refuseOrigin({ fields }: OfferRequest, { allowedOrigins }: TunnelRules): Answer | null {
+  const origin = getField(fields, "origin");
+  if (allowedOrigins === null || origin === null) return null;
+  if (allowedOrigins.includes(origin.toLowerCase())) return null;
+  return { status: 403, text: "origin not allowed", rejected: "origin" };
+}
+
+function refuseHandshake(request: OfferRequest): Answer | null {
+  const { http, method, fields } = request;
+  // RFC 6455 §4.1: the handshake is a GET; over HTTP/2 and HTTP/3 CONNECT stands for it.
+  if (http === "1.1" && method !== "GET") {
+    return { status: 405, fields: [["allow", "GET"]], text: "expected GET", rejected: "method" };
+  }
+  const version = getField(fields, "sec-websocket-version");
+  if (version !== "13" && (version !== null || http === "1.1")) {
     return {
-      status: 400,
+      status: http === "1.1" ? 426 : 400,
       // RFC 6455 §4.4: says which versions would do.
       fields: [["sec-websocket-version", "13"]],
       text: "invalid websocket headers: Sec-WebSocket-Version is not 13",
       rejected: "bad_headers",
     };
+  }
+  const key = getField(fields, "sec-websocket-key");
+  // RFC 6455 §4.2.1: 16 bytes in base64.
+  if (http === "1.1" && (key === null || !isValidKey(key))) {
+    const text = "invalid websocket headers: Sec-WebSocket-Key is not 16 bytes in base64";
+    return { status: 400, text, rejected: "bad_headers" };
   }
   return refuseOffers(request);
 }

@@ -1,11 +1,9 @@
-import { type Refused, requestUpgrade, type Upgraded } from "../client/h1.ts";
+import { type Refused, requestUpgrade, type Upgraded, type UpgradeRequest } from "../client/h1.ts";
 import { UpgradeMismatch } from "../client/negotiated.ts";
-import type { OfferRequest } from "../ingress/offer.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
 import { dial, type DialTarget } from "../net/dial.ts";
 import { NetError, toNetError } from "../net/error.ts";
 import { PeerError } from "../protocol/wire/error.ts";
-import { upgradeFields } from "./headers.ts";
 
 /** Where sessions go. */
 export interface BackendTarget {
@@ -34,8 +32,11 @@ export class BackendError extends Error {
   }
 }
 
+/** What the backend is asked for. */
+export type UpgradeAsk = Omit<UpgradeRequest, "maxHeaderBytes">;
+
 /**
- * Dials the backend and asks it for the WebSocket that the client asked for.
+ * Dials the backend and asks it for the tunnel that the client asked for.
  *
  * `dialed` is called once the connection stands and the handshake begins. An abort of `signal`
  * ends it all; a `NetError` of kind "timeout" as its reason becomes a 504.
@@ -44,7 +45,7 @@ export class BackendError extends Error {
  */
 export async function openBackend(
   target: BackendTarget,
-  request: OfferRequest,
+  request: UpgradeAsk,
   control: { signal: AbortSignal; dialed: () => void },
 ): Promise<Upgraded | Refused> {
   let stream: ByteStream;
@@ -60,12 +61,8 @@ export async function openBackend(
   if (control.signal.aborted) onAbort();
   control.dialed();
   try {
-    const answer = await requestUpgrade(stream, {
-      target: targetOf(target.path, request.path),
-      host: target.host ?? request.authority,
-      fields: upgradeFields(request),
-      maxHeaderBytes: target.maxHeaderBytes,
-    });
+    const { maxHeaderBytes } = target;
+    const answer = await requestUpgrade(stream, { ...request, maxHeaderBytes });
     // RFC 9114 §4.4: any 2xx would tell the client of a CONNECT that its tunnel is open.
     if (answer.kind === "refused" && answer.status < 300) {
       throw new UpgradeMismatch(`it answered ${answer.status}`);

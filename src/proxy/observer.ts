@@ -1,5 +1,6 @@
 import type { PrerequestReason } from "../ingress/h3_connection.ts";
 import type { HttpVersion } from "../ingress/offer.ts";
+import type { Refusal } from "../net/accepted.ts";
 import type { Traffic } from "../protocol/websocket/traffic.ts";
 
 export type { HttpVersion } from "../ingress/offer.ts";
@@ -13,7 +14,9 @@ export type EndedBy =
   | "proxy:slow"
   | "proxy:drain"
   | "proxy:error"
-  | "proxy:ping";
+  | "proxy:ping"
+  /** Its route is gone. */
+  | "proxy:reload";
 
 /** A socket that is open on both sides. */
 export interface SessionStart {
@@ -21,6 +24,8 @@ export interface SessionStart {
   id: number;
   /** The HTTP version that the client came by. */
   http: HttpVersion;
+  /** What is spoken: "websocket", or what was upgraded to. */
+  protocol: string;
   /** The client's address, "ip:port". */
   client: string;
   /** Of the request, without its query. */
@@ -70,9 +75,36 @@ export type RejectReason =
   | "bad_headers"
   | "header_size"
   | "protocol"
+  | "origin"
   /** The backend itself answered something other than 101. */
   | "backend"
   | "draining";
+
+/** An ordinary request that a backend was asked for. */
+export interface RequestEnd {
+  /** The HTTP version that the client came by. */
+  http: HttpVersion;
+  /** The client's address, "ip:port". */
+  client: string;
+  /** The request's method. */
+  method: string;
+  /** The host that the client asked for. */
+  authority: string;
+  /** Without its query. */
+  path: string;
+  /** The backend's URL, as it was configured. */
+  backend: string;
+  /** What the client was answered; 0 when it was gone before. */
+  status: number;
+  /** From the request to the answer's last byte. */
+  durationMs: number;
+  /** Bytes of content. */
+  toBackendBytes: number;
+  /** Bytes of the answer's content. */
+  toClientBytes: number;
+  /** Who ended it before its end, and how; empty when it is whole. */
+  broken: string;
+}
 
 /** Where a session, or the way to one, broke. */
 export type ErrorStage =
@@ -105,6 +137,12 @@ export interface Observer {
   sessionClosed(session: SessionEnd): void;
   /** A request for a session was refused; a status of 0 where not even a request was read. */
   rejected(reason: RejectReason, status: number, path: string, client: string): void;
+  /** An ordinary request was answered by a backend, or given up. */
+  requestEnded(request: RequestEnd): void;
+  /** A TCP connection did not come to be: its TLS handshake failed, or took too long. */
+  handshakeFailed(refusal: Refusal): void;
+  /** A backend went down, or came up again. */
+  backendChanged(url: string, up: boolean, reason: string): void;
   /** A session, or the way to one, broke. */
   failed(stage: ErrorStage, message: string, client: string): void;
   /** A client has connected. */

@@ -1,40 +1,84 @@
-import type { Refused, Upgraded } from "../client/h1.ts";
+import type { Accepted } from "../ingress/door.ts";
 import { H3Server } from "../ingress/h3_server.ts";
-import type { Offer, OfferRequest, Tunnel } from "../ingress/offer.ts";
-import { NetError } from "../net/error.ts";
-import { sha1 } from "../net/sha1.ts";
+import type { HttpVersion, OfferRequest } from "../ingress/offer.ts";
+import { TcpDoor } from "../ingress/tcp_door.ts";
+import type { Refusal } from "../net/accepted.ts";
 import type { QuicTransport } from "../net/quic.ts";
-import { Deadline, Sweeper } from "../net/sweeper.ts";
-import { PeerError } from "../protocol/wire/error.ts";
-import { acceptFor } from "../protocol/websocket/handshake.ts";
-import { type Answer, pathOf, type PathRule, refuseTunnel, RETRY_AFTER } from "./answers.ts";
-import { BackendError, type BackendTarget, openBackend } from "./backend.ts";
-import { acceptedFields, clientKey, refusalFields } from "./headers.ts";
+import { NetError, toNetError } from "../net/error.ts";
+import { Sweeper } from "../net/sweeper.ts";
+import { TcpServer } from "../net/tcp_server.ts";
+import { TlsServer } from "../net/tls_server.ts";
+import { CloseCode } from "../protocol/websocket/close.ts";
+import type { PeerError } from "../protocol/wire/error.ts";
+import { type Answer, pathMatches, type PathRule } from "./answers.ts";
+import type { BackendTarget } from "./backend.ts";
+import type { CmuxOptions } from "./cmux.ts";
+import { CmuxRoutes } from "./cmux_routes.ts";
+import { Handler } from "./handler.ts";
 import type { Observer } from "./observer.ts";
-import { Session, type SessionLimits } from "./session.ts";
+import type { Route } from "./route.ts";
+import { type RouteDefaults, Routes } from "./routes.ts";
+
+/** Where something listens. */
+export interface ListenAddress {
+  /** A name or an IP address, IPv6 without brackets. */
+  hostname: string;
+  /** 0 for any that is free. */
+  port: number;
+}
+
+/** Another certificate beside the first, for the names that it has. */
+export interface CertificatePair {
+  /** The chain in PEM, the server's own first. */
+  certPem: string;
+  /** Its private key in PEM. */
+  keyPem: string;
+}
 
 /** All that `startProxy` is told; `proxyOptions` fills in the defaults. */
-export interface ProxyOptions extends SessionLimits, QuicTransport {
-  /** The UDP address of HTTP/3; port 0 for any. */
-  listen: { hostname: string; port: number };
+export interface ProxyOptions extends RouteDefaults, QuicTransport {
+  /** HTTP/3 by UDP; HTTP/2 and HTTP/1.1 over TLS by TCP at the same port number. */
+  listen: ListenAddress;
+  /** Whether HTTP/2 and HTTP/1.1 are served at `listen`. */
+  tcp: boolean;
+  /** HTTP/1.1 and HTTP/2 by prior knowledge in clear text; `null` for none. */
+  plainListen: ListenAddress | null;
   /** The certificate chain in PEM, the server's own first. */
   certPem: string;
   /** Its private key in PEM. */
   keyPem: string;
-  /** Where sessions go. */
+  /** More certificates, chosen by SNI, for TCP. QUIC has one alone. */
+  certificates: readonly CertificatePair[];
+  /** PEM of those who sign the certificates that clients over TCP must have; `null` for none. */
+  clientCaPem: string | null;
+  /** Whether TCP connections begin with a PROXY header. */
+  proxyProtocol: boolean;
+  /** Where sessions go, if there are no `routes`. */
   backend: BackendTarget;
-  /** Which paths are tunnels. */
+  /** Which paths are tunnels, if there are no `routes`. */
   path: PathRule;
+  /** The protocols that may be upgraded to, in lower case, if there are no `routes`; `*` for any. */
+  upgrades: readonly string[];
+  /** Rules by host, path and header. */
+  routes: readonly Route[] | null;
+  /** Ports of workspaces and containers are found by host names and fields; `null` for not. */
+  cmux: CmuxOptions | null;
+  /** Whether ordinary requests go to backends too. */
+  plain: boolean;
+  /** The versions by which tunnels are taken. */
+  tunnels: { readonly h1: boolean; readonly h2: boolean; readonly h3: boolean };
+  /** Whose X-Forwarded-* and Forwarded are believed, by IP address; `null` for nobody's. */
+  trustedProxies: ((ip: string) => boolean) | null;
+  /** The port that Alt-Svc names; `null` for no Alt-Svc. 0 for that of `listen`. */
+  altSvcPort: number | null;
   /** Sessions at once, with those that are being dialled; 503 above it. */
   maxSessions: number;
-  /** QUIC connections at once; refused above it. */
+  /** Connections at once over all doors; refused above it. */
   maxConnections: number;
   /** Of one request's fields; 431 above it. */
   maxHeaderBytes: number;
-  /** How long connecting to the backend may take, with TLS; 504 after it. */
-  dialTimeoutMs: number;
-  /** How long the backend may take to answer the upgrade; 504 after it. */
-  handshakeTimeoutMs: number;
+  /** Of HTTP/2: how much a client may send that was not passed on, by stream and by connection. */
+  h2WindowBytes: { readonly stream: number; readonly connection: number };
   /** Is told what happens. */
   observer: Observer;
   /** Answers ordinary requests before the router does; `null` leaves them to it. */
@@ -45,14 +89,22 @@ export interface ProxyOptions extends SessionLimits, QuicTransport {
 export interface Proxy {
   /** The address that it listens at. */
   readonly hostname: string;
-  /** The UDP port that it listens at. */
+  /** The port that it listens at, by UDP, and by TCP if it does. */
   readonly port: number;
+  /** The port in clear text; `null` for none. */
+  readonly plainPort: number | null;
   /** Sessions that are open now. */
   readonly sessions: number;
-  /** QUIC connections that are open now. */
+  /** Connections that are open now. */
   readonly connections: number;
-  /** New connections get this certificate; throws `NetError` if it is unusable, and keeps the old. */
-  reload(certPem: string, keyPem: string): void;
+  /** New connections get these certificates; throws `NetError` if unusable, and keeps the old. */
+  reload(certPem: string, keyPem: string, others?: readonly CertificatePair[]): void;
+  /**
+   * From now on these routes. Sockets of routes that say the same as before stay; those of others
+   * get Close 1012. Throws `SyntaxError` for a regular expression that can't be used, and keeps the
+   * old.
+   */
+  replaceRoutes(routes: readonly Route[]): void;
   /** Takes nothing new, closes every session within `forMs`, then frees the port. */
   drain(forMs: number): Promise<void>;
   /** Ends everything at once. */
@@ -64,256 +116,225 @@ const DRAIN_SPREAD = 0.8;
 /** Their deadlines are met this part of a drain late at most. */
 const DRAIN_SWEEP = 0.05;
 const MIN_SWEEP_MS = 10;
+/** RFC 7838 §3: how long a client may remember it. */
+const ALT_SVC_SECONDS = 86_400;
+const MAX_TLS_HANDSHAKES = 1_024;
 
-/** Listens at once; throws `NetError` when the port or the certificate can't be used. */
-export function startProxy(options: ProxyOptions): Proxy {
-  return new H3Proxy(options);
+/** When any port will do, so many are tried until one is free for UDP and for TCP. */
+const PORT_TRIES = 10;
+
+/** A port can't be listened at, or a certificate not be used there. */
+export class ListenError extends NetError {
+  /** The name of the class. */
+  override name = "ListenError";
+  /** What was to be listened at: `listen` is both. */
+  readonly transport: "UDP" | "TCP";
+  /** Where. */
+  readonly address: ListenAddress;
+
+  /** An error whose kind and message are those of its cause. */
+  constructor(transport: "UDP" | "TCP", address: ListenAddress, cause: unknown) {
+    const { kind, message } = toNetError(cause);
+    super(kind, message, cause);
+    this.transport = transport;
+    this.address = address;
+  }
 }
 
-class H3Proxy implements Proxy {
+/** Resolves once it listens; rejects with `ListenError`, and then nothing is left. */
+export async function startProxy(options: ProxyOptions): Promise<Proxy> {
+  for (let left = PORT_TRIES;; left--) {
+    const proxy = new ProxyServer(options);
+    try {
+      await proxy.listen();
+      return proxy;
+    } catch (error) {
+      await proxy.stop();
+      const taken = error instanceof ListenError && error.transport === "TCP" &&
+        error.kind === "in_use" && options.listen.port === 0;
+      if (!taken || left === 1) throw error;
+    }
+  }
+}
+
+class ProxyServer implements Proxy {
   readonly #options: ProxyOptions;
   readonly #observer: Observer;
   readonly #sweeper: Sweeper;
-  readonly #server: H3Server;
-  readonly #sessions = new Set<Session>();
-  /** Sessions and those that are being dialled. */
-  #taken = 0;
-  #nextId = 1;
-  #draining = false;
+  readonly #routes: Routes;
+  readonly #cmux: CmuxRoutes | null;
+  readonly #handler: Handler;
+  readonly #h3: H3Server;
+  readonly #tcp: TcpDoor;
+  #tls: TlsServer | null = null;
+  #plain: TcpServer | null = null;
 
+  /** Listens for HTTP/3. */
   constructor(options: ProxyOptions) {
-    const { observer } = options;
     this.#options = options;
-    this.#observer = observer;
+    this.#observer = options.observer;
     this.#sweeper = new Sweeper(sweepIntervalMs(options));
-    this.#server = new H3Server({
+    this.#routes = makeRoutes(options, this.#sweeper);
+    this.#cmux = makeCmux(options, { sweeper: this.#sweeper, proxy: this });
+    this.#handler = new Handler({
       ...options,
-      ...options.listen,
-      headTimeoutMs: options.handshakeTimeoutMs,
+      cmux: this.#cmux,
+      trustedProxies: options.trustedProxies ?? undefined,
+      routes: this.#routes,
       sweeper: this.#sweeper,
-      onOffer: (offer) => this.#take(offer),
-      onHeadRefused: (status, remote) =>
-        observer.rejected(status === 431 ? "header_size" : "bad_headers", status, "", remote),
+      altSvc: (http) => this.#altSvc(http),
+    });
+    this.#tcp = this.#tcpDoor();
+    try {
+      this.#h3 = this.#h3Server();
+    } catch (error) {
+      this.#routes.stop();
+      this.#sweeper.stop();
+      throw new ListenError("UDP", options.listen, error);
+    }
+  }
+
+  /** Listens for the other versions. */
+  async listen(): Promise<void> {
+    const { tcp, certPem, keyPem, certificates, clientCaPem, listen, plainListen } = this.#options;
+    if (tcp) {
+      const address = { hostname: listen.hostname, port: this.#h3.port };
+      this.#tls = await TlsServer.listen({
+        ...this.#acceptOptions(address),
+        certificates: [{ certPem, keyPem }, ...certificates],
+        clientCaPem,
+      }).catch((error) => {
+        throw new ListenError("TCP", address, error);
+      });
+    }
+    if (plainListen === null) return;
+    try {
+      this.#plain = new TcpServer(this.#acceptOptions(plainListen));
+    } catch (error) {
+      throw new ListenError("TCP", plainListen, error);
+    }
+  }
+
+  #h3Server(): H3Server {
+    const { listen, handshakeTimeoutMs, tunnels } = this.#options;
+    const observer = this.#observer;
+    return new H3Server({
+      ...this.#options,
+      ...listen,
+      enableConnectProtocol: tunnels.h3,
+      ...this.#doorOptions(),
+      headTimeoutMs: handshakeTimeoutMs,
       onPrerequestClose: (reason) => observer.prerequestClose(reason),
-      onPeerError: (error: PeerError, remote) =>
-        observer.failed("h3_framing", error.message, remote),
       onConnectionOpened: () => observer.connectionOpened("3"),
       onConnectionClosed: (info) => observer.connectionClosed("3", info),
-      onConnectionRefused: () =>
-        observer.rejected(this.#draining ? "draining" : "max_connections", 0, "", ""),
-      onBug: (where, error) => observer.bug(where, error),
+      onConnectionRefused: () => this.#refused(""),
     });
+  }
+
+  #tcpDoor(): TcpDoor {
+    const { tunnels, maxConnections, maxHeaderBytes, maxStreams, h2WindowBytes } = this.#options;
+    const observer = this.#observer;
+    return new TcpDoor({
+      ...this.#doorOptions(),
+      maxHeaderBytes,
+      headTimeoutMs: this.#options.handshakeTimeoutMs,
+      idleTimeoutMs: this.#options.idleTimeoutMs,
+      writeTimeoutMs: this.#options.writeTimeoutMs,
+      h2: {
+        maxConcurrentStreams: maxStreams,
+        initialWindowBytes: h2WindowBytes.stream,
+        connectionWindowBytes: h2WindowBytes.connection,
+        enableConnectProtocol: tunnels.h2,
+      },
+      maxConnections: () => maxConnections - this.#h3.connections,
+      onConnectionOpened: (http) => observer.connectionOpened(http),
+      onConnectionClosed: (http, end) => observer.connectionClosed(http, end),
+      onConnectionRefused: (remote) => this.#refused(remote),
+    });
+  }
+
+  #doorOptions() {
+    const observer = this.#observer;
+    return {
+      sweeper: this.#sweeper,
+      onOffer: (offer: Parameters<Handler["take"]>[0]) => this.#handler.take(offer),
+      onHeadRefused: (status: number, remote: string) =>
+        observer.rejected(status === 431 ? "header_size" : "bad_headers", status, "", remote),
+      onPeerError: (error: PeerError, remote: string) =>
+        observer.failed("h3_framing", error.message, remote),
+      onBug: (where: string, error: unknown) => observer.bug(where, error),
+    };
+  }
+
+  #acceptOptions(address: ListenAddress) {
+    const { proxyProtocol, handshakeTimeoutMs } = this.#options;
+    return {
+      ...address,
+      proxyProtocol,
+      maxHandshakes: MAX_TLS_HANDSHAKES,
+      handshakeTimeoutMs,
+      sweeper: this.#sweeper,
+      onAccept: (conn: Accepted) => this.#tcp.take(conn),
+      onRefused: (refusal: Refusal) => this.#observer.handshakeFailed(refusal),
+      onBug: (where: string, error: unknown) => this.#observer.bug(where, error),
+    };
+  }
+
+  #refused(remote: string): void {
+    const reason = this.#handler.draining ? "draining" : "max_connections";
+    this.#observer.rejected(reason, 0, "", remote);
+  }
+
+  /** RFC 7838: HTTP/3 is here too; `clear` while nothing new is taken. */
+  #altSvc(http: HttpVersion): string | null {
+    const { altSvcPort, tcp } = this.#options;
+    if (http === "3" || altSvcPort === null || !tcp) return null;
+    if (this.#handler.draining) return "clear";
+    return `h3=":${altSvcPort || this.#h3.port}"; ma=${ALT_SVC_SECONDS}`;
   }
 
   get hostname(): string {
-    return this.#server.hostname;
+    return this.#h3.hostname;
   }
 
   get port(): number {
-    return this.#server.port;
+    return this.#h3.port;
+  }
+
+  get plainPort(): number | null {
+    return this.#plain?.port ?? null;
   }
 
   get sessions(): number {
-    return this.#sessions.size;
+    return this.#handler.sessions;
   }
 
   get connections(): number {
-    return this.#server.connections;
+    return this.#h3.connections + this.#tcp.connections;
   }
 
-  reload(certPem: string, keyPem: string): void {
-    this.#server.reload(certPem, keyPem);
+  reload(certPem: string, keyPem: string, others: readonly CertificatePair[] = []): void {
+    // First where a bad pair is told of in words that fit.
+    this.#h3.reload(certPem, keyPem);
+    this.#tls?.reload([{ certPem, keyPem }, ...others]);
   }
 
-  /** The way of one request: answered here, or dialled, accepted and carried. */
-  async #take(offer: Offer): Promise<void> {
-    const { request } = offer;
-    const answer = this.#answer(request);
-    if (answer !== null) return await this.#respond(offer, answer);
-    this.#taken++;
-    try {
-      const session = await this.#open(offer);
-      if (session === null) return;
-      this.#sessions.add(session);
-      try {
-        await session.run();
-      } finally {
-        this.#sessions.delete(session);
+  replaceRoutes(routes: readonly Route[]): void {
+    for (const { sessions } of this.#routes.replace(routes)) {
+      for (const session of sessions) {
+        session.close("proxy:reload", CloseCode.SERVICE_RESTART, "route was changed");
       }
-    } finally {
-      this.#taken--;
     }
-  }
-
-  #answer(request: OfferRequest): Answer | null {
-    const page = this.#page(request);
-    if (page !== null) return page;
-    const refused = refuseTunnel(request, this.#options.path);
-    if (refused !== null) return refused;
-    if (this.#draining) {
-      return { status: 503, fields: [RETRY_AFTER], text: "shutting down", rejected: "draining" };
-    }
-    if (this.#taken >= this.#options.maxSessions) {
-      return {
-        status: 503,
-        fields: [RETRY_AFTER],
-        text: "too many connections",
-        rejected: "max_conns",
-      };
-    }
-    return null;
-  }
-
-  #page(request: OfferRequest): Answer | null {
-    const { method, path } = request;
-    if (method !== "GET" && method !== "HEAD") return null;
-    const bare = pathOf(path);
-    if (bare === "/healthz" || bare === "/health/udp") return { status: 200, text: "ok" };
-    return this.#options.page?.(request) ?? null;
-  }
-
-  async #respond(offer: Offer, answer: Answer): Promise<void> {
-    const { request } = offer;
-    const { status, text, fields = [], contentType = "text/plain; charset=utf-8" } = answer;
-    if (answer.rejected !== undefined) {
-      this.#observer.rejected(answer.rejected, status, pathOf(request.path), request.remote);
-    }
-    const body = new TextEncoder().encode(answer.contentType ? text : `${text}\n`);
-    try {
-      await this.#inTime(
-        offer,
-        offer.respond(status, [["content-type", contentType], ...fields], body),
-      );
-    } catch (error) {
-      if (!(error instanceof NetError)) throw error;
-    }
-  }
-
-  /** Dials the backend, and only then answers the client. `null` when that was a refusal. */
-  async #open(offer: Offer): Promise<Session | null> {
-    const { request } = offer;
-    const { backend } = this.#options;
-    const startedMs = performance.now();
-    const asked = await this.#ask(offer);
-    if (asked === null) return null;
-    if (asked.kind === "refused") {
-      await this.#refuse(offer, asked);
-      return null;
-    }
-    const key = clientKey(request);
-    const accept = key === null ? null : acceptFor(key, sha1);
-    let client: Tunnel | null;
-    try {
-      client = await this.#inTime(offer, offer.accept(acceptedFields(asked.fields, accept)));
-    } catch (error) {
-      asked.stream.abort();
-      if (error instanceof NetError) return null;
-      throw error;
-    }
-    if (client === null) {
-      asked.stream.abort();
-      this.#observer.failed("session", "client does not take its answer", request.remote);
-      return null;
-    }
-    const session = new Session({
-      start: {
-        id: this.#nextId++,
-        http: request.http,
-        client: request.remote,
-        // Without the query, which often carries a token.
-        path: pathOf(request.path),
-        authority: request.authority,
-        backend: backend.url,
-        subprotocol: asked.subprotocol,
-        handshakeMs: performance.now() - startedMs,
-      },
-      client,
-      backend: asked.stream,
-      allowedRsv: asked.allowedRsv,
-      limits: this.#options,
-      sweeper: this.#sweeper,
-      observer: this.#observer,
-    });
-    if (this.#draining) session.closeAt(this.#sweeper.nowMs);
-    return session;
-  }
-
-  /** `null` for a client that does not take its answer (RFC 9000 §4.1: it gives no credit). */
-  async #inTime<T>(offer: Offer, answered: Promise<T>): Promise<T | null> {
-    const late = Promise.withResolvers<null>();
-    const { writeTimeoutMs } = this.#options;
-    const deadline = new Deadline(this.#sweeper, writeTimeoutMs, () => {
-      offer.abort();
-      late.resolve(null);
-    });
-    try {
-      return await Promise.race([answered, late.promise]);
-    } finally {
-      deadline.clear();
-    }
-  }
-
-  /** Asks the backend, within the two timeouts and as long as the client is there. */
-  async #ask(offer: Offer): Promise<Upgraded | Refused | null> {
-    const { backend, dialTimeoutMs, handshakeTimeoutMs } = this.#options;
-    const controller = new AbortController();
-    let gone = false;
-    offer.onGone(() => {
-      gone = true;
-      controller.abort(new NetError("aborted", "client is gone"));
-    });
-    const late = (what: string, ms: number) => () =>
-      controller.abort(new NetError("timeout", `${what} took longer than ${ms} ms`));
-    let deadline = new Deadline(this.#sweeper, dialTimeoutMs, late("dial", dialTimeoutMs));
-    try {
-      return await openBackend(backend, offer.request, {
-        signal: controller.signal,
-        dialed: () => {
-          deadline.clear();
-          deadline = new Deadline(
-            this.#sweeper,
-            handshakeTimeoutMs,
-            late("handshake", handshakeTimeoutMs),
-          );
-        },
-      });
-    } catch (error) {
-      if (!(error instanceof BackendError)) throw error;
-      if (gone) return null;
-      this.#observer.failed(error.stage, error.message, offer.request.remote);
-      const text = error.status === 504 ? "backend too slow" : "backend unreachable";
-      await this.#respond(offer, { status: error.status, text });
-      return null;
-    } finally {
-      deadline.clear();
-    }
-  }
-
-  /** The backend's own refusal, whole. */
-  async #refuse(offer: Offer, refused: Refused): Promise<void> {
-    const { path, remote } = offer.request;
-    this.#observer.rejected("backend", refused.status, pathOf(path), remote);
-    const { readTimeoutMs } = this.#options;
-    const late = Promise.withResolvers<void>();
-    const deadline = new Deadline(this.#sweeper, readTimeoutMs, () => late.resolve());
-    offer.onGone(() => refused.content.cancel());
-    const answered = offer.respond(refused.status, refusalFields(refused.fields), refused.content)
-      .catch((error) => {
-        if (error instanceof NetError || error instanceof PeerError) return;
-        this.#observer.bug("refusal", error);
-      });
-    // A client that does not read keeps its stream waiting, but holds no session.
-    await Promise.race([answered, late.promise]);
-    deadline.clear();
-    refused.content.cancel();
   }
 
   async drain(forMs: number): Promise<void> {
-    this.#draining = true;
-    const drained = this.#server.drain();
+    this.#handler.draining = true;
+    this.#tls?.close();
+    this.#plain?.close();
+    const drained = Promise.all([this.#h3.drain(), this.#tcp.drain()]);
     const nowMs = performance.now();
     this.#sweeper.quicken(Math.max(MIN_SWEEP_MS, forMs * DRAIN_SWEEP));
-    for (const session of this.#sessions) {
+    for (const session of this.#sessions()) {
       session.closeAt(nowMs + Math.random() * forMs * DRAIN_SPREAD);
     }
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -323,13 +344,75 @@ class H3Proxy implements Proxy {
     await this.stop();
   }
 
+  *#sessions() {
+    for (const { sessions } of this.#routes.live) yield* sessions;
+    for (const { sessions } of this.#cmux?.live ?? []) yield* sessions;
+  }
+
   async stop(): Promise<void> {
-    this.#draining = true;
+    this.#handler.draining = true;
     // Before their connections end, for which the clients would be recorded.
-    for (const session of this.#sessions) session.stop();
-    await this.#server.close();
+    for (const session of this.#sessions()) session.stop();
+    this.#tls?.close();
+    this.#plain?.close();
+    this.#tcp.close();
+    await this.#h3.close();
+    this.#routes.stop();
+    this.#cmux?.stop();
     this.#sweeper.stop();
   }
+}
+
+function makeCmux(
+  options: ProxyOptions,
+  { sweeper, proxy }: { sweeper: Sweeper; proxy: Proxy },
+): CmuxRoutes | null {
+  const { cmux, listen, plainListen, maxHeaderBytes } = options;
+  if (cmux === null) return null;
+  // A port that is ours would lead back here.
+  const own = () => [
+    { hostname: listen.hostname, port: proxy.port },
+    ...(plainListen === null || proxy.plainPort === null
+      ? []
+      : [{ hostname: plainListen.hostname, port: proxy.plainPort }]),
+  ];
+  return new CmuxRoutes({ ...cmux, listening: () => [...cmux.listening(), ...own()] }, {
+    defaults: options,
+    sweeper,
+    maxHeaderBytes,
+    onBackend: () => {},
+  });
+}
+
+/** The routes that were given, or the one that `backend` and `path` are. */
+function makeRoutes(options: ProxyOptions, sweeper: Sweeper): Routes {
+  const { observer, backend, path, upgrades } = options;
+  const common = {
+    defaults: options,
+    sweeper,
+    onBackend: (_: Route, { url, up, reason }: { url: string; up: boolean; reason: string }) =>
+      observer.backendChanged(url, up, reason),
+  };
+  if (options.routes !== null) return new Routes({ ...common, routes: options.routes });
+  const route: Route = {
+    name: "default",
+    enabled: true,
+    match: { hosts: [], path: null, headers: [], methods: [] },
+    backends: [backend],
+    balance: "round-robin",
+    health: {},
+    limits: {},
+    allowedOrigins: null,
+    upgrades,
+    headers: { request: { set: {}, remove: [] }, response: { set: {}, remove: [] } },
+    keepHost: true,
+  };
+  return new Routes({
+    ...common,
+    routes: [route],
+    match: (request) =>
+      pathMatches(path, request.path) ? { kind: "route", route, path: request.path } : null,
+  });
 }
 
 /** Often enough for the shortest of the timeouts to be met about right. */

@@ -18,7 +18,7 @@ async function configFor(args: string[], env: Record<string, string> = {}): Prom
   let config: ProxyConfig | null = null;
   const result = await runFor(args, {
     proxy(given) {
-      config = given;
+      config = given.config;
       return Promise.resolve(0);
     },
   }, env);
@@ -68,8 +68,11 @@ const USAGE: [args: string[], err: string][] = [
   [["--lisen", ":1"], "--lisen: is not known; did you mean --listen?"],
   [["--zzzzzzzz"], "--zzzzzzzz: is not known; allowed: what --help tells"],
   [["-x"], "-x: is not known; allowed: what --help tells"],
-  [["sing"], 'command: "sing" is not known; allowed: proxy, echo, certs, help'],
-  [["help", "sing"], 'command: "sing" is not known; allowed: proxy, echo, certs, help'],
+  [["sing"], 'command: "sing" is not known; allowed: proxy, echo, certs, check, schema, help'],
+  [
+    ["help", "sing"],
+    'command: "sing" is not known; allowed: proxy, echo, certs, check, schema, help',
+  ],
   [["echo", "x"], 'echo: "x" is not a flag; allowed: flags alone, see h3ws echo --help'],
   [["certs", "--days", "0"], '--days: "0" is out of range; allowed: 1 to 36500'],
 ];
@@ -145,10 +148,13 @@ Deno.test("args: a command's --help has its flags, their defaults and examples",
   for (const args of [["proxy", "--help"], ["help", "proxy"], ["--listen", ":1", "--help"]]) {
     const { code, out } = await runFor(args);
     assert.equal(code, 0);
-    assert.match(out, /^ {2}--listen <address> +UDP address of HTTP\/3 \(default :443\)$/m);
+    assert.match(
+      out,
+      /^ {2}--listen <address> +UDP address of HTTP\/3, and TCP address of HTTP\/2 and HTTP\/1.1 over TLS$/m,
+    );
     assert.match(out, /^ {2}--debug +the same/m);
     assert.match(out, /^ {2}h3ws proxy --cert/m);
-    assert.match(out, /--listen as H3WS_LISTEN/);
+    assert.match(out, /--config as H3WS_CONFIG/);
     for (const line of out.split("\n")) assert.ok(line.length <= 100, line);
   }
   assert.doesNotMatch((await runFor(["echo", "--help"])).out, /H3WS_/);

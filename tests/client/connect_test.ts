@@ -30,7 +30,12 @@ async function withServer(
       tunnel.abort();
     },
     onBug: (_where, error) => bugs.push(error),
-    ...{ onHeadRefused: ignore, onPrerequestClose: ignore, onPeerError: ignore },
+    ...{
+      enableConnectProtocol: true,
+      onHeadRefused: ignore,
+      onPrerequestClose: ignore,
+      onPeerError: ignore,
+    },
     ...{ onConnectionOpened: ignore, onConnectionClosed: ignore, onConnectionRefused: ignore },
   });
   try {

@@ -3,10 +3,15 @@ import { EVERY_INTERFACE } from "../../src/config/address.ts";
 import { UsageError } from "../../src/config/error.ts";
 import { type ProxyConfig, proxyFlags, readProxyConfig } from "../../src/config/proxy.ts";
 
-const DEFAULTS: ProxyConfig = {
+const DEFAULTS: Omit<ProxyConfig, "trustedProxies"> = {
+  configFile: null,
   listen: { hostname: EVERY_INTERFACE, port: 443 },
+  tcp: true,
+  plainListen: null,
   certFile: "cert.pem",
   keyFile: "key.pem",
+  clientCaFile: null,
+  proxyProtocol: false,
   backend: {
     tls: false,
     hostname: "127.0.0.1",
@@ -19,6 +24,13 @@ const DEFAULTS: ProxyConfig = {
   backendCaFile: null,
   backendInsecure: false,
   path: { exact: "/ws" },
+  upgrades: ["*"],
+  plain: false,
+  cmux: false,
+  websocket: true,
+  h2Websocket: true,
+  h3Websocket: true,
+  altSvcPort: 0,
   metrics: { hostname: "127.0.0.1", port: 9090 },
   metricsGiven: false,
   maxFrameBytes: 1024 * 1024,
@@ -33,6 +45,8 @@ const DEFAULTS: ProxyConfig = {
   dialTimeoutMs: 10_000,
   handshakeTimeoutMs: 10_000,
   maxHeaderBytes: 16 * 1024,
+  h2StreamWindowBytes: 256 * 1024,
+  h2WindowBytes: 32 * 1024 * 1024,
   idleTimeoutMs: 60_000,
   keepaliveMs: 20_000,
   drainMs: 10_000,
@@ -41,12 +55,28 @@ const DEFAULTS: ProxyConfig = {
 };
 
 Deno.test("proxy config: the defaults", () => {
-  assert.deepEqual(readProxyConfig({}), DEFAULTS);
+  const { trustedProxies, ...rest } = readProxyConfig({});
+  assert.deepEqual(rest, DEFAULTS);
+  assert.equal(trustedProxies("127.0.0.1"), false);
 });
 
 Deno.test("proxy config: each flag is read into its field, and each variable", () => {
   const given: Record<string, [text: string, field: keyof ProxyConfig, want: unknown]> = {
     listen: ["[::1]:1", "listen", { hostname: "::1", port: 1 }],
+    tcp: ["false", "tcp", false],
+    "plain-listen": ["127.0.0.1:80", "plainListen", { hostname: "127.0.0.1", port: 80 }],
+    "client-ca": ["/ca", "clientCaFile", "/ca"],
+    "proxy-protocol": ["true", "proxyProtocol", true],
+    upgrade: ["WebSocket, foo", "upgrades", ["websocket", "foo"]],
+    requests: ["true", "plain", true],
+    cmux: ["true", "cmux", true],
+    config: ["/y", "configFile", "/y"],
+    websocket: ["off", "websocket", false],
+    "h2-websocket": ["off", "h2Websocket", false],
+    "h3-websocket": ["off", "h3Websocket", false],
+    "alt-svc": ["8443", "altSvcPort", 8443],
+    "h2-stream-window": ["64KiB", "h2StreamWindowBytes", 65_536],
+    "h2-window": ["2MiB", "h2WindowBytes", 2 ** 21],
     cert: ["/c", "certFile", "/c"],
     key: ["/k", "keyFile", "/k"],
     "backend-ca": ["/ca", "backendCaFile", "/ca"],
@@ -78,7 +108,7 @@ Deno.test("proxy config: each flag is read into its field, and each variable", (
   }
   const backend = readProxyConfig({ backend: "wss://a.example/x" }).backend;
   assert.equal(backend.url, "wss://a.example/x");
-  const names = [...Object.keys(given), "backend", "debug"].sort();
+  const names = [...Object.keys(given), "backend", "debug", "trusted-proxies"].sort();
   assert.deepEqual(Object.values(proxyFlags).map((flag) => flag.name).sort(), names);
 });
 

@@ -101,16 +101,7 @@ Deno.test("hostile: a client that goes in the turn in which the backend is reach
     addEventListener() {},
     removeEventListener() {},
   } as unknown as AbortSignal;
-  const request = {
-    http: "3",
-    method: "CONNECT",
-    protocol: "websocket",
-    scheme: "https",
-    authority: "localhost",
-    path: "/ws",
-    fields: [],
-    remote: "127.0.0.1:1",
-  } as const;
+  const request = { target: "/ws", host: "localhost", fields: [] };
   const target = {
     dial: { unixPath, hostname: "", port: 0 },
     url: "ws+unix:",

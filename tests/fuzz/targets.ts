@@ -2,8 +2,11 @@
 import type { Codec, Decoder, Target } from "./driver.ts";
 import * as hpack from "./targets/hpack.ts";
 import * as http1 from "./targets/http1.ts";
+import * as http2 from "./targets/http2.ts";
+import * as http2Values from "./targets/http2_values.ts";
 import * as http3 from "./targets/http3.ts";
 import * as http3Values from "./targets/http3_values.ts";
+import * as proxyProtocol from "./targets/proxy_protocol.ts";
 import * as qpack from "./targets/qpack.ts";
 import * as websocket from "./targets/websocket.ts";
 import * as websocketValues from "./targets/websocket_values.ts";
@@ -11,7 +14,9 @@ import * as wire from "./targets/wire.ts";
 
 export const targets: readonly Target[] = [
   ...http1.targets,
+  ...proxyProtocol.targets,
   ...websocket.targets,
+  ...http2.targets,
   ...qpack.targets,
   ...http3.targets,
 ];
@@ -24,6 +29,7 @@ export const twins: readonly (readonly [Target, Target])[] = [
 export const decoders: readonly Decoder[] = [
   ...websocketValues.decoders,
   ...hpack.decoders,
+  ...http2Values.decoders,
   ...qpack.decoders,
   ...http3Values.decoders,
 ];
@@ -31,8 +37,10 @@ export const decoders: readonly Decoder[] = [
 export const codecs: readonly Codec[] = [
   ...wire.codecs,
   ...http1.codecs,
+  ...proxyProtocol.codecs,
   ...websocketValues.codecs,
   ...hpack.codecs,
+  ...http2Values.codecs,
   ...qpack.codecs,
   ...http3Values.codecs,
 ];

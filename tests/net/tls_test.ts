@@ -195,6 +195,21 @@ Deno.test("tls: FIN goes out behind the writes, and the other way stays open", a
   });
 });
 
+Deno.test("tls: FIN of the peer ends what is read, and the other way stays open", async () => {
+  await withPeers(async ({ stream, peer }) => {
+    peer.end("last words");
+    assert.equal(await within("FIN", readAll(stream)), 10);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    let got = 0;
+    peer.on("data", (chunk: Uint8Array) => got += chunk.length);
+    const ended = new Promise((resolve) => peer.once("end", resolve));
+    await stream.write(new Uint8Array(4 * MIB));
+    await stream.closeWrite();
+    await within("FIN", ended);
+    assert.equal(got, 4 * MIB);
+  });
+});
+
 Deno.test("tls: what comes with the handshake is there at the first read", async () => {
   const { server, port } = await listen();
   server.on("secureConnection", (socket: tls.TLSSocket) => socket.end("first words"));

@@ -150,6 +150,7 @@ Deno.test("a socket is one line when it opens and one when it ends, with who end
   const time = "1970-01-01T00:00:00.000Z";
   const common = {
     http: "3",
+    protocol: "websocket",
     client: "192.0.2.7:51234",
     authority: "proxy.example",
     path: "/ws?room=a",

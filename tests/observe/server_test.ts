@@ -3,6 +3,15 @@ import { Gauge, Registry } from "prom-client";
 import { type Readiness, startAdminServer } from "../../src/observe/server.ts";
 import { parsePromText, valueOf } from "./prom_text.ts";
 
+const STATS = {
+  totalRequests: 7,
+  activeConnections: 3,
+  websocketConnections: 2,
+  http2Connections: 1,
+  http3Connections: 1,
+  bytesTransferred: 99,
+};
+
 interface Running {
   url: string;
   port: number;
@@ -20,6 +29,7 @@ async function withServer(run: (server: Running) => Promise<void>): Promise<void
     address: { hostname: "127.0.0.1", port: 0 },
     registry,
     readiness: () => state.readiness,
+    stats: () => STATS,
     failed: (error) => failures.push(error),
   })!;
   try {
@@ -35,6 +45,7 @@ Deno.test("the admin server answers its paths", async () => {
     const table: { method?: string; path: string; readiness?: Readiness; want: string }[] = [
       { path: "/healthz", want: "200 ok" },
       { path: "/healthz", readiness: "draining", want: "200 ok" },
+      { path: "/stats", want: `200 ${JSON.stringify(STATS)}` },
       { path: "/readyz", readiness: "starting", want: "503 starting" },
       { path: "/readyz", readiness: "ready", want: "200 ready" },
       { path: "/readyz?verbose", readiness: "ready", want: "200 ready" },
@@ -117,6 +128,7 @@ Deno.test("off means that there is no server", () => {
     address: null,
     registry: new Registry(),
     readiness: () => "ready",
+    stats: () => STATS,
     failed: () => {},
   });
   assert.equal(server, null);
@@ -129,6 +141,7 @@ Deno.test("an address that is taken is told in one line", async () => {
         address: { hostname, port },
         registry: new Registry(),
         readiness: () => "ready",
+        stats: () => STATS,
         failed: () => {},
       });
     assert.throws(start("127.0.0.1"), (error: Error) => {
@@ -175,6 +188,7 @@ Deno.test("close waits a second for answers under way, no longer", async () => {
     address: { hostname: "127.0.0.1", port: 0 },
     registry,
     readiness: () => "ready",
+    stats: () => STATS,
     failed: () => {},
   })!;
   const answer = fetch(`http://127.0.0.1:${server.port}/metrics`).then(

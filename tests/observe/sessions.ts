@@ -5,6 +5,7 @@ export function sessionStart(fields: Partial<SessionStart> = {}): SessionStart {
   return {
     id: 1,
     http: "3",
+    protocol: "websocket",
     client: "192.0.2.7:51234",
     path: "/ws?room=a",
     authority: "proxy.example",

@@ -2,6 +2,7 @@
 // over it must have left nothing behind: that is checked here, for every test.
 import assert from "node:assert/strict";
 import { type Certificates, makeCertificates } from "../../src/cli/certificates.ts";
+import { configuredOptions } from "../../src/config/proxy_options.ts";
 import { readProxyConfig } from "../../src/config/proxy.ts";
 import type { TlsClientOptions } from "../../src/net/dial.ts";
 import { Sweeper } from "../../src/net/sweeper.ts";
@@ -13,9 +14,11 @@ import type {
   HttpVersion,
   Observer,
   PrerequestCloseReason,
+  RequestEnd,
   SessionEnd,
   SessionStart,
 } from "../../src/proxy/observer.ts";
+import type { Refusal } from "../../src/net/accepted.ts";
 import { type Proxy, type ProxyOptions, startProxy } from "../../src/proxy/proxy.ts";
 import type { Field } from "../../src/protocol/wire/field.ts";
 import { type BackendConn, RawBackend, type RawBackendOptions, socketsHeldTo } from "./backend.ts";
@@ -50,6 +53,22 @@ export class Recorder implements Observer {
     this.failures.push({ stage, message });
   }
 
+  readonly requests: RequestEnd[] = [];
+  readonly handshakeFailures: Refusal[] = [];
+  readonly backends: { url: string; up: boolean }[] = [];
+
+  requestEnded(request: RequestEnd): void {
+    this.requests.push(request);
+  }
+
+  handshakeFailed(refusal: Refusal): void {
+    this.handshakeFailures.push(refusal);
+  }
+
+  backendChanged(url: string, up: boolean): void {
+    this.backends.push({ url, up });
+  }
+
   connectionOpened(): void {}
 
   connectionClosed(_http: HttpVersion, info: ConnectionEnd): void {
@@ -80,6 +99,10 @@ Sweeper.prototype.add = function (entry) {
   sweepers.add(this);
   return add.call(this, entry);
 };
+
+function sweptEntries(): number {
+  return [...sweepers].reduce((sum, sweeper) => sum + sweeper.size, 0);
+}
 
 let certificates: Promise<Certificates> | null = null;
 
@@ -128,8 +151,10 @@ export async function withProxy(
   const config = readProxyConfig({ listen: "127.0.0.1:0", path: "/ws" });
   let proxy: Proxy | null = null;
   try {
-    proxy = startProxy({
-      ...config,
+    proxy = await startProxy({
+      ...configuredOptions(config),
+      // Most tests are of HTTP/3.
+      ...{ tcp: false, upgrades: ["websocket"] },
       certPem,
       keyPem,
       observer: seen,
@@ -165,6 +190,8 @@ function testProxy(
   parts: Pick<TestProxy, "proxy" | "backend" | "seen"> & { clients: RawClient[]; caPem: string },
 ): TestProxy {
   const { proxy, backend, seen, clients, caPem } = parts;
+  // What listens has an entry for as long as it does.
+  const listening = sweptEntries();
   const connect = async (options: Partial<RawConnectOptions> = {}) => {
     const client = await RawClient.connect({ port: proxy.port, caCerts: [caPem], ...options });
     clients.push(client);
@@ -183,8 +210,7 @@ function testProxy(
     async idle() {
       const left = () => {
         // A connection that is idle has a deadline.
-        const entries = [...sweepers].reduce((sum, sweeper) => sum + sweeper.size, 0) -
-          proxy.connections;
+        const entries = sweptEntries() - listening - proxy.connections;
         const sockets = backend.port === 0 ? 0 : socketsHeldTo(backend.port);
         return { sessions: proxy.sessions, entries, sockets };
       };

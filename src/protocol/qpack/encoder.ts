@@ -1,4 +1,5 @@
 import { writeString } from "../hpack/huffman.ts";
+import { isSecret } from "../hpack/indexing.ts";
 import { type Cursor, type Form, MAX_INTEGER_BYTES, writeInteger } from "../hpack/integer.ts";
 import type { Field } from "../wire/field.ts";
 import {
@@ -71,20 +72,4 @@ function writeLine(out: Cursor, [name, value]: Field): void {
     writeString(out, secret ? LITERAL_NAME_SECRET : LITERAL_NAME, name);
   }
   writeString(out, VALUE, value);
-}
-
-/**
- * RFC 9204 §7.1.3: what no hop shall index. Short cookies, as they can be guessed whole; a long
- * one has entropy enough.
- */
-function isSecret(name: string, value: string): boolean {
-  switch (name) {
-    case "authorization":
-    case "proxy-authorization":
-    case "set-cookie":
-      return true;
-    case "cookie":
-      return value.length < 20;
-  }
-  return false;
 }

@@ -7,6 +7,7 @@ import {
   joinCookies,
   type Malformed,
   quote,
+  readContentLength,
   readRegularFields,
   withoutConnection,
 } from "./message_fields.ts";
@@ -62,6 +63,7 @@ export function readRequest(section: readonly Field[], rules: MessageRules): Req
   const start = readRequestPseudo(section, head, malformed);
   const regular = readRegularFields(section, start, malformed);
   head.fields = joinCookies(regular);
+  if (regular.hasContentLength) readContentLength(head.fields, malformed);
   if (!isToken(head.method)) throw malformed("Request without a valid :method");
   if (head.method !== "CONNECT") {
     // RFC 8441 §4: :protocol turns a CONNECT, and no other method, into an extended one.
@@ -72,6 +74,8 @@ export function readRequest(section: readonly Field[], rules: MessageRules): Req
   } else {
     checkConnect(head, malformed);
   }
+  // RFC 9110 §7.2: a request has one Host.
+  if (regular.hosts > 1) throw malformed("Field host comes twice");
   head.authority = checkHost(head, regular.host, rules);
   return head;
 }
@@ -97,6 +101,7 @@ export function readResponse(section: readonly Field[], malformed: Malformed): R
   if (status === "101") throw malformed("Response with status 101");
   // RFC 9113 §8.2.2, RFC 9114 §4.2: TE is for requests only.
   if (regular.hasTe) throw malformed("Connection-specific field te");
+  if (regular.hasContentLength) readContentLength(regular.fields, malformed);
   return { status: Number(status), fields: regular.fields };
 }
 
@@ -185,7 +190,7 @@ function checkConnect({ scheme, path, authority }: RequestHead, malformed: Malfo
 function checkHost(head: RequestHead, host: string | null, rules: MessageRules): string | null {
   const { malformed } = rules;
   const { scheme, authority, method } = head;
-  if (authority !== null && host !== null && !isSame(authority, host, head, rules)) {
+  if (authority !== null && host !== null && !isSame(head, host, rules)) {
     throw malformed(":authority and host differ");
   }
   const given = authority ?? host;
@@ -201,10 +206,10 @@ function checkHost(head: RequestHead, host: string | null, rules: MessageRules):
  * RFC 9114 §4.3.1: if both are there, they MUST contain the same value.
  * RFC 9113 §8.3.1: they MUST be normalized before they are compared.
  */
-function isSame(a: string, b: string, { scheme }: RequestHead, rules: MessageRules): boolean {
-  if (a === b || a.toLowerCase() === b.toLowerCase()) return true;
+function isSame({ authority, scheme }: RequestHead, host: string, rules: MessageRules): boolean {
+  if (authority === host || authority?.toLowerCase() === host.toLowerCase()) return true;
   if (!rules.normalizesHost) return false;
-  const [one, other] = [parseAuthority(a), parseAuthority(b)];
+  const [one, other] = [parseAuthority(authority ?? ""), parseAuthority(host)];
   if (one === null || other === null || one.host !== other.host) return false;
   const standard = scheme === "https" || scheme === "wss" ? 443 : 80;
   return (one.port ?? standard) === (other.port ?? standard);

@@ -9,10 +9,10 @@ export type Malformed = (message: string) => PeerError;
 /** What a message has beside its pseudo-header fields. */
 export interface RegularFields {
   readonly fields: Field[];
-  /** What Host says; `null` without one. */
+  /** What the first Host says; `null` without one. */
   host: string | null;
-  /** What Content-Length says; `null` without one. */
-  contentLength: number | null;
+  hosts: number;
+  hasContentLength: boolean;
   /** How many Cookie fields there are. */
   cookies: number;
   hasTe: boolean;
@@ -55,7 +55,8 @@ export function readRegularFields(
   const regular: RegularFields = {
     fields: section.slice(start),
     host: null,
-    contentLength: null,
+    hosts: 0,
+    hasContentLength: false,
     cookies: 0,
     hasTe: false,
   };
@@ -67,46 +68,30 @@ export function readRegularFields(
     if (!isLowerToken(name)) throw badName(name, malformed);
     if (!isFieldValue(value)) throw malformed(`Invalid value of field ${name}`);
     const special = SPECIAL.get(name);
-    if (special !== undefined) noteSpecial(regular, special, section[i], malformed);
+    // RFC 9113 §8.2.2, RFC 9114 §4.2: connection-specific fields make a message malformed.
+    if (special === Special.CONNECTION) throw malformed(`Connection-specific field ${name}`);
+    if (special !== undefined) note(regular, section[i], malformed);
   }
   return regular;
 }
 
-function noteSpecial(
-  regular: RegularFields,
-  special: Special,
-  [name, value]: Field,
-  malformed: Malformed,
-): void {
-  switch (special) {
-    case Special.CONNECTION:
-      // RFC 9113 §8.2.2, RFC 9114 §4.2: connection-specific fields make a message malformed.
-      throw malformed(`Connection-specific field ${name}`);
+/** Takes down what a field with rules of its own says. */
+function note(regular: RegularFields, [name, value]: Field, malformed: Malformed): void {
+  switch (SPECIAL.get(name)) {
     case Special.TE:
       // RFC 9113 §8.2.2, RFC 9114 §4.2: TE MUST NOT contain any value other than "trailers".
       if (value.toLowerCase() !== "trailers") throw malformed("Bad field te");
       regular.hasTe = true;
       return;
     case Special.HOST:
-      // RFC 9110 §7.2: Host is one.
-      if (regular.host !== null) throw malformed("Field host comes twice");
-      regular.host = value;
+      if (regular.hosts++ === 0) regular.host = value;
       return;
     case Special.CONTENT_LENGTH:
-      // RFC 9110 §8.6: several of them are an error.
-      if (regular.contentLength !== null) throw malformed("Field content-length comes twice");
-      regular.contentLength = parseLength(value, malformed);
+      regular.hasContentLength = true;
       return;
     case Special.COOKIE:
       regular.cookies++;
   }
-}
-
-/** RFC 9110 §8.6: Content-Length = 1*DIGIT. */
-function parseLength(value: string, malformed: Malformed): number {
-  const length = /^[0-9]{1,16}$/.test(value) ? Number(value) : NaN;
-  if (!Number.isSafeInteger(length)) throw malformed("Bad content-length");
-  return length;
 }
 
 /**
@@ -118,8 +103,10 @@ export function readContentLength(fields: readonly Field[], malformed: Malformed
   let length: number | null = null;
   for (const [name, value] of fields) {
     if (name !== "content-length") continue;
+    // RFC 9110 §8.6: Content-Length = 1*DIGIT; several of them are an error.
     if (length !== null) throw malformed("Field content-length comes twice");
-    length = parseLength(value, malformed);
+    length = /^[0-9]{1,16}$/.test(value) ? Number(value) : NaN;
+    if (!Number.isSafeInteger(length)) throw malformed("Bad content-length");
   }
   return length;
 }

@@ -13,7 +13,13 @@ import {
   readInteger,
   writeInteger,
 } from "../../../src/protocol/hpack/integer.ts";
+import { HpackDecoder } from "../../../src/protocol/hpack/decoder.ts";
+import { HpackEncoder } from "../../../src/protocol/hpack/encoder.ts";
+import { STATIC_TABLE } from "../../../src/protocol/hpack/static_table.ts";
+import type { Field } from "../../../src/protocol/wire/field.ts";
 import type { Bytes, Codec, Decoder } from "../driver.ts";
+import { fieldValue, plainName } from "../fields.ts";
+import { join } from "../input.ts";
 
 const MAX_BYTES = 60;
 
@@ -58,7 +64,47 @@ function readAll(bytes: Bytes, read: (cursor: Cursor) => unknown): void {
 
 const short = fc.string({ unit: character, maxLength: 20 });
 
+const MAX_LIST_BYTES = 400;
+const TABLE_BYTES = 150;
+
+const field: fc.Arbitrary<Field> = fc.oneof(
+  fc.constantFrom(...STATIC_TABLE),
+  fc.tuple(fc.constantFrom("x-a", "x-b", "cookie", "authorization", ":path"), fieldValue),
+  fc.tuple(plainName, fieldValue),
+);
+/** The header lists of one connection, of which much comes again. */
+const lists = fc.array(fc.array(field, { maxLength: 6 }), { minLength: 1, maxLength: 4 });
+
+function listBytes(fields: readonly Field[]): number {
+  return fields.reduce((sum, [name, value]) => sum + name.length + value.length + 32, 0);
+}
+
+/** Blocks, each behind its length in one byte. */
+function blocksOf(all: readonly Field[][]): Bytes {
+  const encoder = new HpackEncoder({ maxTableBytes: TABLE_BYTES });
+  const blocks = all.map((fields) => encoder.encode(fields)).filter((block) => block.length < 256);
+  return join(...blocks.map((block) => join([block.length], block)));
+}
+
+/** Decodes all blocks with one decoder, whose table must stay within its limit. */
+function decodeBlocks(bytes: Bytes): void {
+  const decoder = new HpackDecoder();
+  for (let at = 0; at < bytes.length;) {
+    const block = bytes.subarray(at + 1, at + 1 + bytes[at]);
+    const { fields } = decoder.decode(block, MAX_LIST_BYTES);
+    assert.ok(listBytes(fields) <= MAX_LIST_BYTES);
+    assert.ok(decoder.tableBytes <= 4096);
+    assert.equal(listBytes(decoder.tableFields), decoder.tableBytes);
+    at += 1 + bytes[at];
+  }
+}
+
 export const decoders: Decoder[] = [
+  {
+    name: "header blocks of one connection",
+    decode: decodeBlocks,
+    valid: lists.map(blocksOf),
+  },
   {
     name: "Huffman",
     decode: (bytes) => {
@@ -133,4 +179,34 @@ const stringCodec: Codec<[number, string], [number, Bytes]> = {
   ],
 };
 
-export const codecs: Codec[] = [huffmanCodec, limitCodec, integerCodec, stringCodec] as Codec[];
+const listsCodec: Codec<Field[][], Bytes[]> = {
+  name: "header lists of one connection",
+  value: lists,
+  encode: (all) => {
+    const encoder = new HpackEncoder({ maxTableBytes: TABLE_BYTES });
+    return all.map((fields) => encoder.encode(fields));
+  },
+  decode: (blocks) => {
+    const decoder = new HpackDecoder();
+    return blocks.map((block) => decoder.decode(block, Infinity).fields);
+  },
+};
+/** RFC 7541 §4: a decoder that keeps nothing has the same table as one that keeps all. */
+const stepCodec: Codec<Field[][], Bytes[]> = {
+  ...listsCodec,
+  name: "header lists of one connection, one in two too large",
+  decode: (blocks) => {
+    const decoder = new HpackDecoder();
+    return blocks.map((block, i) => decoder.decode(block, i % 2 === 0 ? 0 : Infinity).fields);
+  },
+  want: (all) => all.map((fields, i) => (i % 2 === 0 ? [] : fields)),
+};
+
+export const codecs: Codec[] = [
+  huffmanCodec,
+  limitCodec,
+  integerCodec,
+  stringCodec,
+  listsCodec,
+  stepCodec,
+] as Codec[];

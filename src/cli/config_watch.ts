@@ -1,0 +1,80 @@
+import { messageOf } from "../net/error.ts";
+import type { Log } from "../observe/log.ts";
+import type { Proxy } from "../proxy/proxy.ts";
+import { type Configured, load } from "./configured.ts";
+
+const INTERVAL_MS = 2_000;
+
+/**
+ * Reads a configuration file again when it changes, and on SIGHUP. What can be used is used at once;
+ * a file with faults changes nothing, and they are logged.
+ */
+export class ConfigWatch {
+  readonly #proxy: Proxy;
+  readonly #log: Log;
+  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #onSignal = () => void this.reload();
+  #configured: Configured;
+  #stamp: string;
+  #busy: Promise<void> | null = null;
+
+  constructor(configured: Configured, { proxy, log }: { proxy: Proxy; log: Log }) {
+    this.#configured = configured;
+    this.#proxy = proxy;
+    this.#log = log;
+    this.#stamp = stampOf(configured.config.configFile);
+    this.#timer = setInterval(() => {
+      const stamp = stampOf(this.#configured.config.configFile);
+      if (stamp !== this.#stamp) void this.reload();
+    }, INTERVAL_MS);
+    if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", this.#onSignal);
+  }
+
+  /** Reads it now. Never rejects. */
+  reload(): Promise<void> {
+    return this.#busy ??= this.#reload().finally(() => this.#busy = null);
+  }
+
+  async #reload(): Promise<void> {
+    const file = this.#configured.config.configFile;
+    this.#stamp = stampOf(file);
+    try {
+      const next = await this.#configured.again();
+      const { routes } = await load(next);
+      if (routes !== null) this.#proxy.replaceRoutes(routes);
+      const left = changedSettings(this.#configured, next);
+      this.#configured = next;
+      this.#log.info("config.reloaded", {
+        file,
+        routes: routes?.length ?? 0,
+        ...(left.length > 0 && { afterRestart: left.join(", ") }),
+      });
+    } catch (error) {
+      this.#log.error("config.error", { file, message: `${messageOf(error)}; nothing is changed` });
+    }
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    if (Deno.build.os !== "windows") Deno.removeSignalListener("SIGHUP", this.#onSignal);
+    await this.#busy;
+  }
+}
+
+/** What the file says elsewhere than in its routes: that takes a restart. */
+function changedSettings(old: Configured, next: Configured): string[] {
+  const before = old.file?.flags ?? {};
+  const now = next.file?.flags ?? {};
+  const names = new Set([...Object.keys(before), ...Object.keys(now)]);
+  return [...names].filter((name) => before[name] !== now[name]).sort();
+}
+
+function stampOf(file: string | null): string {
+  if (file === null) return "";
+  try {
+    const { mtime, size, ino } = Deno.statSync(file);
+    return `${mtime?.getTime()} ${size} ${ino}`;
+  } catch {
+    return "gone";
+  }
+}

@@ -1,0 +1,63 @@
+import type { FileConfig } from "../config/file.ts";
+import { type Environment, type FlagValues, readFlags } from "../config/flags.ts";
+import { type ProxyConfig, proxyFlags, readProxyConfig } from "../config/proxy.ts";
+import type { CertificatePair } from "../proxy/proxy.ts";
+import type { Route } from "../proxy/route.ts";
+import { readCertPair } from "./cert_watch.ts";
+import { CommandError } from "./command.ts";
+import { readCa, shortReason } from "./files.ts";
+
+/** What flags, environment and file say together. */
+export interface Configured {
+  readonly config: ProxyConfig;
+  /** `null` without `--config`. */
+  readonly file: FileConfig | null;
+  /** Reads the file again. Throws `CommandError` for all that is wrong in it. */
+  again(): Promise<Configured>;
+}
+
+/** What the files that a config names hold. */
+export interface Loaded {
+  /** `null` where `--backend` and `--path` say all. */
+  readonly routes: readonly Route[] | null;
+  readonly certificates: readonly CertificatePair[];
+}
+
+/**
+ * Flags go before the environment, the environment before the file. Throws `UsageError` for a value
+ * of the command line, `CommandError` for all that is wrong in the file.
+ */
+export async function configure(flags: FlagValues, env: Environment): Promise<Configured> {
+  const again = () => configure(flags, env);
+  const { configFile } = readFlags({ configFile: proxyFlags.configFile }, flags, env);
+  if (configFile === null) return { config: readProxyConfig(flags, env), file: null, again };
+  // The libraries for it are large, and most who run a proxy by flags don't need them.
+  const { ConfigFileError, readConfigFile, withFile } = await import("../config/file.ts");
+  try {
+    const file = await readConfigFile(configFile, env);
+    const config = readProxyConfig(flags, withFile(file, env));
+    // The first certificate is the one of QUIC, and of clients that name no other's host.
+    return { config: { ...config, ...file.certificates[0] }, file, again };
+  } catch (error) {
+    if (error instanceof ConfigFileError) throw new CommandError(error.message, { cause: error });
+    if (!(error instanceof Error) || error.name === "UsageError") throw error;
+    throw new CommandError(`Cannot read ${configFile}: ${shortReason(error)}`, { cause: error });
+  }
+}
+
+/** Reads the files that a config names. Throws `CommandError` that says which one is unusable. */
+export async function load({ config, file }: Configured): Promise<Loaded> {
+  if (file === null) return { routes: null, certificates: [] };
+  const certificates = await Promise.all(
+    file.certificates.slice(1).map(({ certFile, keyFile }) => readCertPair(certFile, keyFile)),
+  );
+  return { routes: await readRoutes(config, file), certificates };
+}
+
+async function readRoutes(config: ProxyConfig, file: FileConfig): Promise<Route[] | null> {
+  if (file.routes.length === 0) return null;
+  const { caFilesOf, routesOf } = await import("../config/file_targets.ts");
+  const caCerts = new Map<string, string[]>();
+  for (const ca of caFilesOf(file, config)) caCerts.set(ca, [await readCa(ca, "backend-ca")]);
+  return routesOf(file, config, caCerts);
+}

@@ -1,0 +1,243 @@
+import { z } from "zod";
+import type {
+  ActiveHealth,
+  FieldRules,
+  PassiveHealth,
+  Route,
+  RouteLimits,
+  RoutePath,
+} from "../proxy/route.ts";
+import type { Backend } from "./backend.ts";
+import {
+  parseBalance,
+  parseChangedName,
+  parseCondition,
+  parseHost,
+  parseMethod,
+  parseOrigin,
+  parsePrefix,
+  parseRoutePath,
+  parseSet,
+} from "./file_route_values.ts";
+import { map, ofKind, oneOrMore, text, valueOf } from "./file_values.ts";
+import { choice, count, duration, onOff, protocols } from "./kinds.ts";
+import { proxyFlags } from "./proxy.ts";
+
+/** A route as a file has it: its backends are not yet what is dialled. */
+export interface RouteConfig extends Omit<Route, "backends" | "upgrades"> {
+  /** Empty for that of the whole proxy. */
+  readonly backends: readonly Backend[];
+  /** Certificates in PEM that the backends' may be signed by; `null` as in the whole proxy. */
+  readonly backendCaFile: string | null;
+  /** `null` as in the whole proxy. */
+  readonly backendInsecure: boolean | null;
+  /** `null` as in the whole proxy. */
+  readonly upgrades: readonly string[] | null;
+}
+
+const { backend, backendCaFile, backendInsecure } = proxyFlags;
+
+/** The limits that a route may have of its own, each as the flag of the same name. */
+const LIMITS = [
+  ...[
+    "maxSessions",
+    "maxFrameBytes",
+    "maxMessageBytes",
+    "readTimeoutMs",
+    "writeTimeoutMs",
+  ] as const,
+  ...["pingIntervalMs", "pongTimeoutMs", "dialTimeoutMs", "handshakeTimeoutMs"] as const,
+];
+
+const limits = map(
+  Object.fromEntries(LIMITS.map((field) => {
+    const { name, kind, meaning } = proxyFlags[field];
+    return [name, ofKind(kind, meaning).optional()];
+  })),
+  "what differs from the flags of the same names",
+);
+
+const match = map({
+  host: oneOrMore(valueOf(parseHost, { type: "string" }), "a.example, *.a.example, or a list")
+    .optional(),
+  path: valueOf(parseRoutePath, {
+    type: "string",
+    description: "exact, or a regular expression that begins with ^",
+  }).optional(),
+  prefix: valueOf(parsePrefix, { type: "string", description: "/api takes /api and /api/x" })
+    .optional(),
+  strip: ofKind(onOff, "whether the backend gets the path without the prefix").optional(),
+  headers: oneOrMore(
+    valueOf(parseCondition, {
+      type: "object",
+      properties: {
+        name: { type: "string" },
+        value: { type: "string" },
+        regexp: { type: "string" },
+        present: { type: "boolean" },
+      },
+      required: ["name"],
+      additionalProperties: false,
+    }),
+    "all of them must hold",
+  ).optional(),
+  method: oneOrMore(valueOf(parseMethod, { type: "string" }), "a WebSocket's is GET").optional(),
+}, "which requests it takes; all conditions must hold");
+
+const ASK_PATH = text((path) => /^\/[\x21-\x7e]*$/.test(path), "a path (/health)", "is not a path");
+
+const active = map({
+  kind: ofKind(choice(["websocket", "get"]), "a handshake, or a GET that must give 200 to 399")
+    .optional(),
+  path: ASK_PATH.optional(),
+  interval: ofKind(duration({ min: 100 }), "between two checks; default 10s").optional(),
+  timeout: ofKind(duration(), "of one check; default 5s").optional(),
+  "unhealthy-after": ofKind(count(), "failures in a row; default 3").optional(),
+  "healthy-after": ofKind(count(), "successes in a row; default 2").optional(),
+}, "asks each backend again and again");
+
+const passive = map({
+  failures: ofKind(count(), "in a row; default 3").optional(),
+  for: ofKind(duration(), "how long it is down then; default 30s").optional(),
+}, "learns from the sessions that fail");
+
+const fieldRules = map({
+  set: valueOf(parseSet, { type: "object", additionalProperties: { type: ["string", "number"] } })
+    .optional(),
+  remove: oneOrMore(valueOf(parseChangedName, { type: "string" })).optional(),
+});
+
+/** What routes have, and `defaults` may say for all of them. */
+const SHARED = {
+  "backend-ca": ofKind(backendCaFile.kind, backendCaFile.meaning).optional(),
+  "backend-insecure": ofKind(backendInsecure.kind, backendInsecure.meaning).optional(),
+  balance: valueOf(parseBalance, {
+    anyOf: [
+      { enum: ["round-robin", "least-sessions"] },
+      { type: "object", required: ["hash"], additionalProperties: false, properties: { hash: {} } },
+    ],
+    description: "which backend is tried first; default round-robin",
+  }).optional(),
+  health: map({ active: active.optional(), passive: passive.optional() }).optional(),
+  limits: limits.optional(),
+  "allowed-origins": oneOrMore(
+    valueOf(parseOrigin, { type: "string" }),
+    "who may open a tunnel; default anyone",
+  ).optional(),
+  upgrades: oneOrMore(ofKind(protocols), "what may be upgraded to; default as --upgrade")
+    .optional(),
+  headers: map({ request: fieldRules.optional(), response: fieldRules.optional() }).optional(),
+  "keep-host": ofKind(onOff, "whether the backend gets the client's Host; default true").optional(),
+};
+
+const backendUrl = ofKind(backend.kind, backend.meaning);
+
+export const defaultsSchema = map(SHARED, "what all routes have that do not say otherwise");
+
+export const routeSchema = map({
+  name: text((name) => /^[\w.:/*^-]{1,64}$/.test(name), "1 to 64 letters, digits and . : / * ^ _ -")
+    .optional(),
+  enabled: ofKind(onOff, "a route that is off takes no request").optional(),
+  match: match.optional(),
+  backend: backendUrl.optional(),
+  backends: oneOrMore(backendUrl, "several, instead of backend").optional(),
+  ...SHARED,
+});
+
+type Defaults = z.output<typeof defaultsSchema>;
+type RouteInput = z.output<typeof routeSchema>;
+
+/** What a route comes to with the file's defaults. */
+export function routeConfig(
+  route: RouteInput,
+  { name, defaults }: { name: string; defaults: Defaults },
+): RouteConfig {
+  const set = { ...defaults, ...route };
+  const health = { ...defaults.health, ...route.health };
+  return {
+    name,
+    enabled: route.enabled ?? true,
+    match: {
+      hosts: route.match?.host ?? [],
+      path: pathOf(route.match ?? {}),
+      headers: route.match?.headers ?? [],
+      methods: route.match?.method ?? [],
+    },
+    backends: route.backends ?? (route.backend === undefined ? [] : [route.backend]),
+    backendCaFile: set["backend-ca"] ?? null,
+    backendInsecure: set["backend-insecure"] ?? null,
+    balance: set.balance ?? "round-robin",
+    health: {
+      ...(health.active && { active: activeHealth(health.active) }),
+      ...(health.passive && { passive: passiveHealth(health.passive) }),
+    },
+    limits: limitsOf({ ...defaults.limits, ...route.limits }),
+    allowedOrigins: set["allowed-origins"] ?? null,
+    upgrades: set.upgrades?.flat() ?? null,
+    headers: {
+      request: fieldRulesOf(defaults.headers?.request, route.headers?.request),
+      response: fieldRulesOf(defaults.headers?.response, route.headers?.response),
+    },
+    keepHost: set["keep-host"] ?? true,
+  };
+}
+
+const MAX_NAME = 64;
+
+/** How a route is called that has no name: `*.a.example/api/`. */
+export function derivedName({ match }: RouteInput): string {
+  const path = pathOf(match ?? {});
+  const text = path === null
+    ? "/*"
+    : "exact" in path
+    ? path.exact
+    : "prefix" in path
+    ? `${path.prefix.replace(/\/$/, "")}/*`
+    : path.regexp.source.replaceAll("\\/", "/");
+  return `${match?.host?.[0] ?? "*"}${text}`.slice(0, MAX_NAME);
+}
+
+function pathOf(match: NonNullable<RouteInput["match"]>): RoutePath | null {
+  const { path, prefix, strip = false } = match;
+  if (prefix !== undefined) return { prefix, strip };
+  return path ?? null;
+}
+
+function activeHealth(input: z.output<typeof active>): ActiveHealth {
+  return {
+    kind: input.kind ?? "websocket",
+    path: input.path ?? "/",
+    intervalMs: input.interval ?? 10_000,
+    timeoutMs: input.timeout ?? 5000,
+    unhealthyAfter: input["unhealthy-after"] ?? 3,
+    healthyAfter: input["healthy-after"] ?? 2,
+  };
+}
+
+function passiveHealth(input: z.output<typeof passive>): PassiveHealth {
+  return { failures: input.failures ?? 3, forMs: input.for ?? 30_000 };
+}
+
+function limitsOf(input: Readonly<Record<string, number | undefined>>): RouteLimits {
+  const given: Record<string, number> = {};
+  for (const field of LIMITS) {
+    const value = input[proxyFlags[field].name];
+    if (value !== undefined) given[field] = value;
+  }
+  return given;
+}
+
+interface FieldRulesInput {
+  readonly set?: Record<string, string>;
+  readonly remove?: string[];
+}
+
+function fieldRulesOf(defaults: FieldRulesInput = {}, own: FieldRulesInput = {}): FieldRules {
+  const { set = {}, remove = [] } = own;
+  // What a route removes is not set again by the defaults.
+  const inherited = Object.entries(defaults.set ?? {}).filter(([name]) => !remove.includes(name));
+  return {
+    set: { ...Object.fromEntries(inherited), ...set },
+    remove: [...new Set([...defaults.remove ?? [], ...remove])],
+  };
+}

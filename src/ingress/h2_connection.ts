@@ -1,0 +1,320 @@
+import { setImmediate } from "node:timers";
+import { NetError } from "../net/error.ts";
+import type { Swept } from "../net/sweeper.ts";
+import { H2Code, type H2Error } from "../protocol/http2/codes.ts";
+import { Http2Connection } from "../protocol/http2/connection.ts";
+import type { H2Event } from "../protocol/http2/events.ts";
+import { encodeResponse } from "../protocol/http2/fields.ts";
+import type { LocalSettings } from "../protocol/http2/options.ts";
+import { PeerError } from "../protocol/wire/error.ts";
+import type { Accepted, ConnectionEnd, DoorOptions } from "./door.ts";
+import { H2Request } from "./h2_request.ts";
+import { H2Stream, type H2Wire } from "./h2_stream.ts";
+
+export interface H2DoorOptions extends DoorOptions {
+  /** Streams at once, the windows, and whether RFC 8441 is spoken. */
+  h2: Partial<LocalSettings>;
+}
+
+/** More than this waits for the socket before streams are held up. */
+const HIGH_WATER_BYTES = 64 * 1024;
+/** RFC 9113 §6.8: GOAWAY's second step comes a round trip after the first, or so much later. */
+const DRAIN_PING = new Uint8Array([0x68, 0x33, 0x77, 0x73, 1, 1, 1, 1]);
+const DRAIN_PING_MS = 1_000;
+
+/** One HTTP/2 connection on the server's side, from its preface to its end. */
+export class H2Connection implements H2Wire, Swept {
+  readonly h2: Http2Connection;
+  readonly #conn: Accepted;
+  readonly #options: H2DoorOptions;
+  readonly #streams = new Map<number, H2Stream>();
+  /** Streams that something came on in the chunk at hand. */
+  readonly #touched = new Set<H2Stream>();
+  #flushing = false;
+  #scheduled = false;
+  #room: PromiseWithResolvers<void> | null = null;
+  #writingSinceMs = Infinity;
+  #idleSinceMs = performance.now();
+  #draining = false;
+  #nameLastAtMs = Infinity;
+  #end: ConnectionEnd | null = null;
+
+  constructor(conn: Accepted, options: H2DoorOptions) {
+    this.#conn = conn;
+    this.#options = options;
+    const { maxHeaderBytes } = options;
+    this.h2 = new Http2Connection({ role: "server", settings: { maxHeaderBytes, ...options.h2 } });
+  }
+
+  /** Resolves when the connection is gone and told of. Never rejects. */
+  async run(): Promise<ConnectionEnd> {
+    const { sweeper } = this.#options;
+    this.h2.tick(performance.now());
+    sweeper.add(this);
+    this.flush();
+    try {
+      await this.#read();
+    } catch (error) {
+      this.#fail(error);
+    }
+    const end = this.#finish({ code: 0, reason: "", byPeer: true });
+    for (const stream of this.#streams.values()) stream.fail(lost());
+    this.#streams.clear();
+    await this.#flushed();
+    sweeper.delete(this);
+    this.#conn.stream.abort();
+    return end;
+  }
+
+  async #read(): Promise<void> {
+    const { stream } = this.#conn;
+    for (let chunk = await stream.read(); chunk !== null; chunk = await stream.read()) {
+      this.h2.push(chunk);
+      for (let event = this.h2.next(); event !== null; event = this.h2.next()) this.#take(event);
+      for (const touched of this.#touched) touched.deliver();
+      this.#touched.clear();
+      if (this.h2.outputBytes > 0) this.flush();
+      // Answers to what a peer asks for must not pile up: it waits until they are taken.
+      if (this.h2.outputBytes > HIGH_WATER_BYTES) await this.room();
+      if (this.h2.isDone) return;
+    }
+    this.h2.end();
+  }
+
+  #take(event: H2Event): void {
+    switch (event.type) {
+      case "data":
+        return this.#data(event.streamId, event.bytes, event.endStream);
+      case "request":
+        return this.#request(event);
+      case "oversize":
+        return this.#oversize(event.streamId, event.endStream);
+      case "trailers":
+        return this.#touch(event.streamId, (stream) => stream.end(event.fields));
+      case "reset":
+        return this.#drop(event.streamId, new NetError("reset", "the client reset the stream"));
+      case "streamError":
+        return this.#streamError(event.streamId, event.error);
+      case "window":
+        return this.#opened(event.streamId);
+      case "settings":
+        return this.#opened(0);
+      case "pong":
+        return this.#pong(event.payload);
+      case "goaway":
+      case "response":
+      case "informational":
+        return;
+      default:
+        event satisfies never;
+    }
+  }
+
+  #request({ streamId, head, endStream }: Extract<H2Event, { type: "request" }>): void {
+    const stream = new H2Stream(streamId, this);
+    if (endStream) stream.end();
+    this.#streams.set(streamId, stream);
+    this.#idleSinceMs = Infinity;
+    const { remote, secure } = this.#conn;
+    const request = new H2Request(head, { stream, wire: this, remote, secure });
+    void this.#serve(request, stream);
+  }
+
+  async #serve(request: H2Request, stream: H2Stream): Promise<void> {
+    try {
+      await this.#options.onOffer(request);
+    } catch (error) {
+      stream.reset(H2Code.INTERNAL_ERROR);
+      if (!(error instanceof NetError || error instanceof PeerError)) {
+        this.#options.onBug("http/2 request", error);
+      }
+    } finally {
+      stream.abort();
+      this.#streams.delete(stream.id);
+      if (this.#streams.size === 0) {
+        this.#idleSinceMs = performance.now();
+        if (this.h2.isDone) this.#conclude();
+      }
+    }
+  }
+
+  #data(streamId: number, bytes: Uint8Array, endStream: boolean): void {
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined) {
+      this.h2.consumed(streamId, bytes.length);
+      return;
+    }
+    stream.receive(bytes);
+    if (endStream) stream.end();
+    this.#touched.add(stream);
+  }
+
+  #touch(streamId: number, change: (stream: H2Stream) => void): void {
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined) return;
+    change(stream);
+    this.#touched.add(stream);
+  }
+
+  #drop(streamId: number, error: Error): void {
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined) return;
+    this.#streams.delete(streamId);
+    stream.fail(error);
+  }
+
+  #oversize(streamId: number, endStream: boolean): void {
+    this.h2.sendHeaders(streamId, encodeResponse(431, []), true);
+    if (!endStream) this.h2.reset(streamId, H2Code.NO_ERROR);
+    this.#options.onHeadRefused(431, this.#conn.remote);
+  }
+
+  #streamError(streamId: number, error: H2Error): void {
+    const known = this.#streams.has(streamId);
+    this.#drop(streamId, error);
+    this.#options.onPeerError(error, this.#conn.remote);
+    if (!known) this.#options.onHeadRefused(400, this.#conn.remote);
+  }
+
+  /** RFC 9113 §6.9: more may be sent. */
+  #opened(streamId: number): void {
+    if (streamId !== 0) return this.#wake(this.#streams.get(streamId));
+    for (const stream of this.#streams.values()) this.#wake(stream);
+  }
+
+  #wake(stream: H2Stream | undefined): void {
+    const waiting = stream?.waiting;
+    if (stream === undefined || waiting === null || waiting === undefined) return;
+    stream.waiting = null;
+    waiting.resolve();
+  }
+
+  window(stream: H2Stream): Promise<void> {
+    stream.waiting ??= Promise.withResolvers();
+    return stream.waiting.promise;
+  }
+
+  room(): Promise<void> | null {
+    if (this.h2.outputBytes <= HIGH_WATER_BYTES) return null;
+    if (this.#end !== null) return Promise.reject(lost());
+    this.#room ??= Promise.withResolvers();
+    this.flush();
+    return this.#room.promise;
+  }
+
+  /** What is ready within a turn of the loop goes out in one write. */
+  flush(): void {
+    if (this.#flushing || this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      void this.#flush();
+    });
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    try {
+      while (this.h2.outputBytes > 0) {
+        this.#writingSinceMs = performance.now();
+        await this.#conn.stream.write(this.h2.output());
+        if (this.h2.outputBytes <= HIGH_WATER_BYTES) this.#freed();
+      }
+      this.#freed();
+    } catch {
+      // Whoever reads is told why.
+      this.#conn.stream.abort();
+      this.#room?.reject(lost());
+      this.#room = null;
+    } finally {
+      this.#writingSinceMs = Infinity;
+      this.#flushing = false;
+    }
+  }
+
+  #freed(): void {
+    this.#room?.resolve();
+    this.#room = null;
+  }
+
+  /** The last words, GOAWAY among them, as far as the peer takes them. */
+  async #flushed(): Promise<void> {
+    await this.#flush();
+    await this.#conn.stream.closeWrite().catch(() => {});
+  }
+
+  /** RFC 9113 §5.4.1: one place turns what was thrown into the connection's end. */
+  #fail(error: unknown): void {
+    if (error instanceof PeerError) {
+      this.#options.onPeerError(error, this.#conn.remote);
+      this.#finish({ code: error.code, reason: error.message, byPeer: false });
+    } else if (error instanceof NetError) {
+      this.#finish({ code: -1, reason: error.message, byPeer: true });
+    } else {
+      this.#options.onBug("http/2 connection", error);
+      this.h2.goaway(H2Code.INTERNAL_ERROR);
+      this.#finish({ code: H2Code.INTERNAL_ERROR, reason: "internal error", byPeer: false });
+    }
+  }
+
+  #finish(end: ConnectionEnd): ConnectionEnd {
+    this.#end ??= end;
+    return this.#end;
+  }
+
+  sweep(nowMs: number): void {
+    const { writeTimeoutMs, idleTimeoutMs, headTimeoutMs } = this.#options;
+    this.h2.tick(nowMs);
+    if (nowMs - this.#writingSinceMs >= writeTimeoutMs) {
+      this.#finish({ code: H2Code.CANCEL, reason: "client reads too slowly", byPeer: false });
+      this.#conn.stream.abort();
+    } else if (!this.h2.settingsAcknowledged && nowMs - this.#idleSinceMs >= headTimeoutMs) {
+      // RFC 9113 §6.5.3: SETTINGS_TIMEOUT; and a client that never says anything.
+      this.close(H2Code.SETTINGS_TIMEOUT, "no SETTINGS in time");
+    } else if (nowMs - this.#idleSinceMs >= idleTimeoutMs) {
+      this.close(H2Code.NO_ERROR, "idle");
+    } else if (nowMs >= this.#nameLastAtMs) {
+      this.#nameLast();
+    }
+  }
+
+  /** RFC 9113 §6.8: takes no new streams; the connection ends with its last one. */
+  drain(): void {
+    if (this.#draining || this.#end !== null) return;
+    this.#draining = true;
+    this.#nameLastAtMs = performance.now() + DRAIN_PING_MS;
+    this.h2.drain();
+    this.h2.ping(DRAIN_PING);
+    this.flush();
+  }
+
+  #pong(payload: Uint8Array): void {
+    if (payload.every((byte, i) => byte === DRAIN_PING[i])) this.#nameLast();
+  }
+
+  #nameLast(): void {
+    this.#nameLastAtMs = Infinity;
+    this.h2.goaway();
+    this.flush();
+    if (this.h2.isDone) this.#conclude();
+  }
+
+  /** Ends the connection, with all its streams. */
+  close(code: H2Code = H2Code.NO_ERROR, reason = ""): void {
+    if (this.#end !== null) return;
+    this.h2.goaway(code);
+    this.#finish({ code, reason, byPeer: false });
+    this.#conclude();
+  }
+
+  /** What waits is sent, then nothing more is read. */
+  #conclude(): void {
+    this.#finish({ code: H2Code.NO_ERROR, reason: "", byPeer: false });
+    void this.#flush().then(() => this.#conn.stream.abort());
+  }
+}
+
+function lost(): NetError {
+  return new NetError("lost", "the connection is over");
+}

@@ -1,0 +1,133 @@
+import type { Refused, Upgraded } from "../client/h1.ts";
+import type { Content, Offer, OfferRequest } from "../ingress/offer.ts";
+import { NetError } from "../net/error.ts";
+import { Deadline, type Sweeper } from "../net/sweeper.ts";
+import { concat } from "../protocol/wire/bytes.ts";
+import { BackendError, type BackendTarget, openBackend, targetOf } from "./backend.ts";
+import { type RequestRules, upgradeFields } from "./headers.ts";
+import type { LiveRoute } from "./routes.ts";
+
+/** What a backend said to a client's wish for a tunnel. */
+export interface Asked {
+  answer: Upgraded | Refused;
+  target: BackendTarget;
+  /** To be called when the session, or the refusal, is over. */
+  release: () => void;
+}
+
+export interface AskOptions {
+  /** For the backend, as the route gives it. */
+  path: string;
+  rules: RequestRules;
+  sweeper: Sweeper;
+}
+
+/** Content that goes with an upgrade is sent whole, with its head. */
+const MAX_CONTENT_BYTES = 64 * 1024;
+
+/**
+ * Asks the backends of a route one after the other, until one can be dialled. `null` when the client
+ * is gone meanwhile.
+ *
+ * @throws {BackendError} of the last one
+ */
+export async function askBackends(
+  offer: Offer,
+  live: LiveRoute,
+  options: AskOptions,
+): Promise<Asked | null> {
+  const content = offer.content === null ? undefined : await collect(offer.content);
+  let failure: BackendError | null = null;
+  for (const target of live.upstream.order(offer.request)) {
+    const release = live.upstream.take(target);
+    try {
+      const answer = await ask(offer, { target, live, content, ...options });
+      if (answer !== null) {
+        live.upstream.succeeded(target);
+        return { answer, target, release };
+      }
+      release();
+      return null;
+    } catch (error) {
+      release();
+      if (!(error instanceof BackendError)) throw error;
+      live.upstream.failed(target, error.message);
+      failure = error;
+      // What it was asked for may have been done: only who was never reached leaves it to the next.
+      if (error.stage !== "backend_dial") break;
+    }
+  }
+  throw failure ?? noBackend(live);
+}
+
+function noBackend({ route }: LiveRoute): BackendError {
+  const message = `Route ${route.name} has no backend`;
+  return new BackendError("backend_dial", message, new NetError("refused", message));
+}
+
+interface AskOne extends AskOptions {
+  target: BackendTarget;
+  live: LiveRoute;
+  content: Uint8Array | undefined;
+}
+
+/** Asks one backend, within the two timeouts and as long as the client is there. */
+async function ask(offer: Offer, options: AskOne): Promise<Upgraded | Refused | null> {
+  const { target, sweeper, live } = options;
+  const { dialTimeoutMs, handshakeTimeoutMs } = live.limits;
+  const controller = new AbortController();
+  let gone = false;
+  offer.onGone(() => {
+    gone = true;
+    controller.abort(new NetError("aborted", "client is gone"));
+  });
+  const late = (what: string, ms: number) => () =>
+    controller.abort(new NetError("timeout", `${what} took longer than ${ms} ms`));
+  let deadline = new Deadline(sweeper, dialTimeoutMs, late("dial", dialTimeoutMs));
+  try {
+    return await openBackend(target, requestOf(offer.request, options), {
+      signal: controller.signal,
+      dialed: () => {
+        deadline.clear();
+        deadline = new Deadline(sweeper, handshakeTimeoutMs, late("handshake", handshakeTimeoutMs));
+      },
+    });
+  } catch (error) {
+    if (gone && error instanceof BackendError) return null;
+    throw error;
+  } finally {
+    deadline.clear();
+  }
+}
+
+function requestOf(request: OfferRequest, { target, path, rules, content }: AskOne) {
+  return {
+    // RFC 8441 §5: what an extended CONNECT asks for is a GET in HTTP/1.1.
+    method: request.method === "CONNECT" ? "GET" : request.method,
+    target: targetOf(target.path, path),
+    host: target.host ?? request.authority,
+    protocol: request.protocol ?? "websocket",
+    fields: upgradeFields(request, rules),
+    content,
+  };
+}
+
+async function collect(content: Content): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for (let part = await content.read(); part !== null; part = await content.read()) {
+    length += part.length;
+    if (length > MAX_CONTENT_BYTES) throw new UpgradeContentTooLarge();
+    parts.push(part.slice());
+  }
+  return concat(parts, length);
+}
+
+/** The content that came with an upgrade is more than is kept for it: 413. */
+export class UpgradeContentTooLarge extends Error {
+  override name = "UpgradeContentTooLarge";
+
+  constructor() {
+    super(`content of more than ${MAX_CONTENT_BYTES} bytes with an upgrade`);
+  }
+}

@@ -1,0 +1,192 @@
+// RFC 9110 §7.6: an ordinary request on its way to a backend, and its answer on the way back.
+import type { H1Pool, H1Response } from "../client/h1_pool.ts";
+import { type H1Request, UnwritableRequest } from "../client/h1_request.ts";
+import { RequestBroken } from "../client/h1_upload.ts";
+import type { Offer, OfferRequest } from "../ingress/offer.ts";
+import { messageOf, NetError } from "../net/error.ts";
+import { endToEnd } from "../protocol/http1/connection.ts";
+import { PeerError } from "../protocol/wire/error.ts";
+import { BackendError } from "./backend.ts";
+import { isLastHop, requestFields, type RequestRules, responseFields } from "./headers.ts";
+import type { ResponseRules } from "./headers.ts";
+
+/** Where ordinary requests go. */
+export interface ForwardTarget {
+  readonly pool: H1Pool;
+  /** As it was configured, for messages. */
+  readonly url: string;
+  /** Host for the backend, or `null` to pass on what the client asked for. */
+  readonly host: string | null;
+  /** What every path is put behind, or `null` for nothing. */
+  readonly path: string | null;
+}
+
+export interface ForwardOptions {
+  readonly request?: RequestRules;
+  readonly response?: ResponseRules;
+  /** What is taken off the front of a path: whole segments, `/api` of `/api/x`. */
+  readonly stripPrefix?: string | null;
+}
+
+/** How it went, for the log. */
+export interface ForwardResult {
+  /** What the client was answered; 0 when it was gone before. */
+  readonly status: number;
+  /** Bytes of content. */
+  readonly toBackendBytes: number;
+  readonly toClientBytes: number;
+  /** Whether the request was sent a second time, after a stale connection. */
+  readonly retried: boolean;
+  /** Who ended it before its end, and how; `null` when it is whole. */
+  readonly broken: { readonly by: "client" | "backend"; readonly reason: string } | null;
+}
+
+/**
+ * Passes a request on and answers it with what the backend answers, both as they come. Once the
+ * backend has answered it does not throw: an answer that breaks off does so visibly.
+ *
+ * @throws {BackendError} when the backend can't be asked; nothing was answered then, and of stage
+ * "backend_dial" the request's content was not touched
+ */
+export async function forward(
+  offer: Offer,
+  target: ForwardTarget,
+  options: ForwardOptions = {},
+): Promise<ForwardResult> {
+  const { request } = offer;
+  if (isLastHop(request)) return await answerHere(offer, request.method === "TRACE" ? 405 : 204);
+  const way = new Way(offer);
+  try {
+    const response = await way.ask(target, toBackend(request, target, options));
+    return await way.answer(response, options.response ?? {});
+  } catch (error) {
+    if (error instanceof UnwritableRequest) return await answerHere(offer, 400);
+    if (way.gone || error instanceof RequestBroken) return unanswered(messageOf(error));
+    throw error;
+  }
+}
+
+function toBackend(
+  request: OfferRequest,
+  target: ForwardTarget,
+  options: ForwardOptions,
+): H1Request {
+  // RFC 9112 §3.2: HTTP/1.0 knows no Host, but the backend wants one.
+  const host = target.host ?? (request.authority === "" ? hostOf(target.url) : null);
+  return {
+    method: request.method,
+    target: forwardTarget(request.path, target.path, options.stripPrefix ?? null),
+    fields: requestFields(request, { ...options.request, host: options.request?.host ?? host }),
+  };
+}
+
+function hostOf(url: string): string {
+  return (URL.canParse(url) && new URL(url).host) || "localhost";
+}
+
+/** The path that the backend is asked for, with its query. `*` stays what it is. */
+export function forwardTarget(
+  path: string,
+  base: string | null,
+  stripPrefix: string | null,
+): string {
+  if (path === "*") return path;
+  const rest = stripped(path, stripPrefix?.replace(/\/+$/, "") ?? "");
+  // "//host/path" in a request line could be taken for an authority.
+  const behind = (rest.startsWith("/") ? rest : `/${rest}`).replace(/^\/{2,}/, "/");
+  return (base?.replace(/\/+$/, "") ?? "") + behind;
+}
+
+function stripped(path: string, prefix: string): string {
+  if (!path.startsWith(prefix)) return path;
+  const rest = path.slice(prefix.length);
+  return /^(?:[/?]|$)/.test(rest) ? rest : path;
+}
+
+/** One request between its client and a backend. */
+class Way {
+  readonly #offer: Offer;
+  readonly #controller = new AbortController();
+  gone = false;
+
+  constructor(offer: Offer) {
+    this.#offer = offer;
+    offer.onGone(() => {
+      this.gone = true;
+      this.#controller.abort(new NetError("aborted", "client is gone"));
+    });
+  }
+
+  async ask(target: ForwardTarget, request: H1Request): Promise<H1Response> {
+    const { content, request: { remote } } = this.#offer;
+    let connected = false;
+    try {
+      return await target.pool.request(request, content, {
+        signal: this.#controller.signal,
+        remote,
+        onConnected: () => connected = true,
+        onInformational: (status, fields) => this.#inform(status, endToEnd(fields)),
+      });
+    } catch (error) {
+      const foreign = error instanceof NetError || error instanceof PeerError;
+      if (!foreign || this.gone || error instanceof RequestBroken) throw error;
+      if (!connected) {
+        const message = `Cannot dial ${target.url}: ${error.message}`;
+        throw new BackendError("backend_dial", message, error);
+      }
+      const message = `Backend ${target.url} did not answer: ${error.message}`;
+      throw new BackendError("backend_handshake", message, error);
+    }
+  }
+
+  async #inform(status: number, fields: ReturnType<typeof endToEnd>): Promise<void> {
+    try {
+      await this.#offer.inform(status, fields);
+    } catch (error) {
+      // A client that is gone is told of once, by onGone.
+      if (!(error instanceof NetError)) throw error;
+    }
+  }
+
+  async answer(response: H1Response, rules: ResponseRules): Promise<ForwardResult> {
+    const { status, content, traffic, retried } = response;
+    let broken: ForwardResult["broken"] = null;
+    try {
+      const fields = responseFields(response.fields, rules);
+      await this.#offer.respond(status, fields, content ?? undefined);
+    } catch (error) {
+      if (!(error instanceof NetError || error instanceof PeerError)) throw error;
+      const byClient = this.gone || traffic.error === null ||
+        traffic.error instanceof RequestBroken;
+      broken = { by: byClient ? "client" : "backend", reason: error.message };
+    } finally {
+      content?.cancel();
+    }
+    const { sentBytes: toBackendBytes, receivedBytes: toClientBytes } = traffic;
+    return { status, toBackendBytes, toClientBytes, retried, broken };
+  }
+}
+
+/** The proxy's own answer, without the backend. */
+async function answerHere(offer: Offer, status: 204 | 400 | 405): Promise<ForwardResult> {
+  const body = OWN_TEXT[status];
+  try {
+    await offer.respond(status, body === undefined ? [] : [TEXT], body);
+  } catch (error) {
+    if (!(error instanceof NetError)) throw error;
+    return unanswered(error.message);
+  }
+  return { ...NOTHING, status };
+}
+
+const TEXT = ["content-type", "text/plain; charset=utf-8"] as const;
+const OWN_TEXT: Readonly<Record<number, Uint8Array>> = {
+  400: new TextEncoder().encode("no backend can be asked for this\n"),
+  405: new TextEncoder().encode("no TRACE of this proxy\n"),
+};
+const NOTHING = { status: 0, toBackendBytes: 0, toClientBytes: 0, retried: false, broken: null };
+
+/** The client was gone before there was an answer. */
+function unanswered(reason: string): ForwardResult {
+  return { ...NOTHING, broken: { by: "client", reason } };
+}
