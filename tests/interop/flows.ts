@@ -1,10 +1,11 @@
-// What every HTTP/3 client that is not ours must be able to do through the proxy, before npm:ws.
+// What every client of HTTP/3 or HTTP/2 that is not ours must be able to do through the proxy, before
+// npm:ws.
 import assert from "node:assert/strict";
 import { encodeClosePayload, parseClosePayload } from "../../src/protocol/websocket/close.ts";
 import type { Frame } from "../../src/protocol/websocket/encoder.ts";
 import { Opcode } from "../../src/protocol/websocket/opcode.ts";
 import { type Field, getField } from "../../src/protocol/wire/field.ts";
-import { type TestProxy, withProxy } from "../support/proxy.ts";
+import { type TestProxy, type TestProxyOptions, withProxy } from "../support/proxy.ts";
 import { connectFields } from "../support/raw_h3.ts";
 import { WsBackend, type WsPeer } from "../support/ws_backend.ts";
 import { deflated, inflated } from "./deflate.ts";
@@ -38,6 +39,8 @@ export interface FlowOptions {
   /** Declares a test that gets what tells where the peer is. */
   test: (name: string, body: (where: string) => Promise<void>) => void;
   connect: (where: string, t: TestProxy) => Promise<Peer>;
+  /** What the proxy needs for it. */
+  proxy?: Omit<TestProxyOptions, "backend">;
 }
 
 interface Flow {
@@ -53,12 +56,13 @@ const DEFLATE =
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 /** Declares the tests of a peer. */
-export function flowTests({ name, test, connect }: FlowOptions): void {
+export function flowTests({ name, test, connect, proxy }: FlowOptions): void {
   const flow = (what: string, body: (flow: Flow) => Promise<void>) =>
     test(`${name}: ${what}`, async (where) => {
       await using ws = await WsBackend.listen({ perMessageDeflate: { threshold: 0 } });
       const dial = { hostname: "127.0.0.1", port: ws.port };
-      await withProxy({ backend: { dial, url: `ws://127.0.0.1:${ws.port}` } }, async (t) => {
+      const target = { dial, url: `ws://127.0.0.1:${ws.port}` };
+      await withProxy({ ...proxy, backend: target }, async (t) => {
         await using peer = await connect(where, t);
         await body({ t, open: (fields = []) => openSocket(peer, ws, fields) });
       });

@@ -5,10 +5,20 @@
 export type PeerVariable =
   /** Chromium's executable. */
   | "H3WS_CHROMIUM"
+  /** Firefox's executable. */
+  | "H3WS_FIREFOX"
   /** A Python that has aioquic. */
   | "H3WS_PYTHON"
   /** The folder of the npm package @currentspace/http3, which is quiche. */
-  | "H3WS_QUICHE";
+  | "H3WS_QUICHE"
+  /** h2spec's executable. */
+  | "H3WS_H2SPEC"
+  /** The executable of a curl that speaks HTTP/2. */
+  | "H3WS_CURL"
+  /** HAProxy's executable. */
+  | "H3WS_HAPROXY"
+  /** The folder whose node_modules has socket.io, graphql-ws and the others of `npm_peers.ts`. */
+  | "H3WS_NPM";
 
 /**
  * Declares tests of a peer: `test(name, body)`, where `body` gets the variable's value. Without it

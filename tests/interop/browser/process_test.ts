@@ -6,7 +6,7 @@ import { startForeignBackend } from "../../support/foreign_backend.ts";
 import { startProxyProcess } from "../../support/process.ts";
 import { until } from "../../support/until.ts";
 import { peerTests } from "../peers.ts";
-import { Chromium } from "./chromium.ts";
+import { startChromium } from "./chromium.ts";
 
 const test = peerTests("H3WS_CHROMIUM");
 
@@ -22,7 +22,7 @@ test("Chromium through the process `h3ws proxy` to a backend that is not ours", 
       // The last one counts.
       flags: ["--cert", `${folder}/cert.pem`, "--key", `${folder}/key.pem`, "--drain", "3s"],
     });
-    await using chromium = await Chromium.start({ path, port: proxy.port, spkiHash });
+    await using chromium = await startChromium({ path, port: proxy.port, spkiHash });
     assert.equal(await chromium.protocol(), "h3");
 
     const first = await chromium.open("/ws?room=7", ["chat.v1", "chat.v2"]);
