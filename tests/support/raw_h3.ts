@@ -6,6 +6,7 @@ import { type QuicStream } from "../../src/net/quic_stream.ts";
 import { acceptFor } from "../../src/protocol/websocket/handshake.ts";
 import { encodeFrame, FrameType } from "../../src/protocol/http3/frame.ts";
 import { readResponseHead, type ResponseHead } from "../../src/protocol/http3/fields.ts";
+import type { Settings } from "../../src/protocol/http3/settings.ts";
 import { RequestStreamParser } from "../../src/protocol/http3/request_stream.ts";
 import { decodeFieldSection } from "../../src/protocol/qpack/decoder.ts";
 import { encodeFieldSection } from "../../src/protocol/qpack/encoder.ts";
@@ -66,12 +67,17 @@ export class RawClient {
   readonly #control: H3Control;
   /** What the server's control stream said, by type: "settings", "goaway". */
   readonly seen: string[] = [];
+  /** The server's, once they have come. */
+  settings: Settings | null = null;
 
   private constructor(quic: QuicConnection) {
     this.quic = quic;
     this.#control = new H3Control(quic, {
       role: "client",
-      onEvent: ({ type }) => this.seen.push(type),
+      onEvent: (event) => {
+        this.seen.push(event.type);
+        if (event.type === "settings") this.settings = event.settings;
+      },
       onError: (error) => this.seen.push(String(error)),
     });
     void quic.closed.then(() => this.#control.release());
