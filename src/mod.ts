@@ -74,7 +74,7 @@ export { proxyOptions, type ProxySetup } from "./config/proxy_options.ts";
 export { UsageError } from "./config/error.ts";
 export type { SessionLimits } from "./proxy/session.ts";
 export type { BackendTarget } from "./proxy/backend.ts";
-export type { Answer, PathRule } from "./proxy/answers.ts";
+export type { Answer, PathRule, PathTest } from "./proxy/answers.ts";
 export type { OfferRequest } from "./ingress/offer.ts";
 export type { Refusal, RefusalKind } from "./net/accepted.ts";
 

@@ -14,7 +14,8 @@ export class ConfigWatch {
   readonly #log: Log;
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #onSignal = () => void this.reload();
-  #configured: Configured;
+  /** As it runs, but for its routes. */
+  readonly #configured: Configured;
   #stamp: string;
   #busy: Promise<void> | null = null;
 
@@ -41,9 +42,9 @@ export class ConfigWatch {
     try {
       const next = await this.#configured.again();
       const { routes } = await load(next);
-      if (routes !== null) this.#proxy.replaceRoutes(routes);
       const left = changedSettings(this.#configured, next);
-      this.#configured = next;
+      // With routes and without is not the same proxy: what it does with ordinary requests differs.
+      if (routes !== null && !left.includes("routes")) this.#proxy.replaceRoutes(routes);
       this.#log.info("config.reloaded", {
         file,
         routes: routes?.length ?? 0,
@@ -61,12 +62,24 @@ export class ConfigWatch {
   }
 }
 
+/** Flags that say what routes do that don't say it themselves. */
+const OF_ROUTES: ReadonlySet<string> = new Set([
+  ...["backend", "backend-ca", "backend-insecure", "backend-proxy-protocol", "upgrade"],
+]);
+
 /** What the file says elsewhere than in its routes: that takes a restart. */
 function changedSettings(old: Configured, next: Configured): string[] {
-  const before = old.file?.flags ?? {};
-  const now = next.file?.flags ?? {};
+  const [before, now] = [settingsOf(old), settingsOf(next)];
   const names = new Set([...Object.keys(before), ...Object.keys(now)]);
   return [...names].filter((name) => before[name] !== now[name]).sort();
+}
+
+function settingsOf({ file }: Configured): Record<string, string> {
+  if (file === null) return {};
+  const { flags, routes, written } = file;
+  if (routes.length === 0) return { ...flags, ...written };
+  const others = Object.entries(flags).filter(([name]) => !OF_ROUTES.has(name));
+  return { ...Object.fromEntries(others), ...written, routes: "some" };
 }
 
 function stampOf(file: string | null): string {

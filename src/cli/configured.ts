@@ -1,5 +1,5 @@
 import type { FileConfig } from "../config/file.ts";
-import { type Environment, type FlagValues, readFlags } from "../config/flags.ts";
+import { type Environment, type FlagValues, isGiven, readFlags } from "../config/flags.ts";
 import { type ProxyConfig, proxyFlags, readProxyConfig } from "../config/proxy.ts";
 import type { CertificatePair } from "../proxy/proxy.ts";
 import type { Route } from "../proxy/route.ts";
@@ -36,8 +36,10 @@ export async function configure(flags: FlagValues, env: Environment): Promise<Co
   try {
     const file = await readConfigFile(configFile, env);
     const config = readProxyConfig(flags, withFile(file, env));
+    const given = isGiven(proxyFlags.certFile, flags, env) ||
+      isGiven(proxyFlags.keyFile, flags, env);
     // The first certificate is the one of QUIC, and of clients that name no other's host.
-    return { config: { ...config, ...file.certificates[0] }, file, again };
+    return { config: given ? config : { ...config, ...file.certificates[0] }, file, again };
   } catch (error) {
     if (error instanceof ConfigFileError) throw new CommandError(error.message, { cause: error });
     if (!(error instanceof Error) || error.name === "UsageError") throw error;

@@ -1,6 +1,7 @@
 import { Registry } from "prom-client";
 import type { ProxyConfig } from "../config/proxy.ts";
 import { type Address, formatAddress } from "../config/address.ts";
+import type { CertFiles } from "../config/file.ts";
 import { backendTarget, configuredOptions } from "../config/proxy_options.ts";
 import { messageOf, toNetError } from "../net/error.ts";
 import { EventLoopLag } from "../observe/event_loop.ts";
@@ -13,13 +14,7 @@ import {
   type Readiness,
   startAdminServer,
 } from "../observe/server.ts";
-import {
-  type CertificatePair,
-  ListenError,
-  type Proxy,
-  type ProxyOptions,
-  startProxy,
-} from "../proxy/proxy.ts";
+import { ListenError, type Proxy, type ProxyOptions, startProxy } from "../proxy/proxy.ts";
 import { type CertPair, CertWatch, readCertPair } from "./cert_watch.ts";
 import { CommandError, IN_USE } from "./command.ts";
 import { cmuxOptions } from "./cmux.ts";
@@ -88,9 +83,9 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
   }
   lag.start();
   readiness = "ready";
-  const watch = extras.pair === undefined
-    ? watchPair(config, { pair, proxy, log, ...loaded })
-    : null;
+  const watches = extras.pair === undefined
+    ? watchPairs(filesOf(configured), { pairs: [pair, ...loaded.certificates], proxy, log })
+    : [];
   const configWatch = configured.file === null ? null : new ConfigWatch(configured, { proxy, log });
   const metrics = admin === null ? null : formatAddress(admin);
   // A second signal ends the process in the midst of a drain.
@@ -116,7 +111,7 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
       readiness = "draining";
       const { sessions, connections } = proxy;
       log.info("proxy.draining", { sessions, connections, withinMs: drainMs });
-      await watch?.stop();
+      await Promise.all(watches.map((watch) => watch.stop()));
       await configWatch?.stop();
       await proxy.drain(drainMs);
       await admin?.close();
@@ -183,7 +178,7 @@ async function start(
   } catch (error) {
     if (!(error instanceof ListenError)) throw error;
     const { kind, message, transport, address } = error;
-    if (kind === "in_use" && address === options.listen && extras.freePort?.listen) {
+    if (kind === "in_use" && address !== options.plainListen && extras.freePort?.listen) {
       return await startProxy({ ...options, listen: { ...options.listen, port: 0 } });
     }
     // QUIC tells a key that does not fit in one breath with a port that is taken.
@@ -207,21 +202,30 @@ function listenAdvice({ kind, message, transport, address, cause }: ListenError,
     : message;
 }
 
-function watchPair(
-  config: ProxyConfig,
-  { pair, proxy, log, certificates }: {
-    pair: CertPair;
-    proxy: Proxy;
-    log: OwnedLog;
-    certificates: readonly CertificatePair[];
-  },
-): CertWatch {
+/** Where the certificates stand: that of `--cert` and `--key` first. */
+function filesOf({ config, file }: Configured): CertFiles[] {
   const { certFile, keyFile } = config;
-  return new CertWatch({
-    certFile,
-    keyFile,
-    onChange: ({ certPem, keyPem }) => proxy.reload(certPem, keyPem, certificates),
-    onReloaded: () => log.info("cert.reloaded", { cert: certFile, key: keyFile }),
-    onError: (message) => log.warning("cert.error", { message }),
-  }, pair);
+  return [{ certFile, keyFile }, ...file?.certificates.slice(1) ?? []];
+}
+
+/** Each pair is read again when it changes; the others stay as they are. */
+function watchPairs(
+  files: readonly CertFiles[],
+  { proxy, log, ...given }: { pairs: readonly CertPair[]; proxy: Proxy; log: OwnedLog },
+): CertWatch[] {
+  let { pairs } = given;
+  return files.map(({ certFile, keyFile }, i) =>
+    new CertWatch({
+      certFile,
+      keyFile,
+      onChange: (pair) => {
+        const next = pairs.with(i, pair);
+        const [{ certPem, keyPem }, ...others] = next;
+        proxy.reload(certPem, keyPem, others);
+        pairs = next;
+      },
+      onReloaded: () => log.info("cert.reloaded", { cert: certFile, key: keyFile }),
+      onError: (message) => log.warning("cert.error", { message }),
+    }, pairs[i])
+  );
 }

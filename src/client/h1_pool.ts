@@ -5,7 +5,6 @@ import type { ByteStream } from "../net/byte_stream.ts";
 import { dial, type DialTarget } from "../net/dial.ts";
 import { NetError, toNetError } from "../net/error.ts";
 import { Deadline, type Sweeper, type Swept } from "../net/sweeper.ts";
-import { concat } from "../protocol/wire/bytes.ts";
 import type { Field } from "../protocol/wire/field.ts";
 import { H1Connection } from "./h1_connection.ts";
 import {
@@ -18,8 +17,11 @@ import {
 import { type FramedRequest, frameRequest, type H1Request, isIdempotent } from "./h1_request.ts";
 import { Waiters } from "./h1_waiters.ts";
 
-/** Another way to a server than that of the network. Throws `NetError`. */
-export type Dialer = (signal: AbortSignal) => Promise<ByteStream>;
+/**
+ * Another way to a server than that of the network. `preface` is what is said first of all. Throws
+ * `NetError`.
+ */
+export type Dialer = (signal: AbortSignal, preface?: Uint8Array) => Promise<ByteStream>;
 
 /** Timeouts are in milliseconds and met one interval of the sweeper late at most. */
 export interface H1PoolOptions extends ExchangeTimeouts {
@@ -36,16 +38,22 @@ export interface H1PoolOptions extends ExchangeTimeouts {
   readonly maxHeaderBytes: number;
   readonly sweeper: Sweeper;
   /**
-   * What a connection for the client at `remote` begins with; `null` for nothing. A connection that
-   * was told of a client serves no other.
+   * What a connection for the client at `remote`, which came to `local`, begins with, before TLS
+   * too. A connection that was told of a client serves no other.
    */
-  readonly preface?: (remote: string) => Uint8Array | null;
+  readonly preface?: (client: ClientEnds) => Uint8Array;
+}
+
+/** Who a connection is for: both ends of the client's own, "ip:port". */
+export interface ClientEnds {
+  readonly remote: string;
+  readonly local?: string;
 }
 
 /** What goes on beside a request. */
 export interface RequestControl extends ExchangeControl {
-  /** The client that it is for, "ip:port", for the preface. */
-  readonly remote?: string;
+  /** The client that it is for, for the preface. */
+  readonly client?: ClientEnds;
   /** Called when there is a connection, the second time for a retry. */
   readonly onConnected?: () => void;
 }
@@ -76,7 +84,9 @@ export class H1Pool implements Swept {
     const { dial: to } = options;
     this.#options = options;
     this.#waiters = new Waiters(options.sweeper, options.waitTimeoutMs);
-    this.#dialer = typeof to === "function" ? to : (signal) => dial(to, signal);
+    this.#dialer = typeof to === "function"
+      ? to
+      : (signal, preface) => dial(preface === undefined ? to : { ...to, preface }, signal);
   }
 
   /** All connections, those that are being dialled too. */
@@ -110,9 +120,9 @@ export class H1Pool implements Swept {
     content: Content | null,
     control: RequestControl,
   ): Promise<H1Response> {
-    const preface = this.#options.preface?.(control.remote ?? "unknown") ?? null;
-    const request = frameRequest(head, content, preface !== null);
-    if (preface !== null) return await this.#once(request, preface, control);
+    const preface = this.#options.preface?.(control.client ?? { remote: "unknown" });
+    const request = frameRequest(head, content, preface !== undefined);
+    if (preface !== undefined) return await this.#once(request, preface, control);
     const connection = this.#reuse() ?? await this.#take(control.signal, false);
     const exchange = this.#exchange(request, connection, control);
     try {
@@ -138,9 +148,8 @@ export class H1Pool implements Swept {
     preface: Uint8Array,
     control: RequestControl,
   ): Promise<H1Response> {
-    const connection = await this.#take(control.signal, true);
-    const head = concat([preface, request.head]);
-    const exchange = this.#exchange({ ...request, head }, connection, control);
+    const connection = await this.#take(control.signal, true, preface);
+    const exchange = this.#exchange(request, connection, control);
     return new Response(await exchange.run(), exchange, false);
   }
 
@@ -171,7 +180,7 @@ export class H1Pool implements Swept {
   }
 
   /** A connection, as soon as there may be one; `fresh`: one that was not used before. */
-  async #take(signal: AbortSignal, fresh: boolean): Promise<H1Connection> {
+  async #take(signal: AbortSignal, fresh: boolean, preface?: Uint8Array): Promise<H1Connection> {
     if (signal.aborted) throw signal.reason;
     if (this.#closed) throw closed();
     const { maxConnections } = this.#options;
@@ -185,11 +194,11 @@ export class H1Pool implements Swept {
     } else {
       this.#total++;
     }
-    return await this.#dial(signal);
+    return await this.#dial(signal, preface);
   }
 
   /** In the room that was made for it in `#total`. */
-  async #dial(signal: AbortSignal): Promise<H1Connection> {
+  async #dial(signal: AbortSignal, preface?: Uint8Array): Promise<H1Connection> {
     const { sweeper, dialTimeoutMs, maxHeaderBytes } = this.#options;
     const controller = new AbortController();
     const onAbort = () => controller.abort(signal.reason);
@@ -199,7 +208,7 @@ export class H1Pool implements Swept {
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       if (signal.aborted) throw signal.reason;
-      const stream = await this.#dialer(controller.signal);
+      const stream = await this.#dialer(controller.signal, preface);
       const connection = new H1Connection(stream, maxHeaderBytes);
       connection.take();
       return connection;

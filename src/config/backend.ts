@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from "node:net";
 import { isHostname } from "./address.ts";
 
-/** A WebSocket server that sessions go to. */
+/** A server that sessions and ordinary requests go to. */
 export interface Backend {
   tls: boolean;
   /** A name or an IP address, IPv6 without brackets; `localhost` for a unix socket. */
@@ -17,12 +17,13 @@ export interface Backend {
   authority: string;
 }
 
-const DEFAULT_PORT = { "ws:": 80, "wss:": 443 } as const;
+const DEFAULT_PORT = { "ws:": 80, "http:": 80, "wss:": 443, "https:": 443 } as const;
 const UNIX = /^ws\+unix:(?:\/\/)?(\/[^:]+)(?::(\/.*))?$/i;
-const TCP = /^wss?:\/\/[^/\\?#@]+(\/[^\\?#]*)?$/i;
+const TCP = /^(?:ws|http)s?:\/\/[^/\\?#@]+(\/[^\\?#]*)?$/i;
 
 /**
  * `ws://host:port`, `wss://host/path` or `ws+unix:/path.sock:/path`; `undefined` if it is none.
+ * `http:` and `https:` say the same as `ws:` and `wss:`: both kinds of requests go to any of them.
  *
  * A path that is there, if only `/`, is the one that sessions ask for. A query is refused, since
  * that of the request is kept, as are a fragment (RFC 6455 §3) and a user with a password.
@@ -60,7 +61,7 @@ function parseTcp(text: string): Backend | undefined {
   if (port === 0) return undefined;
   const path = match[1] === undefined ? null : url.pathname;
   return {
-    tls: url.protocol === "wss:",
+    tls: url.protocol === "wss:" || url.protocol === "https:",
     hostname,
     port,
     unixPath: null,

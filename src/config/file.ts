@@ -30,6 +30,8 @@ export interface FileConfig {
   readonly certificates: readonly CertFiles[];
   readonly routes: readonly RouteConfig[];
   readonly cmux: CmuxConfig | null;
+  /** `certificates` and `cmux` as they are written, in JSON, where they are there. */
+  readonly written: Readonly<Record<string, string>>;
 }
 
 export const MAX_CONFIG_BYTES = 1024 * 1024;
@@ -104,7 +106,16 @@ export function parseConfig(
   const known = new Set(faults.map(({ key }) => key));
   faults.push(...found.filter(({ key }) => !known.has(key)).map((fault) => ({ file, ...fault })));
   if (faults.length > 0 || !parsed.success) throw new ConfigFileError(inOrder(faults));
-  return assemble(parsed.data, file);
+  return { ...assemble(parsed.data, file), written: writtenOf(value) };
+}
+
+function writtenOf(value: unknown): Record<string, string> {
+  const sections = Object.entries(value as Record<string, unknown>);
+  return Object.fromEntries(
+    sections
+      .filter(([name]) => name === "certificates" || name === "cmux")
+      .map(([name, section]) => [name, JSON.stringify(section)]),
+  );
 }
 
 /** Keys that begin with `x-` say nothing: they are for anchors. */
@@ -145,7 +156,10 @@ function issueFaults(issue: Issue, yaml: YamlFile, value: unknown): Omit<FileFau
   return [{ ...place, key, value: text, problem: kindOfValue(input), allowed: wanted }];
 }
 
-function assemble(parsed: z.output<typeof fileSchema>, file: string): FileConfig {
+function assemble(
+  parsed: z.output<typeof fileSchema>,
+  file: string,
+): Omit<FileConfig, "written"> {
   const { certificates = [], log = {}, defaults = {}, routes = [], cmux, ...flags } =
     parsed as FileSections;
   const at = (path: string) => isAbsolute(path) ? path : join(dirname(file), path);

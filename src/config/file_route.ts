@@ -31,11 +31,13 @@ export interface RouteConfig extends Omit<Route, "backends" | "upgrades"> {
   readonly backendCaFile: string | null;
   /** `null` as in the whole proxy. */
   readonly backendInsecure: boolean | null;
+  /** The version of the PROXY header for the backends; `undefined` as in the whole proxy. */
+  readonly backendProxyProtocol: 1 | 2 | null | undefined;
   /** `null` as in the whole proxy. */
   readonly upgrades: readonly string[] | null;
 }
 
-const { backend, backendCaFile, backendInsecure } = proxyFlags;
+const { backend, backendCaFile, backendInsecure, backendProxyProtocol } = proxyFlags;
 
 /** The limits that a route may have of its own, each as the flag of the same name. */
 const LIMITS = [
@@ -111,6 +113,7 @@ const fieldRules = map({
 const SHARED = {
   "backend-ca": ofKind(backendCaFile.kind, backendCaFile.meaning).optional(),
   "backend-insecure": ofKind(backendInsecure.kind, backendInsecure.meaning).optional(),
+  "proxy-protocol": ofKind(backendProxyProtocol.kind, backendProxyProtocol.meaning).optional(),
   balance: valueOf(parseBalance, {
     anyOf: [
       { enum: ["round-robin", "least-sessions"] },
@@ -166,6 +169,7 @@ export function routeConfig(
     backends: route.backends ?? (route.backend === undefined ? [] : [route.backend]),
     backendCaFile: set["backend-ca"] ?? null,
     backendInsecure: set["backend-insecure"] ?? null,
+    backendProxyProtocol: set["proxy-protocol"],
     balance: set.balance ?? "round-robin",
     health: {
       ...(health.active && { active: activeHealth(health.active) }),

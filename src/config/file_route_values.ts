@@ -1,5 +1,4 @@
 // The parts of a route that no flag has.
-import { LinearRegExp } from "../proxy/linear_regexp.ts";
 import { normalizeEscapes } from "../proxy/request_path.ts";
 import type { Balance, HeaderCondition, RoutePath } from "../proxy/route.ts";
 import { isFieldValue, isToken } from "../protocol/wire/field.ts";
@@ -7,7 +6,7 @@ import { isIPv6 } from "node:net";
 import { isHostname } from "./address.ts";
 import { ValueError } from "./error.ts";
 import { textOf } from "./file_values.ts";
-import { PATH_ALLOWED } from "./path.ts";
+import { parseLinearRegExp, PATH_ALLOWED, REGEXP_ALLOWED } from "./path.ts";
 
 const HOST_ALLOWED =
   "a name (chat.example), an IP address, or *.example for every name below it; " +
@@ -23,19 +22,9 @@ export function parseHost(input: unknown): string {
   return host.replace(/\.$/, "");
 }
 
-const REGEXP_ALLOWED = "a regular expression without backreferences, lookaround, \\b and flags";
-
 /** Throws `ValueError` for one that could take more than linear time, too. */
 export function parseRegexp(input: unknown): RegExp {
-  const source = textOf(input, REGEXP_ALLOWED);
-  try {
-    new LinearRegExp(source);
-    return new RegExp(source);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    const why = error.message.split(": ").at(-1);
-    throw new ValueError(`is not a regular expression that can be used (${why})`, REGEXP_ALLOWED);
-  }
+  return new RegExp(parseLinearRegExp(textOf(input, REGEXP_ALLOWED)).source);
 }
 
 /** Throws `ValueError`. */

@@ -6,7 +6,12 @@ import { backendTarget } from "./proxy_options.ts";
 /** What holds for a route that says nothing else. */
 export type RouteBase = Pick<
   ProxyConfig,
-  "backend" | "backendCaFile" | "backendInsecure" | "maxHeaderBytes" | "upgrades"
+  | "backend"
+  | "backendCaFile"
+  | "backendInsecure"
+  | "backendProxyProtocol"
+  | "maxHeaderBytes"
+  | "upgrades"
 >;
 
 /** The certificates in each file that `caFilesOf` names. */
@@ -28,7 +33,8 @@ export function routesOf(
 }
 
 function routeOf(config: RouteConfig, base: RouteBase, caCerts: CaCerts): Route {
-  const { backends, backendCaFile, backendInsecure, upgrades, ...route } = config;
+  const { backends, backendCaFile, backendInsecure, backendProxyProtocol, upgrades, ...route } =
+    config;
   const caFile = backendCaFile ?? base.backendCaFile;
   const trusted = caFile === null ? undefined : caCerts.get(caFile);
   return {
@@ -38,6 +44,9 @@ function routeOf(config: RouteConfig, base: RouteBase, caCerts: CaCerts): Route 
       ...backendTarget({
         backend,
         backendInsecure: backendInsecure ?? base.backendInsecure,
+        backendProxyProtocol: backendProxyProtocol === undefined
+          ? base.backendProxyProtocol
+          : backendProxyProtocol,
         maxHeaderBytes: base.maxHeaderBytes,
       }, trusted),
       host: route.keepHost ? null : backend.authority,

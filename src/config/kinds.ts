@@ -102,6 +102,15 @@ export function choice<const T extends string>(words: readonly T[]): Kind<T> {
   };
 }
 
+const PROXY_WORDS = choice(["off", "v1", "v2"]);
+const PROXY_VERSIONS = { off: null, v1: 1, v2: 2 } as const;
+
+/** A version of the PROXY protocol, or `off` for none. */
+export const proxyVersion: Kind<1 | 2 | null> = {
+  ...PROXY_WORDS,
+  parse: (text) => PROXY_VERSIONS[PROXY_WORDS.parse(text)],
+};
+
 const ON = ["true", "1", "yes", "on"];
 const OFF = ["false", "0", "no", "off"];
 const SWITCH_ALLOWED = "true or false";
@@ -166,7 +175,8 @@ export const optionalAddress: Kind<Address | null> = {
 };
 
 const BACKEND_ALLOWED =
-  "ws://host:port, wss://host/path, or ws+unix:/path.sock:/path, without user, query and fragment";
+  "ws://host:port, wss://host/path (or http, https), or ws+unix:/path.sock:/path, without user, " +
+  "query and fragment";
 
 export const backend: Kind<Backend> = {
   placeholder: "url",

@@ -26,6 +26,7 @@ import {
   optionalFile,
   pathRule,
   protocols,
+  proxyVersion,
   size,
 } from "./kinds.ts";
 import type { PathRule } from "./path.ts";
@@ -48,6 +49,8 @@ export interface ProxyConfig {
   backend: Backend;
   backendCaFile: string | null;
   backendInsecure: boolean;
+  /** The version of the PROXY header that backends get. */
+  backendProxyProtocol: 1 | 2 | null;
   path: PathRule;
   /** In lower case; `*` for any. */
   upgrades: readonly string[];
@@ -162,8 +165,8 @@ export const proxyFlags: ProxyFlags = {
     kind: backend,
     default: "ws://127.0.0.1:8080",
     meaning:
-      "ws://, wss:// or ws+unix:/path.sock:/path; its path, if it has one, is used instead of the " +
-      "request's, and the request's query is kept",
+      "ws://, wss:// (or http://, https://) or ws+unix:/path.sock:/path; its path, if it has one, is " +
+      "used instead of that of a tunnel's request, whose query is kept, and before that of others",
   }),
   backendCaFile: envFlag({
     name: "backend-ca",
@@ -177,11 +180,21 @@ export const proxyFlags: ProxyFlags = {
     default: "false",
     meaning: "take any certificate from a wss:// backend",
   }),
+  backendProxyProtocol: envFlag({
+    name: "backend-proxy-protocol",
+    kind: proxyVersion,
+    default: "off",
+    meaning:
+      "each connection to the backend begins with a PROXY header that tells of the client: v1, v2 " +
+      "or off; before TLS, if there is some",
+  }),
   path: envFlag({
     name: "path",
     kind: pathRule,
     default: "/ws",
-    meaning: "path of the tunnels: exact, or a regular expression if it begins with ^",
+    meaning:
+      "path of the tunnels: exact, or a regular expression if it begins with ^, one that takes " +
+      "linear time",
   }),
   upgrades: envFlag({
     name: "upgrade",

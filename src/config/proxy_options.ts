@@ -67,10 +67,14 @@ export function configuredOptions(
 
 /** How sessions reach the backend of a config. */
 export function backendTarget(
-  config: Pick<ProxyConfig, "backend" | "backendInsecure" | "maxHeaderBytes">,
+  config: Pick<
+    ProxyConfig,
+    "backend" | "backendInsecure" | "backendProxyProtocol" | "maxHeaderBytes"
+  >,
   caCerts?: string[],
 ): BackendTarget {
   const { hostname, port, unixPath, tls, url, path } = config.backend;
+  const { backendProxyProtocol } = config;
   return {
     dial: {
       hostname,
@@ -90,5 +94,6 @@ export function backendTarget(
     host: null,
     path,
     maxHeaderBytes: config.maxHeaderBytes,
+    ...(backendProxyProtocol !== null && { proxyProtocol: backendProxyProtocol }),
   };
 }

@@ -1,4 +1,3 @@
-import type { ByteStream } from "../net/byte_stream.ts";
 import type { Sweeper } from "../net/sweeper.ts";
 import type { PeerError } from "../protocol/wire/error.ts";
 import type { Offer } from "./offer.ts";
@@ -7,8 +6,10 @@ import type { Offer } from "./offer.ts";
 export interface DoorOptions {
   /** Of one request's head; 431 (or 414) above it. */
   maxHeaderBytes: number;
-  /** How long a head may take to come, and the next bytes of a content that is waited for. */
+  /** How long a head may take to come. */
   headTimeoutMs: number;
+  /** How long the next bytes of content may take that is waited for. Default as for a head. */
+  contentTimeoutMs?: number;
   /** A connection without a request for so long is closed. */
   idleTimeoutMs: number;
   /** A client that takes nothing of its answer for so long is cut off. */
@@ -23,20 +24,7 @@ export interface DoorOptions {
   onBug: (where: string, error: unknown) => void;
 }
 
-/** A TCP connection that was accepted, with TLS or without. */
-export interface Accepted {
-  stream: ByteStream;
-  /** The client, "ip:port". */
-  remote: string;
-  /** Whether it came by TLS. */
-  secure: boolean;
-  /** What ALPN agreed on (RFC 7301). */
-  alpn: string | null;
-  /** What the client asked for by SNI (RFC 6066 §3). */
-  serverName: string | null;
-  /** The subject of the client's certificate, if it has shown one. */
-  clientCertificate: string | null;
-}
+export type { Accepted } from "../net/accepted.ts";
 
 /** How a connection ended. */
 export interface ConnectionEnd {

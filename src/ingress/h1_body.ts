@@ -17,7 +17,7 @@ import type { Content } from "./offer.ts";
 const SOON_TURNS = 6;
 /** So much is gathered before it goes out; more only where one chunk is more. */
 const GATHER_BYTES = 16384;
-const FIRST_BUFFER_BYTES = 1024;
+const FIRST_BUFFER_BYTES = 4096;
 
 /** So much of a whole body goes out in one write with its head. */
 const MAX_JOINED_BYTES = 64 * 1024;
@@ -48,8 +48,17 @@ export interface ContentAnswer {
  * connection must be cut.
  */
 export async function writeContent(answer: ContentAnswer): Promise<void> {
-  const { link, framing, content } = answer;
+  const { link } = answer;
   const out = new Gathering(link);
+  try {
+    await gatherContent(answer, out);
+  } finally {
+    out.release();
+  }
+}
+
+async function gatherContent(answer: ContentAnswer, out: Gathering): Promise<void> {
+  const { link, framing, content } = answer;
   out.add(answer.head);
   let left = typeof framing === "number" ? framing : Infinity;
   for (;;) {
@@ -107,6 +116,13 @@ class Gathering {
 
   constructor(link: H1Link) {
     this.#link = link;
+    this.#bytes = link.spare ?? EMPTY;
+    link.spare = null;
+  }
+
+  /** Leaves a small buffer to the next answer of the connection. */
+  release(): void {
+    if (this.#bytes.length === FIRST_BUFFER_BYTES) this.#link.spare = this.#bytes;
   }
 
   add(bytes: Uint8Array): void {

@@ -130,13 +130,15 @@ export class H1Connection {
 
   #offer(event: RequestEvent): H1Request {
     const { headTimeoutMs, writeTimeoutMs, sweeper } = this.#options;
-    const { remote, secure } = this.#conn;
+    const { contentTimeoutMs = headTimeoutMs } = this.#options;
+    const { remote, local, secure } = this.#conn;
     const request = new H1Request({
       event,
       link: this.#link,
       remote,
+      local,
       secure,
-      headTimeoutMs,
+      contentTimeoutMs,
       writeTimeoutMs,
       sweeper,
       onBroken: (error, status) => this.#tell(error, status),

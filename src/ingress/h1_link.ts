@@ -28,6 +28,9 @@ export class H1Link implements Swept {
   #writeAtMs = Infinity;
   #writes = 0;
 
+  /** A buffer that the last answer was gathered in, for the next. */
+  spare: Uint8Array | null = null;
+
   constructor(options: {
     stream: ByteStream;
     maxHeaderBytes: number;

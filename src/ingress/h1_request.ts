@@ -16,8 +16,10 @@ export interface H1RequestOptions {
   event: RequestEvent;
   link: H1Link;
   remote: string;
+  local: string | undefined;
   secure: boolean;
-  headTimeoutMs: number;
+  /** How long the next bytes of content may take that is waited for. */
+  contentTimeoutMs: number;
   writeTimeoutMs: number;
   sweeper: Sweeper;
   /** The content broke a rule, or came too slowly; `status` is what the door answered, if it did. */
@@ -62,11 +64,11 @@ export class H1Request implements Offer {
   }
 
   #makeContent(): H1Content {
-    const { event, link, headTimeoutMs } = this.#options;
+    const { event, link, contentTimeoutMs } = this.#options;
     return new H1Content({
       link,
       length: event.framing === "chunked" ? null : event.framing,
-      timeoutMs: headTimeoutMs,
+      timeoutMs: contentTimeoutMs,
       onFirstRead: () => this.#continue(),
       onEnd: () => this.#watch(),
       onBroken: (error) => this.#contentBroken(error),
@@ -266,7 +268,7 @@ export class H1Request implements Offer {
   }
 }
 
-function toOfferRequest({ event, remote, secure }: H1RequestOptions): OfferRequest {
+function toOfferRequest({ event, remote, local, secure }: H1RequestOptions): OfferRequest {
   const { head, upgrade } = event;
   const { authority, path } = requestUri(head);
   return {
@@ -278,6 +280,7 @@ function toOfferRequest({ event, remote, secure }: H1RequestOptions): OfferReque
     path,
     fields: withHost(head.fields, head.target, authority),
     remote,
+    local,
   };
 }
 

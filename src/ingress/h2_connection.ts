@@ -21,6 +21,9 @@ const HIGH_WATER_BYTES = 64 * 1024;
 /** RFC 9113 §6.8: GOAWAY's second step comes a round trip after the first, or so much later. */
 const DRAIN_PING = new Uint8Array([0x68, 0x33, 0x77, 0x73, 1, 1, 1, 1]);
 const DRAIN_PING_MS = 1_000;
+/** What a client sends behind our GOAWAY is read past, or an RST would take that from it. */
+const LINGER_MS = 2_000;
+const LINGER_BYTES = 8 * 1024 * 1024;
 
 /** One HTTP/2 connection on the server's side, from its preface to its end. */
 export class H2Connection implements H2Wire, Swept {
@@ -31,12 +34,14 @@ export class H2Connection implements H2Wire, Swept {
   /** Streams that something came on in the chunk at hand. */
   readonly #touched = new Set<H2Stream>();
   #flushing = false;
+  #written: Promise<void> = Promise.resolve();
   #scheduled = false;
   #room: PromiseWithResolvers<void> | null = null;
   #writingSinceMs = Infinity;
   #idleSinceMs = performance.now();
   #draining = false;
   #nameLastAtMs = Infinity;
+  #lingersUntilMs = Infinity;
   #end: ConnectionEnd | null = null;
 
   constructor(conn: Accepted, options: H2DoorOptions) {
@@ -61,6 +66,7 @@ export class H2Connection implements H2Wire, Swept {
     for (const stream of this.#streams.values()) stream.fail(lost());
     this.#streams.clear();
     await this.#flushed();
+    if (end.code !== H2Code.NO_ERROR && !end.byPeer) await this.#linger();
     sweeper.delete(this);
     this.#conn.stream.abort();
     return end;
@@ -115,8 +121,8 @@ export class H2Connection implements H2Wire, Swept {
     if (endStream) stream.end();
     this.#streams.set(streamId, stream);
     this.#idleSinceMs = Infinity;
-    const { remote, secure } = this.#conn;
-    const request = new H2Request(head, { stream, wire: this, remote, secure });
+    const { remote, local, secure } = this.#conn;
+    const request = new H2Request(head, { stream, wire: this, remote, local, secure });
     void this.#serve(request, stream);
   }
 
@@ -133,7 +139,8 @@ export class H2Connection implements H2Wire, Swept {
       this.#streams.delete(stream.id);
       if (this.#streams.size === 0) {
         this.#idleSinceMs = performance.now();
-        if (this.h2.isDone) this.#conclude();
+        // An end that lingers has its own.
+        if (this.h2.isDone && this.#end === null) this.#conclude();
       }
     }
   }
@@ -212,8 +219,13 @@ export class H2Connection implements H2Wire, Swept {
     });
   }
 
-  async #flush(): Promise<void> {
-    if (this.#flushing) return;
+  /** Resolves when all that waits was written, or can't be. */
+  #flush(): Promise<void> {
+    if (!this.#flushing) this.#written = this.#writeOut();
+    return this.#written;
+  }
+
+  async #writeOut(): Promise<void> {
     this.#flushing = true;
     try {
       while (this.h2.outputBytes > 0) {
@@ -244,6 +256,20 @@ export class H2Connection implements H2Wire, Swept {
     await this.#conn.stream.closeWrite().catch(() => {});
   }
 
+  async #linger(): Promise<void> {
+    const { stream } = this.#conn;
+    this.#lingersUntilMs = performance.now() + LINGER_MS;
+    try {
+      let left = LINGER_BYTES;
+      for (let chunk = await stream.read(); chunk !== null; chunk = await stream.read()) {
+        left -= chunk.length;
+        if (left < 0) return;
+      }
+    } catch {
+      // It ends in any case.
+    }
+  }
+
   /** RFC 9113 §5.4.1: one place turns what was thrown into the connection's end. */
   #fail(error: unknown): void {
     if (error instanceof PeerError) {
@@ -269,13 +295,18 @@ export class H2Connection implements H2Wire, Swept {
     if (nowMs - this.#writingSinceMs >= writeTimeoutMs) {
       this.#finish({ code: H2Code.CANCEL, reason: "client reads too slowly", byPeer: false });
       this.#conn.stream.abort();
+    } else if (this.#end !== null) {
+      if (nowMs >= this.#lingersUntilMs) this.#conn.stream.abort();
     } else if (!this.h2.settingsAcknowledged && nowMs - this.#idleSinceMs >= headTimeoutMs) {
       // RFC 9113 §6.5.3: SETTINGS_TIMEOUT; and a client that never says anything.
       this.close(H2Code.SETTINGS_TIMEOUT, "no SETTINGS in time");
     } else if (nowMs - this.#idleSinceMs >= idleTimeoutMs) {
       this.close(H2Code.NO_ERROR, "idle");
-    } else if (nowMs >= this.#nameLastAtMs) {
-      this.#nameLast();
+    } else {
+      const { contentTimeoutMs: readMs = headTimeoutMs } = this.#options;
+      const limits = { readMs, writeMs: writeTimeoutMs };
+      for (const stream of this.#streams.values()) stream.sweep(nowMs, limits);
+      if (nowMs >= this.#nameLastAtMs) this.#nameLast();
     }
   }
 
@@ -302,7 +333,7 @@ export class H2Connection implements H2Wire, Swept {
 
   /** Ends the connection, with all its streams. */
   close(code: H2Code = H2Code.NO_ERROR, reason = ""): void {
-    if (this.#end !== null) return;
+    if (this.#end !== null) return this.#conn.stream.abort();
     this.h2.goaway(code);
     this.#finish({ code, reason, byPeer: false });
     this.#conclude();

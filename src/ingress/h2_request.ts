@@ -17,7 +17,7 @@ export class H2Request implements Offer {
 
   constructor(
     head: RequestHead,
-    at: { stream: H2Stream; wire: H2Wire; remote: string; secure: boolean },
+    at: { stream: H2Stream; wire: H2Wire; remote: string; local?: string; secure: boolean },
   ) {
     this.#stream = at.stream;
     this.#wire = at.wire;
@@ -31,6 +31,7 @@ export class H2Request implements Offer {
       path: head.path ?? "",
       fields: head.fields,
       remote: at.remote,
+      local: at.local,
     };
     at.stream.length = contentLength(head.fields);
     this.content = head.method === "CONNECT" || at.stream.ended ? null : at.stream;
@@ -51,6 +52,7 @@ export class H2Request implements Offer {
   async accept(fields: readonly Field[]): Promise<Tunnel> {
     this.#answer();
     this.#stream.onGone = null;
+    this.#stream.isTunnel = true;
     this.#head(encodeResponse(200, fields), false);
     return this.#stream;
   }

@@ -40,6 +40,13 @@ export class H2Stream implements Tunnel, Content {
   #cancelled = false;
   /** Called once when the peer gives it up. */
   onGone: (() => void) | null = null;
+  onReset: ((error: Error) => void) | null = null;
+  /** Of a tunnel the session knows how long a side may take. */
+  isTunnel = false;
+  /** Chunks that came and went, up to the last sweep, and when there were none to wait for. */
+  #steps = 0;
+  #seenSteps = -1;
+  #waitsSinceMs = 0;
   /** Writes that wait for the window. */
   waiting: PromiseWithResolvers<void> | null = null;
 
@@ -67,6 +74,7 @@ export class H2Stream implements Tunnel, Content {
       this.#wire.h2.consumed(this.id, bytes.length);
       this.#wire.flush();
     } else if (bytes.length > 0) {
+      this.#steps++;
       this.#queue.push(bytes.slice());
     }
   }
@@ -82,6 +90,10 @@ export class H2Stream implements Tunnel, Content {
     if (this.#error !== null) return;
     this.#error = error;
     this.#queue = [];
+    // Nobody reads behind the end, and so would hear of it.
+    const reset = this.#ended && this.#reader === null ? this.onReset : null;
+    this.onReset = null;
+    reset?.(error);
     this.deliver();
     this.waiting?.reject(error);
     this.waiting = null;
@@ -139,6 +151,7 @@ export class H2Stream implements Tunnel, Content {
       if (this.#error !== null) throw this.#error;
       if (this.#sentEnd) throw new NetError("aborted", "the stream was ended");
       const taken = h2.sendData(this.id, rest, end);
+      if (taken > 0) this.#steps++;
       if (taken > 0 || rest.length === 0) this.#wire.flush();
       if (taken === rest.length) break;
       rest = rest.subarray(taken);
@@ -149,9 +162,10 @@ export class H2Stream implements Tunnel, Content {
     if (room !== null) await room;
   }
 
-  closeWrite(): Promise<void> {
-    if (this.#sentEnd) return Promise.resolve();
-    return this.#send(EMPTY, true);
+  async closeWrite(): Promise<void> {
+    // END_STREAM must not overtake what waits for the window: the stream would look whole.
+    while (this.waiting !== null) await this.waiting.promise;
+    if (!this.#sentEnd) await this.#send(EMPTY, true);
   }
 
   /** The last bytes, and the end with them. */
@@ -182,6 +196,24 @@ export class H2Stream implements Tunnel, Content {
     this.cancel();
   }
 
+  /**
+   * Ends what waits too long for the client: for content, or for room in a window that stays shut
+   * (RFC 9113 §10.5).
+   */
+  sweep(nowMs: number, limits: { readMs: number; writeMs: number }): void {
+    const isWrite = this.waiting !== null;
+    const waits = !this.isTunnel && (isWrite || this.#reader !== null);
+    if (!waits || this.#steps !== this.#seenSteps) {
+      this.#seenSteps = this.#steps;
+      this.#waitsSinceMs = nowMs;
+    } else if (nowMs - this.#waitsSinceMs >= (isWrite ? limits.writeMs : limits.readMs)) {
+      this.#wire.h2.reset(this.id, H2Code.CANCEL);
+      this.#wire.flush();
+      const message = isWrite ? "client reads too slowly" : "content comes too slowly";
+      this.fail(new NetError("timeout", message));
+    }
+  }
+
   /** RFC 9113 §8.1: NO_ERROR once our side is whole, else CANCEL. */
   abort(): void {
     this.reset(this.#sentEnd ? H2Code.NO_ERROR : H2Code.CANCEL);
@@ -194,6 +226,7 @@ export class H2Stream implements Tunnel, Content {
       this.#wire.flush();
     }
     this.onGone = null;
+    this.onReset = null;
     this.fail(new NetError("aborted", "the stream was given up"));
   }
 }

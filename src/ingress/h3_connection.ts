@@ -18,6 +18,10 @@ export type PrerequestReason =
 export interface H3ConnectionOptions {
   maxHeaderBytes: number;
   headTimeoutMs: number;
+  /** How long the next bytes of content may take that is waited for. Default as for a head. */
+  contentTimeoutMs?: number;
+  /** How long a client may take nothing of an answer. */
+  writeTimeoutMs: number;
   /** A connection without an open stream for so long is closed. */
   idleTimeoutMs: number;
   /** Whether our SETTINGS say that RFC 9220 is spoken. */
@@ -119,13 +123,16 @@ export class H3Connection {
   }
 
   async #serve(stream: QuicStream): Promise<void> {
-    const { sweeper, headTimeoutMs, maxHeaderBytes } = this.#options;
+    const { sweeper, headTimeoutMs, writeTimeoutMs, maxHeaderBytes } = this.#options;
+    const { contentTimeoutMs = headTimeoutMs } = this.#options;
     const request = new H3Request({
       stream,
       remote: this.#quic.remote,
       maxHeaderBytes,
       peerMaxHeaderBytes: () => this.#control.state.peerSettings?.maxFieldSectionSize ?? Infinity,
       headTimeoutMs,
+      contentTimeoutMs,
+      writeTimeoutMs,
       sweeper,
       connectionError: (error) => this.#fail(error, "request stream"),
       aborted: (freed) => this.#watchAborted(freed),
@@ -137,7 +144,11 @@ export class H3Connection {
       if (outcome === "answered") this.#options.onHeadRefused(431, this.#quic.remote);
       if (outcome === "malformed") this.#options.onHeadRefused(400, this.#quic.remote);
       if (outcome === "malformed" || outcome === "broken") this.#badHead = true;
-      if (outcome === "offer") await this.#options.onOffer(request);
+      if (outcome !== "offer") return;
+      await this.#options.onOffer(request);
+      if (await request.settle() === "malformed") {
+        this.#options.onHeadRefused(400, this.#quic.remote);
+      }
     } catch (error) {
       request.abort();
       this.#fail(error, "request stream");

@@ -1,4 +1,6 @@
+import { NetError } from "../net/error.ts";
 import type { QuicStream } from "../net/quic_stream.ts";
+import { Deadline, type Sweeper } from "../net/sweeper.ts";
 import { H3Code, H3Error } from "../protocol/http3/codes.ts";
 import { checkTrailers } from "../protocol/http3/fields.ts";
 import type { RequestStreamParser } from "../protocol/http3/request_stream.ts";
@@ -15,6 +17,9 @@ export interface H3ContentOptions {
   length: number | null;
   /** Of the trailer section. */
   maxHeaderBytes: number;
+  /** How long the next bytes may take to come. */
+  timeoutMs: number;
+  sweeper: Sweeper;
   /** The peer broke a rule. */
   broken: (error: PeerError) => void;
 }
@@ -38,12 +43,12 @@ export class H3Content implements Content {
 
   async read(): Promise<Uint8Array | null> {
     if (this.#ended) return null;
-    const { stream, parser, broken } = this.#options;
+    const { parser, broken } = this.#options;
     try {
       for (;;) {
         const event = parser.next();
         if (event === null) {
-          const chunk = await stream.read();
+          const chunk = await this.#nextChunk();
           if (chunk === null) {
             parser.end();
             this.#ended = true;
@@ -59,6 +64,22 @@ export class H3Content implements Content {
     } catch (error) {
       if (error instanceof PeerError) broken(error);
       throw error;
+    }
+  }
+
+  async #nextChunk(): Promise<Uint8Array | null> {
+    const { stream, sweeper, timeoutMs } = this.#options;
+    let late = false;
+    const deadline = new Deadline(sweeper, timeoutMs, () => {
+      late = true;
+      stream.stopReading();
+    });
+    try {
+      return await stream.read();
+    } catch (error) {
+      throw late ? new NetError("timeout", "content comes too slowly") : error;
+    } finally {
+      deadline.clear();
     }
   }
 

@@ -28,6 +28,10 @@ export interface H3RequestOptions {
   peerMaxHeaderBytes: () => number;
   /** How long the head may take to come. */
   headTimeoutMs: number;
+  /** How long the next bytes of content may take that is waited for. */
+  contentTimeoutMs: number;
+  /** How long the client may take nothing of its answer's content. */
+  writeTimeoutMs: number;
   sweeper: Sweeper;
   /** A rule was broken that ends the whole connection. */
   connectionError: (error: PeerError) => void;
@@ -53,6 +57,8 @@ export class H3Request implements Offer {
   readonly #options: H3RequestOptions;
   #request: OfferRequest | null = null;
   #content: H3Content | null = null;
+  /** The rule that the content broke. */
+  #contentError: PeerError | null = null;
   readonly #rest: Uint8Array[] = [];
   #early: Promise<Uint8Array | null> | null = null;
   #answered = false;
@@ -135,14 +141,15 @@ export class H3Request implements Offer {
 
   /** RFC 9114 §4.1: without Content-Length only the stream's end tells that there is none. */
   #expectContent(head: RequestHead): H3Content | null {
-    const length = contentLength(head.fields);
-    if (length === 0) return null;
     return new H3Content({
       stream: this.#stream,
       parser: this.#parser,
-      length,
+      length: contentLength(head.fields),
       maxHeaderBytes: this.#options.maxHeaderBytes,
+      timeoutMs: this.#options.contentTimeoutMs,
+      sweeper: this.#options.sweeper,
       broken: (error) => {
+        this.#contentError ??= error;
         if (error.scope === "connection") this.#options.connectionError(error);
       },
     });
@@ -159,6 +166,14 @@ export class H3Request implements Offer {
       this.abort();
     }
     return "broken";
+  }
+
+  /** The end of a request that nobody has answered: its client was gone, or its content broke. */
+  async settle(): Promise<HeadOutcome> {
+    if (this.#answered) return "answered";
+    if (this.#contentError !== null && !this.#lost) return await this.#refuse(this.#contentError);
+    this.abort();
+    return "gone";
   }
 
   onGone(callback: () => void): void {
@@ -234,13 +249,14 @@ export class H3Request implements Offer {
         const data = head ? EMPTY : body;
         await this.#stream.write(data.length > 0 ? concat([headers, dataFrame(data)]) : headers);
       } else {
-        await this.#stream.write(headers);
+        await this.#write(headers);
         if (!head) await this.#writeContent(body);
         else body.cancel();
       }
       await this.#stream.closeWrite();
     } catch (error) {
-      this.abort();
+      if (error instanceof ClientTooSlow) this.#options.aborted(this.#breakOffLater());
+      else this.abort();
       throw error;
     } finally {
       this.#gone = null;
@@ -257,15 +273,39 @@ export class H3Request implements Offer {
   async #writeContent(content: Content): Promise<void> {
     try {
       for (let part = await content.read(); part !== null; part = await content.read()) {
-        await this.#stream.write(dataFrame(part));
+        await this.#write(dataFrame(part));
       }
       const { trailers } = content;
-      if (trailers.length > 0) await this.#stream.write(headersFrame(trailers));
+      if (trailers.length > 0) await this.#write(headersFrame(trailers));
     } catch (error) {
       content.cancel();
+      if (error instanceof ClientTooSlow) throw error;
       // Without RESET_STREAM a body that breaks off would look whole.
-      await this.#stream.write(headersFrame(BROKEN_TRAILERS)).catch(() => {});
+      await this.#write(headersFrame(BROKEN_TRAILERS));
       throw error;
+    }
+  }
+
+  /** Reads no more; the end goes out if the client ever takes what is before it. Never rejects. */
+  async #breakOffLater(): Promise<void> {
+    this.#stream.stopReading();
+    try {
+      await this.#stream.write(headersFrame(BROKEN_TRAILERS));
+      await this.#stream.closeWrite();
+    } catch {
+      // The connection is gone.
+    }
+  }
+
+  /** Rejects when the client takes nothing for too long, as RFC 9114 §10.5 allows. */
+  async #write(bytes: Uint8Array): Promise<void> {
+    const { sweeper, writeTimeoutMs } = this.#options;
+    const late = Promise.withResolvers<never>();
+    const deadline = new Deadline(sweeper, writeTimeoutMs, () => late.reject(new ClientTooSlow()));
+    try {
+      await Promise.race([this.#stream.write(bytes), late.promise]);
+    } finally {
+      deadline.clear();
     }
   }
 
@@ -276,6 +316,13 @@ export class H3Request implements Offer {
 
   abort(): void {
     this.#options.aborted(this.#stream.abort());
+  }
+}
+
+/** A client has shut its window for too long. */
+class ClientTooSlow extends NetError {
+  constructor() {
+    super("timeout", "client reads too slowly");
   }
 }
 

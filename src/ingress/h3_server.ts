@@ -11,6 +11,8 @@ export interface H3ServerOptions extends H3ConnectionOptions, QuicTransport {
   keyPem: string;
   /** Connections at once; one more is refused. Handshakes are not among them. */
   maxConnections: number;
+  /** Connections of other doors, which take from the same number. */
+  otherConnections?: () => number;
   /** Its handshake is over. One whose handshake fails is told of by `onPrerequestClose` alone. */
   onConnectionOpened: (remote: string) => void;
   onConnectionClosed: (
@@ -104,7 +106,9 @@ export class H3Server {
   }
 
   #isFull(): boolean {
-    return this.#draining || this.#connections.size >= this.#options.maxConnections;
+    const { maxConnections, otherConnections } = this.#options;
+    const others = otherConnections?.() ?? 0;
+    return this.#draining || this.#connections.size + others >= maxConnections;
   }
 
   /** Ends the oldest handshake, if it has had its time. */

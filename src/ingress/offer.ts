@@ -26,6 +26,8 @@ export interface OfferRequest {
   readonly fields: readonly Field[];
   /** The client, "ip:port". */
   readonly remote: string;
+  /** Where the client came to, "ip:port", as far as that is known. */
+  readonly local?: string;
 }
 
 /** Content that is streamed: that of a request, or of an answer. */
@@ -69,4 +71,6 @@ export interface Offer {
 export interface Tunnel extends ByteStream {
   /** Reads no more from the client, and tells it so. */
   stopReading(): void;
+  /** Called once if the client gives the tunnel up behind its own end, where the door can tell. */
+  onReset?: ((error: Error) => void) | null;
 }

@@ -1,3 +1,4 @@
+import type { ProxyHeader } from "../protocol/proxy_protocol/header.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import type { Sweeper } from "./sweeper.ts";
 
@@ -6,6 +7,8 @@ export interface Accepted {
   readonly stream: ByteStream;
   /** The client, "ip:port"; what a PROXY header said, where one was asked for. */
   readonly remote: string;
+  /** Where it came to, "ip:port"; what a PROXY header said, where one was asked for. */
+  readonly local?: string;
   readonly secure: boolean;
   /** What ALPN chose (RFC 7301); `null` where the client offered nothing. */
   readonly alpn: string | null;
@@ -62,4 +65,14 @@ export interface AcceptOptions {
 /** "ip:port", IPv6 in brackets. */
 export function addressText(address: string, port: number): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** Both ends of a connection as a PROXY header tells of them. */
+export function proxiedEnds(
+  { source, destination }: NonNullable<ProxyHeader["proxied"]>,
+): { remote: string; local: string } {
+  return {
+    remote: addressText(source.address, source.port),
+    local: addressText(destination.address, destination.port),
+  };
 }

@@ -13,6 +13,8 @@ export interface DialTarget {
   port: number;
   /** Without it there is no TLS. */
   tls?: TlsClientOptions;
+  /** What is said first of all, before TLS too: a PROXY header. */
+  preface?: Uint8Array;
 }
 
 /** How TLS is spoken to a server, and whom it is trusted as. */
@@ -36,7 +38,19 @@ const IPV4 = /^\d+\.\d+\.\d+\.\d+$/;
 export async function dial(target: DialTarget, signal: AbortSignal): Promise<ByteStream> {
   const { tls } = target;
   if (tls !== undefined) return await dialTls({ ...target, tls }, signal);
-  return new ConnStream(await connect(target, signal));
+  const stream = new ConnStream(await connect(target, signal));
+  if (target.preface !== undefined) await sayFirst(stream, target.preface, signal);
+  return stream;
+}
+
+/** The kernel takes so little at once, unless the connection broke. */
+async function sayFirst(stream: ByteStream, preface: Uint8Array, signal: AbortSignal) {
+  try {
+    await stream.write(preface);
+  } catch (error) {
+    stream.abort();
+    throw abortedOr(signal, error);
+  }
 }
 
 async function connect(

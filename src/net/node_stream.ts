@@ -8,6 +8,8 @@ import { NetError, toNetError } from "./error.ts";
 interface Handle {
   readStop(): void;
   readStart(): void;
+  /** 0, or the negative number of an error. */
+  getpeername?(out: object): number;
 }
 
 /** A socket of node:tls, whose handshake is over, as a `ByteStream`. */
@@ -32,6 +34,11 @@ export class NodeStream implements ByteStream {
     this.#handle?.readStop();
     socket.on("data", this.#came);
     socket.on("end", () => {
+      // node:tls tells RST as an end; the kernel has no peer any more then. Behind our own FIN the
+      // two can't be told apart, as an orderly end leaves none either.
+      if (!socket.writableEnded && this.#handle?.getpeername?.({})) {
+        return this.#fail(new NetError("reset", "connection reset"));
+      }
       this.#ended = true;
       this.#reader?.resolve(null);
       this.#reader = null;

@@ -15,6 +15,8 @@ export class QuicServer {
   readonly #endpoint: Deno.QuicEndpoint;
   readonly #listeners: Deno.QuicListener[] = [];
   #options: QuicListenOptions;
+  /** Asked for once: it is an op. */
+  readonly #address: { readonly hostname: string; readonly port: number };
   #closed = false;
 
   /** Throws a `NetError` when the port is taken or the key does not fit the certificate. */
@@ -22,6 +24,7 @@ export class QuicServer {
     this.#options = options;
     try {
       this.#endpoint = new Deno.QuicEndpoint({ hostname: options.hostname, port: options.port });
+      this.#address = this.#endpoint.addr;
     } catch (error) {
       throw toNetError(error);
     }
@@ -34,11 +37,11 @@ export class QuicServer {
   }
 
   get hostname(): string {
-    return this.#endpoint.addr.hostname;
+    return this.#address.hostname;
   }
 
   get port(): number {
-    return this.#endpoint.addr.port;
+    return this.#address.port;
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { ProxyHeader } from "../protocol/proxy_protocol/header.ts";
 import { ProxyHeaderParser } from "../protocol/proxy_protocol/parser.ts";
 import { PeerError } from "../protocol/wire/error.ts";
-import { type AcceptOptions, addressText } from "./accepted.ts";
+import { type Accepted, type AcceptOptions, addressText, proxiedEnds } from "./accepted.ts";
 import { messageOf, NetError, toNetError } from "./error.ts";
 import { type Handshake, Handshakes } from "./handshakes.ts";
 import { ConnStream } from "./tcp.ts";
@@ -74,23 +74,29 @@ export class TcpServer {
 
   #take(conn: Deno.TcpConn): void {
     const stream = new AcceptedStream(conn, () => this.#streams.delete(stream));
-    const remote = addressText(conn.remoteAddr.hostname, conn.remoteAddr.port);
+    const { remoteAddr, localAddr } = conn;
+    const remote = addressText(remoteAddr.hostname, remoteAddr.port);
+    const local = addressText(localAddr.hostname, localAddr.port);
     try {
       conn.setNoDelay(true);
     } catch {
       // The client is gone already: who reads will see it.
     }
-    if (!this.#options.proxyProtocol) return this.#handOver(stream, remote);
+    if (!this.#options.proxyProtocol) return this.#handOver(stream, { remote, local });
     const handshake = this.#handshakes.begin(remote, () => stream.abort());
-    if (handshake !== null) void this.#awaitHeader(stream, handshake);
+    if (handshake !== null) void this.#awaitHeader(stream, handshake, local);
   }
 
-  async #awaitHeader(stream: AcceptedStream, handshake: Handshake): Promise<void> {
+  async #awaitHeader(
+    stream: AcceptedStream,
+    handshake: Handshake,
+    local: string,
+  ): Promise<void> {
     try {
       const { proxied } = await readProxyHeader(stream);
       if (!handshake.finish()) return;
-      const source = proxied?.source;
-      this.#handOver(stream, source ? addressText(source.address, source.port) : handshake.remote);
+      const { remote } = handshake;
+      this.#handOver(stream, proxied === null ? { remote, local } : proxiedEnds(proxied));
     } catch (error) {
       if (error instanceof PeerError) handshake.refuse("proxy_protocol", error.message);
       else if (error instanceof NetError) handshake.refuse("lost", error.message);
@@ -101,10 +107,10 @@ export class TcpServer {
     }
   }
 
-  #handOver(stream: AcceptedStream, remote: string): void {
+  #handOver(stream: AcceptedStream, ends: Pick<Accepted, "remote" | "local">): void {
     this.#streams.add(stream);
     try {
-      const accepted = { stream, remote, secure: false, alpn: null, serverName: null };
+      const accepted = { stream, ...ends, secure: false, alpn: null, serverName: null };
       this.#options.onAccept({ ...accepted, clientCertificate: null });
     } catch (error) {
       stream.abort();

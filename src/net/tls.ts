@@ -34,6 +34,7 @@ export function dialTls(
     signal.addEventListener("abort", onAbort, { once: true });
     raw.once("error", fail);
     raw.once("connect", () => {
+      if (target.preface !== undefined) raw.write(target.preface);
       secure = tls.connect({ socket: raw, ...connectOptions(target.tls) });
       secure.once("error", fail);
       secure.once("secureConnect", () => {

@@ -2,7 +2,7 @@ import * as net from "node:net";
 import * as tls from "node:tls";
 import { ProxyHeaderParser } from "../protocol/proxy_protocol/parser.ts";
 import { PeerError } from "../protocol/wire/error.ts";
-import { type AcceptOptions, addressText, type RefusalKind } from "./accepted.ts";
+import { type AcceptOptions, addressText, proxiedEnds, type RefusalKind } from "./accepted.ts";
 import { messageOf } from "./error.ts";
 import { type Handshake, Handshakes } from "./handshakes.ts";
 import { NodeListener } from "./node_listener.ts";
@@ -30,6 +30,7 @@ interface Pending {
   readonly handshake: Handshake;
   /** Who it is, by the PROXY header or the socket. */
   remote: string;
+  local: string;
 }
 
 /** One TCP port that takes TLS 1.2 and 1.3. */
@@ -99,7 +100,7 @@ export class TlsServer {
   }
 
   #take(raw: net.Socket): void {
-    const { remoteAddress, remotePort } = raw;
+    const { remoteAddress, remotePort, localAddress = "0.0.0.0", localPort = 0 } = raw;
     raw.on("error", () => {});
     // Gone before it was seen.
     if (remoteAddress === undefined || remotePort === undefined) return void raw.destroy();
@@ -109,7 +110,8 @@ export class TlsServer {
       raw.destroy();
     });
     if (handshake === null) return;
-    const pending: Pending = { raw, handshake, remote };
+    const local = addressText(localAddress, localPort);
+    const pending: Pending = { raw, handshake, remote, local };
     this.#pending.set(raw, pending);
     if (this.#options.proxyProtocol) this.#awaitHeader(pending);
     else this.#begin(pending);
@@ -148,8 +150,7 @@ export class TlsServer {
         const header = parser.next();
         if (header === null) return;
         raw.off("data", onData).off("end", onEnd).off("close", onClose).pause();
-        const source = header.proxied?.source;
-        if (source) pending.remote = addressText(source.address, source.port);
+        if (header.proxied !== null) Object.assign(pending, proxiedEnds(header.proxied));
         const rest = parser.rest();
         if (rest.length > 0) raw.unshift(rest);
         this.#begin(pending);
@@ -169,7 +170,7 @@ export class TlsServer {
   #secured(socket: tls.TLSSocket): void {
     const pending = this.#pendingOf(socket);
     if (pending === undefined || !pending.handshake.finish()) return void socket.destroy();
-    const { raw, remote } = pending;
+    const { raw, remote, local } = pending;
     this.#pending.delete(raw);
     raw.allowHalfOpen = true;
     socket.allowHalfOpen = true;
@@ -177,7 +178,7 @@ export class TlsServer {
     this.#streams.add(stream);
     try {
       this.#options.onAccept({
-        ...{ stream, remote, secure: true },
+        ...{ stream, remote, local, secure: true },
         alpn: socket.alpnProtocol || null,
         serverName: serverNameOf(socket),
         clientCertificate: this.#options.clientCaPem === null

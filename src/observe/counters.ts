@@ -83,6 +83,7 @@ export class Counters {
     backend_handshake: 0,
     session: 0,
     h3_framing: 0,
+    http_framing: 0,
   };
   readonly prerequestCloses: Record<PrerequestCloseReason, number> = {
     request_stream_invalid_first_frame_or_headers: 0,

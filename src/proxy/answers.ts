@@ -20,7 +20,10 @@ export interface Answer {
 }
 
 /** Which paths lead to the backend: exactly this one, or all that the expression takes. */
-export type PathRule = { readonly exact: string } | { readonly regexp: RegExp };
+export type PathRule = { readonly exact: string } | { readonly regexp: PathTest };
+
+/** A `RegExp`, or one that takes linear time. */
+export type PathTest = Pick<RegExp, "source" | "test">;
 
 /** Seconds after which a client that was turned away for now may come again. */
 export const RETRY_AFTER: Field = ["retry-after", "5"];
@@ -79,6 +82,10 @@ export function refuseTunnel(request: OfferRequest, rules: TunnelRules): Answer 
   // RFC 8441 §5: the scheme is that of the Web; only there MUST a path begin with a slash.
   if (!/^(?:http|ws)s?$/i.test(request.scheme)) {
     return { status: 400, text: "invalid :scheme", rejected: "bad_headers" };
+  }
+  // RFC 9110 §9.3.6: a CONNECT has no content; what comes is the tunnel, and no part of it is.
+  if (request.http !== "1.1" && (getField(request.fields, "content-length") ?? "0") !== "0") {
+    return { status: 400, text: "CONNECT with content-length", rejected: "bad_headers" };
   }
   if (protocol !== "websocket") return null;
   return refuseOrigin(request, rules) ?? refuseHandshake(request);

@@ -1,9 +1,10 @@
 import type { Refused, Upgraded } from "../client/h1.ts";
 import type { Content, Offer, OfferRequest } from "../ingress/offer.ts";
+import type { ByteStream } from "../net/byte_stream.ts";
 import { NetError } from "../net/error.ts";
 import { Deadline, type Sweeper } from "../net/sweeper.ts";
 import { concat } from "../protocol/wire/bytes.ts";
-import { BackendError, type BackendTarget, openBackend, targetOf } from "./backend.ts";
+import { BackendError, type BackendTarget, dialBackend, openBackend, targetOf } from "./backend.ts";
 import { type RequestRules, upgradeFields } from "./headers.ts";
 import type { LiveRoute } from "./routes.ts";
 
@@ -84,8 +85,12 @@ async function ask(offer: Offer, options: AskOne): Promise<Upgraded | Refused | 
   const late = (what: string, ms: number) => () =>
     controller.abort(new NetError("timeout", `${what} took longer than ${ms} ms`));
   let deadline = new Deadline(sweeper, dialTimeoutMs, late("dial", dialTimeoutMs));
+  const { request } = offer;
   try {
-    return await openBackend(target, requestOf(offer.request, options), {
+    if (request.protocol === null) {
+      return connected(await dialBackend(target, request, controller.signal));
+    }
+    return await openBackend(target, requestOf(request, options), {
       signal: controller.signal,
       dialed: () => {
         deadline.clear();
@@ -100,6 +105,18 @@ async function ask(offer: Offer, options: AskOne): Promise<Upgraded | Refused | 
   }
 }
 
+/** RFC 9110 §9.3.6: what a CONNECT asks for is there as soon as it is dialled. */
+function connected(stream: ByteStream): Upgraded {
+  return {
+    kind: "upgraded",
+    stream,
+    protocol: "tcp",
+    fields: [],
+    subprotocol: null,
+    allowedRsv: null,
+  };
+}
+
 function requestOf(request: OfferRequest, { target, path, rules, content }: AskOne) {
   return {
     // RFC 8441 §5: what an extended CONNECT asks for is a GET in HTTP/1.1.
@@ -108,6 +125,7 @@ function requestOf(request: OfferRequest, { target, path, rules, content }: AskO
     host: target.host ?? request.authority,
     protocol: request.protocol ?? "websocket",
     fields: upgradeFields(request, rules),
+    client: request,
     content,
   };
 }

@@ -1,9 +1,11 @@
 import { type Refused, requestUpgrade, type Upgraded, type UpgradeRequest } from "../client/h1.ts";
+import type { ClientEnds } from "../client/h1_pool.ts";
 import { UpgradeMismatch } from "../client/negotiated.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
 import { dial, type DialTarget } from "../net/dial.ts";
 import { NetError, toNetError } from "../net/error.ts";
 import { PeerError } from "../protocol/wire/error.ts";
+import { prefaceOf } from "./preface.ts";
 
 /** Where sessions go. */
 export interface BackendTarget {
@@ -17,6 +19,8 @@ export interface BackendTarget {
   path: string | null;
   /** Of its answer's fields; 502 above it. */
   maxHeaderBytes: number;
+  /** The version of the PROXY header that tells it of the client; without it there is none. */
+  proxyProtocol?: 1 | 2;
 }
 
 /** The backend can't be used. `status` is what the client gets. */
@@ -32,8 +36,11 @@ export class BackendError extends Error {
   }
 }
 
-/** What the backend is asked for. */
-export type UpgradeAsk = Omit<UpgradeRequest, "maxHeaderBytes">;
+/** What the backend is asked for, and for whom. */
+export interface UpgradeAsk extends Omit<UpgradeRequest, "maxHeaderBytes"> {
+  /** Default: for nobody but the proxy. */
+  client?: ClientEnds;
+}
 
 /**
  * Dials the backend and asks it for the tunnel that the client asked for.
@@ -45,16 +52,10 @@ export type UpgradeAsk = Omit<UpgradeRequest, "maxHeaderBytes">;
  */
 export async function openBackend(
   target: BackendTarget,
-  request: UpgradeAsk,
+  { client, ...request }: UpgradeAsk,
   control: { signal: AbortSignal; dialed: () => void },
 ): Promise<Upgraded | Refused> {
-  let stream: ByteStream;
-  try {
-    stream = await dial(target.dial, control.signal);
-  } catch (error) {
-    const cause = toNetError(error);
-    throw new BackendError("backend_dial", `Cannot dial ${target.url}: ${cause.message}`, cause);
-  }
+  const stream = await dialBackend(target, client ?? null, control.signal);
   const onAbort = () => stream.abort();
   control.signal.addEventListener("abort", onAbort, { once: true });
   // The client may have gone in the very turn in which the connection came up.
@@ -73,6 +74,25 @@ export async function openBackend(
     throw handshakeError(target, control.signal.aborted ? control.signal.reason : error);
   } finally {
     control.signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/**
+ * Connects to the backend, and tells it of the client if it wants to know.
+ *
+ * @throws {BackendError}
+ */
+export async function dialBackend(
+  target: BackendTarget,
+  client: ClientEnds | null,
+  signal: AbortSignal,
+): Promise<ByteStream> {
+  try {
+    const preface = prefaceOf(target, client);
+    return await dial(preface === undefined ? target.dial : { ...target.dial, preface }, signal);
+  } catch (error) {
+    const cause = toNetError(error);
+    throw new BackendError("backend_dial", `Cannot dial ${target.url}: ${cause.message}`, cause);
   }
 }
 

@@ -11,20 +11,22 @@ export interface CmuxMatch {
   readonly request: OfferRequest;
 }
 
+type LiveOptions = Pick<RoutesOptions, "defaults" | "sweeper" | "onBackend" | "unreachable">;
+
 /** More are made only for what is in use; the one that was not asked for the longest goes. */
 const MAX_LIVE = 1024;
 
 /** The ports of workspaces and containers, each a route that is made when it is asked for. */
 export class CmuxRoutes {
   readonly #cmux: CmuxOptions;
-  readonly #options: Pick<RoutesOptions, "defaults" | "sweeper" | "onBackend">;
+  readonly #options: LiveOptions;
   readonly #maxHeaderBytes: number;
   /** By what is dialled and by the Host for it; the one that was asked for last stands last. */
   readonly #live = new Map<string, LiveRoute>();
 
   constructor(
     cmux: CmuxOptions,
-    options: Pick<RoutesOptions, "defaults" | "sweeper" | "onBackend"> & { maxHeaderBytes: number },
+    options: LiveOptions & { maxHeaderBytes: number },
   ) {
     this.#cmux = cmux;
     this.#options = options;

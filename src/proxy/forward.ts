@@ -118,12 +118,12 @@ class Way {
   }
 
   async ask(target: ForwardTarget, request: H1Request): Promise<H1Response> {
-    const { content, request: { remote } } = this.#offer;
+    const { content, request: client } = this.#offer;
     let connected = false;
     try {
       return await target.pool.request(request, content, {
         signal: this.#controller.signal,
-        remote,
+        client,
         onConnected: () => connected = true,
         onInformational: (status, fields) => this.#inform(status, endToEnd(fields)),
       });
@@ -156,15 +156,19 @@ class Way {
       await this.#offer.respond(status, fields, content ?? undefined);
     } catch (error) {
       if (!(error instanceof NetError || error instanceof PeerError)) throw error;
-      const byClient = this.gone || traffic.error === null ||
-        traffic.error instanceof RequestBroken;
-      broken = { by: byClient ? "client" : "backend", reason: error.message };
+      broken = { by: wasBackend(traffic.error) ? "backend" : "client", reason: error.message };
     } finally {
       content?.cancel();
     }
     const { sentBytes: toBackendBytes, receivedBytes: toClientBytes } = traffic;
     return { status, toBackendBytes, toClientBytes, retried, broken };
   }
+}
+
+/** Of what ended an exchange: what we gave up ourselves, we did for the client. */
+function wasBackend(error: unknown): boolean {
+  if (error === null || error instanceof RequestBroken) return false;
+  return !(error instanceof NetError && error.kind === "aborted");
 }
 
 /** The proxy's own answer, without the backend. */

@@ -1,9 +1,10 @@
 import type { Content, Offer, OfferRequest, Tunnel } from "../ingress/offer.ts";
-import { NetError } from "../net/error.ts";
+import { messageOf, NetError } from "../net/error.ts";
 import { sha1 } from "../net/sha1.ts";
 import { Deadline, type Sweeper } from "../net/sweeper.ts";
 import { acceptFor } from "../protocol/websocket/handshake.ts";
 import { PeerError } from "../protocol/wire/error.ts";
+import { getField } from "../protocol/wire/field.ts";
 import {
   type Answer,
   expectedTunnel,
@@ -19,7 +20,7 @@ import type { CmuxRoutes } from "./cmux_routes.ts";
 import { forward } from "./forward.ts";
 import { acceptedFields, clientKey, refusalFields, type ResponseRules } from "./headers.ts";
 import type { Observer } from "./observer.ts";
-import type { LiveRoute, RouteDefaults, Routes } from "./routes.ts";
+import { closeForReload, type LiveRoute, type RouteDefaults, type Routes } from "./routes.ts";
 import { Session } from "./session.ts";
 
 export interface HandlerOptions extends RouteDefaults {
@@ -65,19 +66,18 @@ export class Handler {
   /** The way of one request: answered here, or carried to a backend. */
   async take(offer: Offer): Promise<void> {
     const { request } = offer;
+    const { cmux } = this.#options;
+    const found = cmux === null ? { kind: "none" as const, request } : await cmux.match(request);
+    if (found.kind === "route") {
+      const stripped = withRequest(offer, found.request);
+      if (asksForTunnel(request)) return await this.#tunnel(stripped, found.live, request.path);
+      return await this.#forward(stripped, found.live, request.path);
+    }
     const page = this.#page(request);
     if (page !== null) return await this.#respond(offer, page);
-    if (request.method === "CONNECT" && request.protocol === null) {
-      return await this.#respond(offer, NO_CONNECT);
-    }
-    const { cmux } = this.#options;
-    if (cmux === null) return await this.#route(offer);
-    const found = await cmux.match(request);
     if (found.kind === "refused") return await this.#respond(offer, rejection(request, found));
-    const stripped = withRequest(offer, found.request);
-    if (found.kind === "none") return await this.#route(stripped);
-    if (request.protocol !== null) return await this.#tunnel(stripped, found.live, request.path);
-    await this.#forward(stripped, found.live, request.path);
+    if (isConnect(request)) return await this.#respond(offer, NO_CONNECT);
+    await this.#route(found.request === request ? offer : withRequest(offer, found.request));
   }
 
   async #route(offer: Offer): Promise<void> {
@@ -98,13 +98,14 @@ export class Handler {
   }
 
   async #tunnel(offer: Offer, live: LiveRoute, path: string): Promise<void> {
-    const refused = this.#off(offer.request) ?? refuseTunnel(offer.request, live.route) ??
-      this.#full(live);
+    const refused = this.#off(offer.request) ?? refusalOf(offer, live) ?? this.#full(live);
     if (refused !== null) return await this.#respond(offer, refused);
     this.#taken++;
+    live.taken++;
     try {
       await this.#carry(offer, live, path);
     } finally {
+      live.taken--;
       this.#taken--;
     }
   }
@@ -115,11 +116,11 @@ export class Handler {
     return { status: 501, text: "Not Implemented", rejected: "protocol" };
   }
 
-  #full({ route, upstream }: LiveRoute): Answer | null {
+  #full({ route, taken }: LiveRoute): Answer | null {
     const fields = [RETRY_AFTER];
     if (this.draining) return { status: 503, fields, text: "shutting down", rejected: "draining" };
     const { maxSessions = Infinity } = route.limits;
-    if (this.#taken < this.#options.maxSessions && upstream.sessions < maxSessions) return null;
+    if (this.#taken < this.#options.maxSessions && taken < maxSessions) return null;
     return { status: 503, fields, text: "too many connections", rejected: "max_conns" };
   }
 
@@ -135,7 +136,10 @@ export class Handler {
       live.sessions.add(session);
       this.#sessions++;
       try {
-        await session.run();
+        const running = session.run();
+        // A reload came while the backend was asked.
+        if (live.isGone && !this.draining) closeForReload(session);
+        await running;
       } finally {
         live.sessions.delete(session);
         this.#sessions--;
@@ -155,7 +159,7 @@ export class Handler {
       if (error instanceof UpgradeContentTooLarge) {
         await this.#respond(offer, { status: 413, text: error.message });
       } else if (error instanceof BackendError) {
-        await this.#unreachable(offer, error);
+        await this.#unreachable(offer, live, error);
       } else if (!(error instanceof NetError || error instanceof PeerError)) {
         throw error;
       }
@@ -163,10 +167,13 @@ export class Handler {
     }
   }
 
-  async #unreachable(offer: Offer, error: BackendError): Promise<void> {
-    this.#options.observer.failed(error.stage, error.message, offer.request.remote);
-    const text = error.status === 504 ? "backend too slow" : "backend unreachable";
-    await this.#respond(offer, { status: error.status, text });
+  async #unreachable(offer: Offer, live: LiveRoute, error: BackendError): Promise<void> {
+    const { request } = offer;
+    const { status, stage, message } = error;
+    this.#options.observer.failed(stage, message, request.remote);
+    const text = status === 504 ? "backend too slow" : "backend unreachable";
+    const told = live.unreachable?.(asksForTunnel(request), messageOf(error.cause)) ?? text;
+    await this.#respond(offer, { status, text: told });
   }
 
   async #accept(
@@ -224,7 +231,7 @@ export class Handler {
     const key = protocol === "websocket" ? clientKey(request) : null;
     const accept = key === null ? null : acceptFor(key, sha1);
     const answer = acceptedFields(fields, accept, this.#responseRules(request, live));
-    if (request.http === "1.1") answer.push(["upgrade", protocol]);
+    if (request.http === "1.1" && request.protocol !== null) answer.push(["upgrade", protocol]);
     return answer;
   }
 
@@ -258,15 +265,20 @@ export class Handler {
     const startedMs = performance.now();
     const settled = await this.#settle(offer, path);
     if (settled === null) return;
+    const { trustedProxies } = this.#options;
+    const responseRules = () => this.#responseRules(request, live);
+    const rules = {
+      request: { ...live.requestRules, trustedProxies },
+      // As they are when the answer comes, which may be late.
+      get response() {
+        return responseRules();
+      },
+    };
     let failure: BackendError | null = null;
     for (const target of live.upstream.order(request)) {
       const release = live.upstream.take(target);
       try {
-        const { trustedProxies } = this.#options;
-        const result = await forward(settled, { ...target, pool: live.poolOf(target) }, {
-          request: { ...live.requestRules, trustedProxies },
-          response: this.#responseRules(request, live),
-        });
+        const result = await forward(settled, { ...target, pool: live.poolOf(target) }, rules);
         live.upstream.succeeded(target);
         return this.#forwarded(request, target.url, { ...result, startedMs });
       } catch (error) {
@@ -278,7 +290,7 @@ export class Handler {
         release();
       }
     }
-    if (failure !== null) await this.#unreachable(offer, failure);
+    if (failure !== null) await this.#unreachable(offer, live, failure);
   }
 
   #forwarded(
@@ -307,7 +319,7 @@ export class Handler {
   async #settle(offer: Offer, path: string): Promise<Offer | null> {
     const request = path === offer.request.path ? offer.request : { ...offer.request, path };
     let { content } = offer;
-    if (content !== null && content.length === null && RARELY_CONTENT.has(request.method)) {
+    if (content !== null && rarelyHas(request.method, content.length)) {
       try {
         content = await this.#inTime(offer, beginning(content));
       } catch (error) {
@@ -355,6 +367,22 @@ export class Handler {
   }
 }
 
+/** RFC 9110 §9.3.6: a tunnel to a port, of which nothing is known but its bytes. */
+function isConnect({ method, protocol }: OfferRequest): boolean {
+  return method === "CONNECT" && protocol === null;
+}
+
+function asksForTunnel(request: OfferRequest): boolean {
+  return request.protocol !== null || isConnect(request);
+}
+
+function refusalOf({ request, content }: Offer, { route }: LiveRoute): Answer | null {
+  if (!isConnect(request)) return refuseTunnel(request, route);
+  // RFC 9110 §9.3.6: a CONNECT has no content.
+  if (content === null && (getField(request.fields, "content-length") ?? "0") === "0") return null;
+  return { status: 400, text: "CONNECT with content", rejected: "bad_headers" };
+}
+
 /** Methods whose requests rarely have content. */
 const RARELY_CONTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "DELETE", "TRACE"]);
 
@@ -377,10 +405,15 @@ function withRequest(
 
 /** Only what was to be a session is counted among those that were refused. */
 function rejection(
-  { protocol }: OfferRequest,
+  request: OfferRequest,
   { status, text }: { status: number; text: string },
 ): Answer {
-  return { status, text, ...(protocol !== null && { rejected: "path" }) };
+  return { status, text, ...(asksForTunnel(request) && { rejected: "path" }) };
+}
+
+/** Of a length of 0 the end is waited for: more would be an error (RFC 9110 §8.6). */
+function rarelyHas(method: string, length: number | null): boolean {
+  return length === 0 || length === null && RARELY_CONTENT.has(method);
 }
 
 function notFound({ protocol }: OfferRequest): Answer {

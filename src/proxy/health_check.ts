@@ -1,12 +1,11 @@
 import { requestUpgrade } from "../client/h1.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
-import { dial } from "../net/dial.ts";
 import { messageOf, NetError } from "../net/error.ts";
 import { CloseCode } from "../protocol/websocket/close.ts";
 import { encodeClose } from "../protocol/websocket/encoder.ts";
 import { encodeRequestHead } from "../protocol/http1/encode.ts";
 import { ResponseHeadParser } from "../protocol/http1/head.ts";
-import { type BackendTarget, targetOf } from "./backend.ts";
+import { type BackendTarget, dialBackend, targetOf } from "./backend.ts";
 import type { ActiveHealth } from "./route.ts";
 
 /**
@@ -22,7 +21,7 @@ export async function checkBackend(
   const onAbort = () => stream?.abort();
   signal.addEventListener("abort", onAbort, { once: true });
   try {
-    stream = await dial(target.dial, signal);
+    stream = await dialBackend(target, null, signal);
     if (signal.aborted) throw signal.reason;
     const ask = health.kind === "websocket" ? askWebSocket : askGet;
     return await ask(stream, target, health.path);

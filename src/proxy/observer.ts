@@ -112,7 +112,9 @@ export type ErrorStage =
   | "backend_dial"
   | "backend_handshake"
   | "session"
-  | "h3_framing";
+  | "h3_framing"
+  /** HTTP/1.1 or HTTP/2 broken by a client. */
+  | "http_framing";
 
 /** Why a connection ended before any request was read from it. */
 export type PrerequestCloseReason = PrerequestReason;

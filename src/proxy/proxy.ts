@@ -8,16 +8,21 @@ import { NetError, toNetError } from "../net/error.ts";
 import { Sweeper } from "../net/sweeper.ts";
 import { TcpServer } from "../net/tcp_server.ts";
 import { TlsServer } from "../net/tls_server.ts";
-import { CloseCode } from "../protocol/websocket/close.ts";
 import type { PeerError } from "../protocol/wire/error.ts";
 import { type Answer, pathMatches, type PathRule } from "./answers.ts";
 import type { BackendTarget } from "./backend.ts";
-import type { CmuxOptions } from "./cmux.ts";
+import { type CmuxOptions, cmuxUnreachable } from "./cmux.ts";
 import { CmuxRoutes } from "./cmux_routes.ts";
 import { Handler } from "./handler.ts";
-import type { Observer } from "./observer.ts";
+import type { ErrorStage, Observer } from "./observer.ts";
 import type { Route } from "./route.ts";
-import { type RouteDefaults, Routes } from "./routes.ts";
+import {
+  closeForReload,
+  MIN_SWEEP_MS,
+  type RouteDefaults,
+  Routes,
+  sweepIntervalMs,
+} from "./routes.ts";
 
 /** Where something listens. */
 export interface ListenAddress {
@@ -115,7 +120,6 @@ export interface Proxy {
 const DRAIN_SPREAD = 0.8;
 /** Their deadlines are met this part of a drain late at most. */
 const DRAIN_SWEEP = 0.05;
-const MIN_SWEEP_MS = 10;
 /** RFC 7838 §3: how long a client may remember it. */
 const ALT_SVC_SECONDS = 86_400;
 const MAX_TLS_HANDSHAKES = 1_024;
@@ -222,8 +226,10 @@ class ProxyServer implements Proxy {
       ...this.#options,
       ...listen,
       enableConnectProtocol: tunnels.h3,
-      ...this.#doorOptions(),
+      otherConnections: () => this.#tcp.connections,
+      ...this.#doorOptions("h3_framing"),
       headTimeoutMs: handshakeTimeoutMs,
+      contentTimeoutMs: this.#options.readTimeoutMs,
       onPrerequestClose: (reason) => observer.prerequestClose(reason),
       onConnectionOpened: () => observer.connectionOpened("3"),
       onConnectionClosed: (info) => observer.connectionClosed("3", info),
@@ -235,9 +241,10 @@ class ProxyServer implements Proxy {
     const { tunnels, maxConnections, maxHeaderBytes, maxStreams, h2WindowBytes } = this.#options;
     const observer = this.#observer;
     return new TcpDoor({
-      ...this.#doorOptions(),
+      ...this.#doorOptions("http_framing"),
       maxHeaderBytes,
       headTimeoutMs: this.#options.handshakeTimeoutMs,
+      contentTimeoutMs: this.#options.readTimeoutMs,
       idleTimeoutMs: this.#options.idleTimeoutMs,
       writeTimeoutMs: this.#options.writeTimeoutMs,
       h2: {
@@ -245,6 +252,8 @@ class ProxyServer implements Proxy {
         initialWindowBytes: h2WindowBytes.stream,
         connectionWindowBytes: h2WindowBytes.connection,
         enableConnectProtocol: tunnels.h2,
+        // It gets the 501 that it gets over the other versions.
+        givesUnaskedProtocol: true,
       },
       maxConnections: () => maxConnections - this.#h3.connections,
       onConnectionOpened: (http) => observer.connectionOpened(http),
@@ -253,7 +262,7 @@ class ProxyServer implements Proxy {
     });
   }
 
-  #doorOptions() {
+  #doorOptions(stage: ErrorStage) {
     const observer = this.#observer;
     return {
       sweeper: this.#sweeper,
@@ -261,7 +270,7 @@ class ProxyServer implements Proxy {
       onHeadRefused: (status: number, remote: string) =>
         observer.rejected(status === 431 ? "header_size" : "bad_headers", status, "", remote),
       onPeerError: (error: PeerError, remote: string) =>
-        observer.failed("h3_framing", error.message, remote),
+        observer.failed(stage, error.message, remote),
       onBug: (where: string, error: unknown) => observer.bug(where, error),
     };
   }
@@ -321,9 +330,7 @@ class ProxyServer implements Proxy {
 
   replaceRoutes(routes: readonly Route[]): void {
     for (const { sessions } of this.#routes.replace(routes)) {
-      for (const session of sessions) {
-        session.close("proxy:reload", CloseCode.SERVICE_RESTART, "route was changed");
-      }
+      for (const session of sessions) closeForReload(session);
     }
   }
 
@@ -381,6 +388,7 @@ function makeCmux(
     sweeper,
     maxHeaderBytes,
     onBackend: () => {},
+    unreachable: cmuxUnreachable,
   });
 }
 
@@ -413,17 +421,4 @@ function makeRoutes(options: ProxyOptions, sweeper: Sweeper): Routes {
     match: (request) =>
       pathMatches(path, request.path) ? { kind: "route", route, path: request.path } : null,
   });
-}
-
-/** Often enough for the shortest of the timeouts to be met about right. */
-function sweepIntervalMs(options: ProxyOptions): number {
-  const shortest = Math.min(
-    options.readTimeoutMs,
-    options.writeTimeoutMs,
-    options.dialTimeoutMs,
-    options.handshakeTimeoutMs,
-    options.pingIntervalMs || Infinity,
-    options.pongTimeoutMs,
-  );
-  return Math.min(1000, Math.max(MIN_SWEEP_MS, shortest / 8));
 }

@@ -1,9 +1,11 @@
 import { H1Pool } from "../client/h1_pool.ts";
 import type { OfferRequest } from "../ingress/offer.ts";
 import type { Sweeper } from "../net/sweeper.ts";
+import { CloseCode } from "../protocol/websocket/close.ts";
 import type { Field } from "../protocol/wire/field.ts";
 import type { BackendTarget } from "./backend.ts";
 import type { FieldRules } from "./headers.ts";
+import { prefaceOf } from "./preface.ts";
 import { changedRoutes, type Route, type RouteLimits } from "./route.ts";
 import { type RouteMatch, Router, type RouteRefusal } from "./router.ts";
 import type { Session, SessionLimits } from "./session.ts";
@@ -24,6 +26,8 @@ export interface RoutesOptions {
   onBackend: (route: Route, status: BackendStatus) => void;
   /** Finds the route instead of a `Router`, where there is but one. */
   match?: (request: OfferRequest) => RouteMatch | RouteRefusal | null;
+  /** What a client reads where no backend could be asked; without it, no more than that. */
+  unreachable?: (tunnel: boolean, reason: string) => string;
 }
 
 /** A route that is in use, with all that belongs to it. */
@@ -34,18 +38,29 @@ export class LiveRoute {
   readonly requestRules: FieldRules;
   readonly responseRules: FieldRules;
   readonly sessions = new Set<Session>();
+  /** Sessions and those that are being dialled. */
+  taken = 0;
+  readonly unreachable: RoutesOptions["unreachable"];
   readonly #sweeper: Sweeper;
   readonly #pools = new Map<BackendTarget, H1Pool>();
+  #gone = false;
 
   constructor(route: Route, options: RoutesOptions) {
     const { sweeper, defaults, onBackend } = options;
     this.route = route;
     this.limits = { ...defaults, ...route.limits };
     this.#sweeper = sweeper;
+    sweeper.quicken(sweepIntervalMs(this.limits, route.health));
     this.requestRules = rulesOf(route.headers.request);
     this.responseRules = rulesOf(route.headers.response);
     this.upstream = new Upstream(route, { sweeper, onChange: onBackend });
     this.upstream.start();
+    this.unreachable = options.unreachable;
+  }
+
+  /** Whether it is in use no more: what it began goes on to its end. */
+  get isGone(): boolean {
+    return this.#gone;
   }
 
   /** The connections for ordinary requests to one of its backends. */
@@ -56,7 +71,7 @@ export class LiveRoute {
       pool = new H1Pool({
         dial: target.dial,
         maxConnections: POOL_CONNECTIONS,
-        maxIdle: POOL_IDLE,
+        maxIdle: this.#gone ? 0 : POOL_IDLE,
         idleTimeoutMs: POOL_IDLE_MS,
         dialTimeoutMs,
         waitTimeoutMs: handshakeTimeoutMs,
@@ -66,6 +81,9 @@ export class LiveRoute {
         writeTimeoutMs,
         maxHeaderBytes: target.maxHeaderBytes,
         sweeper: this.#sweeper,
+        ...(target.proxyProtocol !== undefined && {
+          preface: (client) => prefaceOf(target, client)!,
+        }),
       });
       this.#pools.set(target, pool);
     }
@@ -73,10 +91,40 @@ export class LiveRoute {
   }
 
   stop(): void {
+    this.#gone = true;
     this.upstream.stop();
     for (const pool of this.#pools.values()) pool.close();
     this.#pools.clear();
   }
+}
+
+export const MIN_SWEEP_MS = 10;
+const MAX_SWEEP_MS = 1000;
+
+/** Often enough for the shortest of the timeouts to be met about right. */
+export function sweepIntervalMs(
+  limits: RouteDefaults,
+  { active, passive }: Route["health"] = {},
+): number {
+  const timeouts = Math.min(
+    limits.readTimeoutMs,
+    limits.writeTimeoutMs,
+    limits.dialTimeoutMs,
+    limits.handshakeTimeoutMs,
+    limits.pingIntervalMs || Infinity,
+    limits.pongTimeoutMs,
+  );
+  const checks = Math.min(
+    active?.intervalMs ?? Infinity,
+    active?.timeoutMs ?? Infinity,
+    passive?.forMs ?? Infinity,
+  );
+  return Math.min(MAX_SWEEP_MS, Math.max(MIN_SWEEP_MS, Math.min(timeouts / 8, checks / 4)));
+}
+
+/** RFC 6455 §7.4.1, IANA: 1012, come again. */
+export function closeForReload(session: Session): void {
+  session.close("proxy:reload", CloseCode.SERVICE_RESTART, "route was changed");
 }
 
 /** To one backend. */

@@ -91,6 +91,7 @@ export class Session implements Swept {
     observer.sessionOpened(start);
     sweeper.add(this);
     const over = new Promise<void>((resolve) => this.#over = resolve);
+    this.#options.client.onReset = (error) => this.#clientLost(error);
     void this.#carry(this.#toBackend);
     void this.#carry(this.#toClient);
     await over;
@@ -156,11 +157,15 @@ export class Session implements Swept {
     } else if (error instanceof WebSocketError) {
       this.#fault(way, error);
     } else if (error instanceof NetError || error instanceof PeerError) {
-      this.#finish(this.#close ?? lost("client", `client: ${error.message}`));
-      this.#abort();
+      this.#clientLost(error);
     } else {
       this.#bug(error);
     }
+  }
+
+  #clientLost(error: Error): void {
+    this.#finish(this.#close ?? lost("client", `client: ${error.message}`));
+    this.#abort();
   }
 
   #backendEnded(): void {
@@ -180,6 +185,10 @@ export class Session implements Swept {
       this.#backendFin = true;
       way.closeWrite();
       if (this.#clientFin) this.#finish(wellEnded("client"));
+    } else if (error instanceof NetError && this.#options.allowedRsv === null) {
+      // RFC 8441 §5: RST is RST_STREAM with CANCEL; after FIN the tunnel would look whole.
+      this.#finish(lost("backend", `backend: ${error.message}`));
+      this.#abort();
     } else if (error === null || error instanceof NetError || error instanceof PeerError) {
       this.#backendLost(error);
     } else {

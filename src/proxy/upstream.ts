@@ -69,7 +69,7 @@ export class Upstream implements Swept {
     if (from !== undefined) options.sweeper.add(this);
   }
 
-  /** All sessions of the route, for its limit. */
+  /** All sessions and ordinary requests of the route. */
   get sessions(): number {
     return this.#sessions;
   }

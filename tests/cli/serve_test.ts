@@ -69,6 +69,24 @@ Deno.test("serve: a metrics port that was asked for and is taken fails the start
   );
 });
 
+Deno.test("serve: where any port will do, one that is taken by TCP alone gives way too", async () => {
+  const freePort = { listen: true, metrics: false };
+  await withTcpPort(async (listen) => {
+    const { port } = await serveAndStop({ listen }, { freePort });
+    assert.notEqual(`127.0.0.1:${port}`, listen);
+  });
+  await withTcpPort((listen) =>
+    refused(serveAndStop({ listen }), new RegExp(`^Cannot listen on TCP ${listen}: `))
+  );
+  // That of --plain-listen was asked for.
+  await withTcpPort((listen) =>
+    refused(
+      serveAndStop({ "plain-listen": listen }, { freePort }),
+      new RegExp(`^Cannot listen on TCP ${listen}: .*; --plain-listen names another$`),
+    )
+  );
+});
+
 Deno.test("serve: a metrics address of another machine fails the start, given or not", async () => {
   const config = { ...configFor({ metrics: "192.0.2.1:9090" }), metricsGiven: false };
   await refused(serve(config, { pair }), /^Cannot listen on TCP 192\.0\.2\.1:9090: /);

@@ -22,7 +22,7 @@ async function withServer(
   const server = new H3Server({
     ...{ hostname: "127.0.0.1", port: 0, certPem, keyPem },
     ...{ maxConnections: 10, maxStreams: 10, maxHeaderBytes: 16_384 },
-    ...{ idleTimeoutMs: 60_000, keepaliveMs: 0, headTimeoutMs: 10_000 },
+    ...{ idleTimeoutMs: 60_000, keepaliveMs: 0, headTimeoutMs: 10_000, writeTimeoutMs: 10_000 },
     sweeper: new Sweeper(100),
     onOffer: async (offer) => {
       const tunnel = await offer.accept(fields);

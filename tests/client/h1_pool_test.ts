@@ -251,10 +251,11 @@ Deno.test("h1 pool: an answer is not shared with a request whose client went awa
 });
 
 Deno.test("h1 pool: with a preface a connection serves one request", async () => {
-  const preface = (remote: string) => new TextEncoder().encode(`PROXY ${remote}\r\n`);
+  const preface = ({ remote }: { remote: string }) =>
+    new TextEncoder().encode(`PROXY ${remote}\r\n`);
   await withPool({ preface }, async ({ backend, pool }) => {
     for (let i = 1; i <= 2; i++) {
-      const asked = ask(pool, { remote: `192.0.2.${i}:1` });
+      const asked = ask(pool, { client: { remote: `192.0.2.${i}:1` } });
       const conn = await backend.accept();
       assert.equal(
         await head(conn),

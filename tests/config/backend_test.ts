@@ -34,6 +34,15 @@ const GOOD: [text: string, want: Partial<Backend>][] = [
   }],
   ["ws://[::1]:9001/x", { hostname: "::1", port: 9001, path: "/x", url: "ws://[::1]:9001/x" }],
   ["ws://bücher.example", { hostname: "xn--bcher-kva.example", port: 80 }],
+  ["http://a.example", { hostname: "a.example", port: 80, url: "http://a.example" }],
+  ["HTTP://a.example:80/v1", {
+    hostname: "a.example",
+    port: 80,
+    path: "/v1",
+    url: "http://a.example/v1",
+  }],
+  ["https://a.example", { tls: true, hostname: "a.example", port: 443, url: "https://a.example" }],
+  ["https://[::1]:8443", { tls: true, hostname: "::1", port: 8443, url: "https://[::1]:8443" }],
   ["ws+unix:/run/a.sock", { unixPath: "/run/a.sock", url: "ws+unix:/run/a.sock" }],
   ["ws+unix:///run/a.sock", { unixPath: "/run/a.sock", url: "ws+unix:/run/a.sock" }],
   ["ws+unix:/run/a.sock://a/b", {
@@ -56,7 +65,7 @@ function wanted(part: Partial<Backend>): Backend {
   return { ...TCP, url, authority: new URL(url).host, ...part };
 }
 
-Deno.test("backend: ws://, wss:// and ws+unix:", () => {
+Deno.test("backend: ws://, wss://, the same as http:// and https://, and ws+unix:", () => {
   for (const [text, part] of GOOD) {
     assert.deepEqual(parseBackend(text), wanted(part), text);
   }
@@ -65,7 +74,8 @@ Deno.test("backend: ws://, wss:// and ws+unix:", () => {
 const BAD: [why: string, text: string][] = [
   ["empty", ""],
   ["no scheme", "127.0.0.1:8080"],
-  ["another scheme", "http://127.0.0.1:8080"],
+  ["another scheme", "ftp://127.0.0.1:8080"],
+  ["another scheme that begins alike", "httpx://127.0.0.1:8080"],
   ["no host", "ws://"],
   ["no host but a path", "ws:///chat"],
   ["no slashes", "ws:127.0.0.1:8080"],

@@ -6,7 +6,8 @@ import { linesFor } from "./file_lines.ts";
 
 const SIZE = "allowed: bytes, or a number with KiB, MiB, GiB (64KiB, 1MiB)";
 const DURATION = "allowed: 0, or numbers with h, m, s, ms (120s, 1m30s, 500ms)";
-const BACKEND = "allowed: ws://host:port, wss://host/path, or ws+unix:/path.sock:/path, without " +
+const BACKEND =
+  "allowed: ws://host:port, wss://host/path (or http, https), or ws+unix:/path.sock:/path, without " +
   "user, query and fragment";
 
 const FORM: [text: string, ...want: string[]][] = [
@@ -66,7 +67,7 @@ const VALUES: [text: string, ...want: string[]][] = [
     "certificates: [{ cert: a }]\n",
     "1:16: certificates[0].key: is missing; allowed: the path of a file",
   ],
-  ["backend: http://a\n", `1:10: backend: "http://a" is not a backend; ${BACKEND}`],
+  ["backend: ftp://a\n", `1:10: backend: "ftp://a" is not a backend; ${BACKEND}`],
   [
     'trusted-proxies: [10.0.0.0/8, "x"]\n',
     '1:18: trusted-proxies: holds "x", which is no address or range; allowed: IP addresses and ' +

@@ -18,6 +18,7 @@ Deno.test("file route: the least that a route may be", () => {
     backends: [],
     backendCaFile: null,
     backendInsecure: null,
+    backendProxyProtocol: undefined,
     balance: "round-robin",
     health: {},
     limits: {},
@@ -45,6 +46,7 @@ routes:
       method: [GET, POST]
     backends: [ws://127.0.0.1:1, wss://b.example/ws]
     backend-ca: /ca.pem
+    proxy-protocol: v2
     backend-insecure: true
     balance: { hash: { cookie: sid } }
     health:
@@ -76,6 +78,7 @@ routes:
     },
     backendCaFile: "/ca.pem",
     backendInsecure: true,
+    backendProxyProtocol: 2,
     balance: { hash: { cookie: "sid" } },
     health: {
       active: {
@@ -220,6 +223,12 @@ Deno.test("file route: routes to dial, alike whenever the file is alike", () => 
     "wss://b",
     true,
   ]);
+  // off in a route is another word than none.
+  const told = read(
+    "backend: http://a\nbackend-proxy-protocol: v2\nroutes: [{ match: { path: /a } }, " +
+      "{ match: { path: /b }, proxy-protocol: v1 }, { match: { path: /c }, proxy-protocol: off }]",
+  );
+  assert.deepEqual(told.map(({ backends: [one] }) => one.proxyProtocol), [2, 1, undefined]);
   assert.equal(new Router([a, b]).routes.length, 2);
   assert.deepEqual(changedRoutes(read(PLAIN), read(PLAIN)).kept.length, 2);
   const { kept, removed, added } = changedRoutes(read(PLAIN), read(PLAIN, "other"));

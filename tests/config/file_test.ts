@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { LinearRegExp } from "../../src/proxy/linear_regexp.ts";
 import { CMUX_DEFAULTS } from "../../src/proxy/cmux.ts";
 import { ConfigFileError, parseConfig, readConfigFile, withFile } from "../../src/config/file.ts";
 import { fileJsonSchema, TOP_KINDS } from "../../src/config/file_schema.ts";
@@ -17,6 +18,7 @@ Deno.test("file: nothing at all is a file of nothing", () => {
       certificates: [],
       routes: [],
       cmux: null,
+      written: {},
     });
   }
 });
@@ -32,7 +34,8 @@ Deno.test("file: each flag of the proxy is a key, and its value reaches the conf
     keepalive: ["0", "keepaliveMs", 0],
     "backend-insecure": ["true", "backendInsecure", true],
     "log-level": ["error", "logLevel", "error"],
-    path: ["^/a$", "path", { regexp: /^\/a$/ }],
+    path: ["^/a$", "path", { regexp: new LinearRegExp("^/a$") }],
+    "backend-proxy-protocol": ["v1", "backendProxyProtocol", 1],
     "backend-ca": ['""', "backendCaFile", null],
   };
   for (const [name, [yaml, field, want]] of Object.entries(given)) {

@@ -23,9 +23,15 @@ const REFUSED: [text: string, problem: string][] = [
   ["/ä", "is not a path"],
   ["/ws?a=1", "has more than a path"],
   ["/ws#a", "has more than a path"],
-  ["^(", "is not a regular expression (Unterminated group)"],
-  ["^[", "is not a regular expression (Unterminated character class)"],
-  ["^/*+", "is not a regular expression (Nothing to repeat)"],
+  ["^(", "is not a regular expression that can be used (Unterminated group)"],
+  ["^[", "is not a regular expression that can be used (Unterminated character class)"],
+  ["^/*+", "is not a regular expression that can be used (Nothing to repeat)"],
+  [
+    "^/(?=a)",
+    "is not a regular expression that can be used (lookaround and flags can't be used here)",
+  ],
+  ["^/(a)\\1", "is not a regular expression that can be used (backreferences can't be used here)"],
+  ["^/a\\b", "is not a regular expression that can be used (\\b can't be used here)"],
 ];
 
 Deno.test("path: what is wrong is told", () => {
@@ -39,4 +45,12 @@ Deno.test("path: what is wrong is told", () => {
       },
     );
   }
+});
+
+Deno.test("path: no path takes an expression more than linear time", () => {
+  const rule = parsePathRule("^/(a+)+$");
+  const startedMs = performance.now();
+  assert.equal(pathMatches(rule, `/${"a".repeat(16_000)}!`), false);
+  assert.equal(pathMatches(rule, `/${"a".repeat(16_000)}`), true);
+  assert.ok(performance.now() - startedMs < 5_000, "RegExp would take longer than the sun lasts");
 });

@@ -23,6 +23,7 @@ const DEFAULTS: Omit<ProxyConfig, "trustedProxies"> = {
   },
   backendCaFile: null,
   backendInsecure: false,
+  backendProxyProtocol: null,
   path: { exact: "/ws" },
   upgrades: ["*"],
   plain: false,
@@ -81,6 +82,7 @@ Deno.test("proxy config: each flag is read into its field, and each variable", (
     key: ["/k", "keyFile", "/k"],
     "backend-ca": ["/ca", "backendCaFile", "/ca"],
     "backend-insecure": ["true", "backendInsecure", true],
+    "backend-proxy-protocol": ["V2", "backendProxyProtocol", 2],
     path: ["/x", "path", { exact: "/x" }],
     metrics: ["off", "metrics", null],
     "max-frame": ["64KiB", "maxFrameBytes", 65536],
@@ -135,7 +137,9 @@ Deno.test("proxy config: --debug is --log-level debug, as far as it goes before 
 Deno.test("proxy config: a wrong value is a UsageError that names it", () => {
   const wrong: [name: string, value: string][] = [
     ["listen", "443"],
-    ["backend", "http://127.0.0.1"],
+    ["backend", "ftp://127.0.0.1"],
+    ["backend-proxy-protocol", "v3"],
+    ["path", "^/(a)\\1"],
     ["path", "^("],
     ["max-frame", "0"],
     ["max-conns", "0"],

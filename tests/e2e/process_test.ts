@@ -36,8 +36,10 @@ async function withFiles(body: (folder: string) => Promise<void>): Promise<void>
 
 const BAD_VALUES: [flag: string, value: string][] = [
   ["--listen", "localhost"],
-  ["--backend", "http://127.0.0.1"],
+  ["--backend", "ftp://127.0.0.1"],
   ["--path", "^(["],
+  ["--path", "^/(a)\\1$"],
+  ["--backend-proxy-protocol", "3"],
   ["--max-frame", "1 MB"],
   ["--max-conns", "-1"],
   ["--read-timeout", "soon"],

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { encodeProxyHeader } from "../../src/protocol/proxy_protocol/encode.ts";
 import type { ProxyHeader } from "../../src/protocol/proxy_protocol/header.ts";
 import { Sweeper } from "../../src/net/sweeper.ts";
+import { addressText } from "../../src/net/accepted.ts";
 import { TcpServer } from "../../src/net/tcp_server.ts";
 import { socketsHeldTo } from "../support/backend.ts";
 import { tcpPair } from "../support/pair.ts";
@@ -39,6 +40,7 @@ Deno.test("TcpServer: a connection is handed over with its remote address, witho
       const { stream, ...rest } = await seen.next();
       assert.deepEqual(rest, {
         remote: `127.0.0.1:${client.localPort}`,
+        local: `127.0.0.1:${server.port}`,
         secure: false,
         alpn: null,
         serverName: null,
@@ -80,7 +82,13 @@ const HEADERS: { name: string; header: ProxyHeader; want: string | null }[] = [
   { name: "version 2, LOCAL", header: { version: 2, proxied: null }, want: null },
   {
     name: "version 2, IPv6",
-    header: { version: 2, proxied: { ...proxied, source: { address: "2001:db8::1", port: 1 } } },
+    header: {
+      version: 2,
+      proxied: {
+        source: { address: "2001:db8::1", port: 1 },
+        destination: { address: "2001:db8::2", port: 443 },
+      },
+    },
     want: "[2001:db8::1]:1",
   },
 ];
@@ -100,8 +108,10 @@ for (const { name, header, want } of HEADERS) {
           }
         }
         client.end();
-        const { stream, remote } = await seen.next();
+        const { stream, remote, local } = await seen.next();
         assert.equal(remote, want ?? `127.0.0.1:${client.localPort}`);
+        const to = header.proxied?.destination ?? { address: "127.0.0.1", port: server.port };
+        assert.equal(local, addressText(to.address, to.port));
         assert.equal(await readText(stream), "GET");
         assert.deepEqual([server.handshakes, server.connections], [0, 1]);
         stream.abort();

@@ -158,8 +158,9 @@ for (const version of [1, 2] as const) {
   for (const how of ["apart", "with the hello"]) {
     Deno.test(`TlsServer: PROXY version ${version}, ${how}: whose connection it is`, async () => {
       await withTlsServer({ proxyProtocol: true }, async (server, seen) => {
-        const end = { address: "192.0.2.1", port: 56324 };
-        const header = encodeProxyHeader({ version, proxied: { source: end, destination: end } });
+        const source = { address: "192.0.2.1", port: 56324 };
+        const destination = { address: "198.51.100.1", port: 443 };
+        const header = encodeProxyHeader({ version, proxied: { source, destination } });
         const raw = await connectRaw(server.port);
         if (how === "apart") {
           raw.setNoDelay(true);
@@ -171,8 +172,8 @@ for (const version of [1, 2] as const) {
           raw.write(header);
         }
         const client = await connectTls(server.port, { socket: raw });
-        const { stream, remote } = await seen.next();
-        assert.equal(remote, "192.0.2.1:56324");
+        const { stream, remote, local } = await seen.next();
+        assert.deepEqual([remote, local], ["192.0.2.1:56324", "198.51.100.1:443"]);
         client.end("hello");
         assert.equal(await readText(stream), "hello");
         stream.abort();

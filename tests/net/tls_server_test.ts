@@ -27,6 +27,7 @@ Deno.test("TlsServer: a connection is handed over with its remote address, ALPN 
     const { stream, ...rest } = await seen.next();
     assert.deepEqual(rest, {
       remote: `127.0.0.1:${client.localPort}`,
+      local: `127.0.0.1:${server.port}`,
       secure: true,
       // RFC 7301 §3.2: the server's preference counts.
       alpn: "h2",

@@ -26,7 +26,7 @@ const FAMILIES: [name: string, type: string, series: number][] = [
   ["active_sessions", "gauge", 1],
   ["accepted_total", "counter", 1],
   ["rejected_total", "counter", 10],
-  ["errors_total", "counter", 5],
+  ["errors_total", "counter", 6],
   ["bytes_total", "counter", 2],
   ["messages_total", "counter", 4],
   ["control_frames_total", "counter", 3],

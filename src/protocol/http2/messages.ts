@@ -96,7 +96,8 @@ export class Messages {
 
   #readRequest(fields: Field[]): RequestHead {
     const head = readRequestHead(fields);
-    if (head.protocol !== null && !this.#core.local.enableConnectProtocol) {
+    const { enableConnectProtocol, givesUnaskedProtocol } = this.#core.local;
+    if (head.protocol !== null && !enableConnectProtocol && !givesUnaskedProtocol) {
       // RFC 8441 §3, RFC 9113 §8.3: :protocol is not defined where nobody said that it may be used.
       throw malformed("Pseudo-header field :protocol is not allowed here");
     }

@@ -21,6 +21,11 @@ export interface LocalSettings {
   headerTableBytes: number;
   /** RFC 8441 §3: whether requests may have :protocol; default, for a server, `true`. */
   enableConnectProtocol: boolean;
+  /**
+   * Whether requests that have it although they may not are given to who answers them (RFC 9113
+   * §8.1.1: a server may answer what is malformed); default `false`.
+   */
+  givesUnaskedProtocol: boolean;
 }
 
 /** What we bear. Each that is passed ends the connection by ENHANCE_YOUR_CALM. */
@@ -52,6 +57,7 @@ export function localSettings({ role, settings }: Http2Options): LocalSettings {
     maxFields: 256,
     headerTableBytes: 4096,
     enableConnectProtocol: role === "server",
+    givesUnaskedProtocol: false,
     ...settings,
   };
   // RFC 9113 §6.9.2: the window of the connection can't be made smaller than it is at first.

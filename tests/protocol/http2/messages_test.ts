@@ -152,6 +152,18 @@ Deno.test("messages: RFC 8441 §3: :protocol is malformed where it was not allow
   assert.deepEqual(ready.events(), ["streamError 1 PROTOCOL_ERROR", "request 3 CONNECT null"]);
 });
 
+Deno.test("messages: RFC 9113 §8.1.1: what is malformed so may be answered by who wants to", () => {
+  const settings = { enableConnectProtocol: false, givesUnaskedProtocol: true };
+  assert.doesNotMatch(
+    new Tester({ role: "server", settings }).sent()[0],
+    /ENABLE_CONNECT_PROTOCOL/,
+  );
+  const ready = Tester.ready({ role: "server", settings });
+  ready.receive(headers(1, TUNNEL));
+  assert.deepEqual(ready.sent(), []);
+  assert.deepEqual(ready.events(), ["request 1 CONNECT /"]);
+});
+
 const little: Setup = {
   options: { role: "server", settings: { maxHeaderBytes: 240, maxFields: 5 } },
   owner: (connection, event) => {
