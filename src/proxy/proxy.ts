@@ -335,7 +335,7 @@ class ProxyServer implements Proxy {
   }
 
   async drain(forMs: number): Promise<void> {
-    this.#handler.draining = true;
+    this.#handler.drain();
     this.#tls?.close();
     this.#plain?.close();
     const drained = Promise.all([this.#h3.drain(), this.#tcp.drain()]);
@@ -357,7 +357,7 @@ class ProxyServer implements Proxy {
   }
 
   async stop(): Promise<void> {
-    this.#handler.draining = true;
+    this.#handler.drain();
     // Before their connections end, for which the clients would be recorded.
     for (const session of this.#sessions()) session.stop();
     this.#tls?.close();

@@ -1,0 +1,78 @@
+import type { Offer, OfferRequest } from "../ingress/offer.ts";
+import { messageOf, NetError } from "../net/error.ts";
+import { Deadline, type Sweeper } from "../net/sweeper.ts";
+import { PeerError } from "../protocol/wire/error.ts";
+import { type Answer, pathOf } from "./answers.ts";
+import type { BackendError } from "./backend.ts";
+import type { ResponseRules } from "./headers.ts";
+import type { Observer } from "./observer.ts";
+import type { LiveRoute } from "./routes.ts";
+import { asksForTunnel } from "./wishes.ts";
+
+export interface AnswererOptions {
+  /** How long a client may take to take an answer. */
+  writeTimeoutMs: number;
+  /** What Alt-Svc says to a client that came by this version; `null` for nothing. */
+  altSvc: (http: OfferRequest["http"]) => string | null;
+  observer: Observer;
+  sweeper: Sweeper;
+}
+
+/** The answers that the proxy gives by itself, and what it adds to those of backends. */
+export class Answerer {
+  readonly #options: AnswererOptions;
+
+  constructor(options: AnswererOptions) {
+    this.#options = options;
+  }
+
+  async respond(offer: Offer, answer: Answer): Promise<void> {
+    const { request } = offer;
+    const { status, text, fields = [], contentType = "text/plain; charset=utf-8" } = answer;
+    if (answer.rejected !== undefined) {
+      const { observer } = this.#options;
+      observer.rejected(answer.rejected, status, pathOf(request.path), request.remote);
+    }
+    const body = new TextEncoder().encode(answer.contentType ? text : `${text}\n`);
+    const altSvc = this.#options.altSvc(request.http);
+    const all: OfferRequest["fields"] = [
+      ["content-type", contentType],
+      ...fields,
+      ...(altSvc === null ? [] : [["alt-svc", altSvc] as const]),
+    ];
+    try {
+      await this.inTime(offer, offer.respond(status, all, body));
+    } catch (error) {
+      if (!(error instanceof NetError || error instanceof PeerError)) throw error;
+    }
+  }
+
+  /** `null` for a client that does not take its answer (RFC 9000 §4.1: it gives no credit). */
+  async inTime<T>(offer: Offer, answered: Promise<T>): Promise<T | null> {
+    const late = Promise.withResolvers<null>();
+    const deadline = new Deadline(this.#options.sweeper, this.#options.writeTimeoutMs, () => {
+      offer.abort();
+      late.resolve(null);
+    });
+    try {
+      return await Promise.race([answered, late.promise]);
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  /** 502 or 504. */
+  async unreachable(offer: Offer, live: LiveRoute, error: BackendError): Promise<void> {
+    const { request } = offer;
+    const { status, stage, message } = error;
+    this.#options.observer.failed(stage, message, request.remote);
+    const text = status === 504 ? "backend too slow" : "backend unreachable";
+    const told = live.unreachable?.(asksForTunnel(request), messageOf(error.cause)) ?? text;
+    await this.respond(offer, { status, text: told });
+  }
+
+  /** How a backend's answer is told to this client. */
+  responseRules({ http }: OfferRequest, live: LiveRoute): ResponseRules {
+    return { ...live.responseRules, altSvc: this.#options.altSvc(http) };
+  }
+}

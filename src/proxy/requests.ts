@@ -1,0 +1,129 @@
+import type { Content, Offer, OfferRequest } from "../ingress/offer.ts";
+import { NetError } from "../net/error.ts";
+import { PeerError } from "../protocol/wire/error.ts";
+import type { Answerer } from "./answerer.ts";
+import { pathOf } from "./answers.ts";
+import { BackendError } from "./backend.ts";
+import { forward } from "./forward.ts";
+import type { Observer } from "./observer.ts";
+import type { LiveRoute } from "./routes.ts";
+import { withRequest } from "./wishes.ts";
+
+export interface RequestsOptions {
+  /** Whose X-Forwarded-* and Forwarded are believed, by IP address. */
+  trustedProxies?: (ip: string) => boolean;
+  observer: Observer;
+}
+
+/** Methods whose requests rarely have content. */
+const RARELY_CONTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "DELETE", "TRACE"]);
+
+/** Ordinary requests on their way to backends. */
+export class Requests {
+  readonly #options: RequestsOptions;
+  readonly #answerer: Answerer;
+
+  constructor(options: RequestsOptions, answerer: Answerer) {
+    this.#options = options;
+    this.#answerer = answerer;
+  }
+
+  /** An ordinary request, to the first backend that can be reached. */
+  async take(offer: Offer, live: LiveRoute, path: string): Promise<void> {
+    const { request } = offer;
+    const startedMs = performance.now();
+    const settled = await this.#settle(offer, path);
+    if (settled === null) return;
+    const { trustedProxies } = this.#options;
+    const responseRules = () => this.#answerer.responseRules(request, live);
+    const rules = {
+      request: { ...live.requestRules, trustedProxies },
+      // As they are when the answer comes, which may be late.
+      get response() {
+        return responseRules();
+      },
+    };
+    let failure: BackendError | null = null;
+    for (const target of live.upstream.order(request)) {
+      const release = live.upstream.take(target);
+      try {
+        const result = await forward(settled, { ...target, pool: live.poolOf(target) }, rules);
+        live.upstream.succeeded(target);
+        return this.#forwarded(request, target.url, { ...result, startedMs });
+      } catch (error) {
+        if (!(error instanceof BackendError)) throw error;
+        live.upstream.failed(target, error.message);
+        failure = error;
+        if (error.stage !== "backend_dial") break;
+      } finally {
+        release();
+      }
+    }
+    if (failure !== null) await this.#answerer.unreachable(offer, live, failure);
+  }
+
+  #forwarded(
+    { http, method, authority, path, remote }: OfferRequest,
+    backend: string,
+    { startedMs, status, toBackendBytes, toClientBytes, broken }:
+      & Awaited<ReturnType<typeof forward>>
+      & { startedMs: number },
+  ): void {
+    this.#options.observer.requestEnded({
+      http,
+      client: remote,
+      method,
+      authority,
+      path: pathOf(path),
+      backend,
+      status,
+      durationMs: performance.now() - startedMs,
+      toBackendBytes,
+      toClientBytes,
+      broken: broken === null ? "" : `${broken.by}: ${broken.reason}`,
+    });
+  }
+
+  /** The offer with the path that the route gives, and with content only where there is some. */
+  async #settle(offer: Offer, path: string): Promise<Offer | null> {
+    const request = path === offer.request.path ? offer.request : { ...offer.request, path };
+    let { content } = offer;
+    if (content !== null && rarelyHas(request.method, content.length)) {
+      try {
+        content = await this.#answerer.inTime(offer, beginning(content));
+      } catch (error) {
+        if (error instanceof NetError || error instanceof PeerError) return null;
+        throw error;
+      }
+    }
+    if (content === offer.content && request === offer.request) return offer;
+    return withRequest(offer, request, content);
+  }
+}
+
+/** Of a length of 0 the end is waited for: more would be an error (RFC 9110 §8.6). */
+function rarelyHas(method: string, length: number | null): boolean {
+  return length === 0 || length === null && RARELY_CONTENT.has(method);
+}
+
+/**
+ * RFC 9114 §4.1: over HTTP/3 only the stream's end tells that a request without Content-Length has
+ * no content. `null` then.
+ */
+async function beginning(content: Content): Promise<Content | null> {
+  let first = await content.read();
+  if (first === null) return null;
+  return {
+    length: null,
+    get trailers() {
+      return content.trailers;
+    },
+    read() {
+      const part = first;
+      if (part === null) return content.read();
+      first = null;
+      return Promise.resolve(part);
+    },
+    cancel: () => content.cancel(),
+  };
+}
