@@ -135,7 +135,7 @@ type Start = (command: Command, values: FlagValues) => Promise<void>;
 
 function makeParser(commands: readonly Command[], io: Io, start: Start): Parser {
   const parser = new Parser("h3ws")
-    .description("WebSocket over HTTP/3 (RFC 9220) in, ws:// and wss:// out.")
+    .description("WebSockets over HTTP/3, HTTP/2 and HTTP/1.1 in, ws:// and wss:// out.")
     .usage("[command] [flags]")
     .exitOverride()
     .helpCommand("help [command]", "tell the flags of a command")

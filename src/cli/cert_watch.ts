@@ -18,8 +18,9 @@ export interface CertWatchOptions {
 
 /** Reads both files. Throws `CommandError` that says which one could not be read and why. */
 export async function readCertPair(certFile: string, keyFile: string): Promise<CertPair> {
-  const [certPem, keyPem] = await Promise.all([readText(certFile), readText(keyFile)]);
-  return { certPem, keyPem };
+  // One after the other: where both are missing, it is always the first that is told of.
+  const certPem = await readText(certFile);
+  return { certPem, keyPem: await readText(keyFile) };
 }
 
 /**

@@ -16,7 +16,7 @@ export function cmuxOptions(
   { file, log }: { file: FileConfig | null; log: Log },
 ): CmuxOptions | null {
   const section = file?.cmux ?? null;
-  if (!(section?.enabled ?? config.cmux)) return null;
+  if (!(config.cmux || section?.enabled)) return null;
   const { portTable = null, mapFile = null, ttlMs = null, enabled: _, ...given } = section ?? {
     enabled: true,
   };

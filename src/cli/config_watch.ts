@@ -18,6 +18,7 @@ export class ConfigWatch {
   readonly #configured: Configured;
   #stamp: string;
   #busy: Promise<void> | null = null;
+  #again = false;
 
   constructor(configured: Configured, { proxy, log }: { proxy: Proxy; log: Log }) {
     this.#configured = configured;
@@ -33,7 +34,16 @@ export class ConfigWatch {
 
   /** Reads it now. Never rejects. */
   reload(): Promise<void> {
-    return this.#busy ??= this.#reload().finally(() => this.#busy = null);
+    // What changed since it began to read is read after it.
+    if (this.#busy !== null) this.#again = true;
+    return this.#busy ??= this.#reloads().finally(() => this.#busy = null);
+  }
+
+  async #reloads(): Promise<void> {
+    do {
+      this.#again = false;
+      await this.#reload();
+    } while (this.#again);
   }
 
   async #reload(): Promise<void> {

@@ -1,3 +1,4 @@
+import { UsageError } from "../config/error.ts";
 import type { FileConfig } from "../config/file.ts";
 import { type Environment, type FlagValues, isGiven, readFlags } from "../config/flags.ts";
 import { type ProxyConfig, proxyFlags, readProxyConfig } from "../config/proxy.ts";
@@ -30,12 +31,24 @@ export interface Loaded {
 export async function configure(flags: FlagValues, env: Environment): Promise<Configured> {
   const again = () => configure(flags, env);
   const { configFile } = readFlags({ configFile: proxyFlags.configFile }, flags, env);
-  if (configFile === null) return { config: readProxyConfig(flags, env), file: null, again };
+  if (configFile === null) {
+    return { config: checked(readProxyConfig(flags, env)), file: null, again };
+  }
   // The libraries for it are large, and most who run a proxy by flags don't need them.
   const { ConfigFileError, readConfigFile, withFile } = await import("../config/file.ts");
   try {
     const file = await readConfigFile(configFile, env);
-    const config = readProxyConfig(flags, withFile(file, env));
+    const config = checked(readProxyConfig(flags, withFile(file, env)));
+    if (file.routes.length > 0 && isGiven(proxyFlags.path, flags, env)) {
+      const problem = `can't stand beside the routes of ${configFile}`;
+      const allowed = "a path in each route";
+      throw new UsageError({
+        key: "--path",
+        value: String(flags.path ?? env.H3WS_PATH),
+        problem,
+        allowed,
+      });
+    }
     const given = isGiven(proxyFlags.certFile, flags, env) ||
       isGiven(proxyFlags.keyFile, flags, env);
     // The first certificate is the one of QUIC, and of clients that name no other's host.
@@ -45,6 +58,18 @@ export async function configure(flags: FlagValues, env: Environment): Promise<Co
     if (!(error instanceof Error) || error.name === "UsageError") throw error;
     throw new CommandError(`Cannot read ${configFile}: ${shortReason(error)}`, { cause: error });
   }
+}
+
+/** Throws `UsageError` for what makes no sense together. */
+function checked(config: ProxyConfig): ProxyConfig {
+  const { clientCaFile, tcp, plainListen } = config;
+  if (clientCaFile !== null && !tcp) {
+    const problem = plainListen === null
+      ? "asks for certificates of clients over TCP, and --tcp is off"
+      : "asks for certificates over TLS, and --tcp is off";
+    throw new UsageError({ key: "--client-ca", value: clientCaFile, problem, allowed: "--tcp on" });
+  }
+  return config;
 }
 
 /** Reads the files that a config names. Throws `CommandError` that says which one is unusable. */

@@ -129,7 +129,17 @@ export const onOff: Kind<boolean> = {
 };
 
 /** On or off, for what is on by default: it takes a value. */
-export const onOrOff: Kind<boolean> = { ...onOff, placeholder: "on|off" };
+export const onOrOff: Kind<boolean> = {
+  placeholder: "on|off",
+  allowed: "on or off",
+  takesEmpty: false,
+  parse(text) {
+    const word = text.toLowerCase();
+    if (ON.includes(word)) return true;
+    if (OFF.includes(word)) return false;
+    throw new ValueError("is neither on nor off", "on or off");
+  },
+};
 
 const FILE_ALLOWED = "the path of a file";
 

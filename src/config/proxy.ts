@@ -252,7 +252,7 @@ export const proxyFlags: ProxyFlags = {
     name: "metrics",
     kind: optionalAddress,
     default: "127.0.0.1:9090",
-    meaning: "TCP address of /metrics, /healthz and /readyz; off or empty for none",
+    meaning: "TCP address of /metrics, /stats, /healthz and /readyz; off or empty for none",
   }),
   maxFrameBytes: envFlag({
     name: "max-frame",
@@ -282,7 +282,7 @@ export const proxyFlags: ProxyFlags = {
     name: "max-streams",
     kind: count({ max: MAX_STREAMS }),
     default: "128",
-    meaning: "streams at once on one QUIC connection; each costs memory in advance",
+    meaning: "streams at once on one connection; over QUIC each costs memory in advance",
   }),
   readTimeoutMs: envFlag({
     name: "read-timeout",
@@ -346,7 +346,7 @@ export const proxyFlags: ProxyFlags = {
     kind: duration(),
     default: "60s",
     meaning:
-      "a QUIC connection ends when no packet came from its client, or no stream was open, for so long",
+      "a connection ends when no stream or request was open for so long, or, over QUIC, no packet came",
   }),
   keepaliveMs: envFlag({
     name: "keepalive",

@@ -23,6 +23,7 @@ const DRAIN_PING = new Uint8Array([0x68, 0x33, 0x77, 0x73, 1, 1, 1, 1]);
 const DRAIN_PING_MS = 1_000;
 /** What a client sends behind our GOAWAY is read past, or an RST would take that from it. */
 const LINGER_MS = 2_000;
+const MAX_LINGER_MS = 30_000;
 const LINGER_BYTES = 8 * 1024 * 1024;
 
 /** One HTTP/2 connection on the server's side, from its preface to its end. */
@@ -42,6 +43,8 @@ export class H2Connection implements H2Wire, Swept {
   #draining = false;
   #nameLastAtMs = Infinity;
   #lingersUntilMs = Infinity;
+  /** Nothing more comes: FIN, or worse. */
+  #peerEnded = false;
   #end: ConnectionEnd | null = null;
 
   constructor(conn: Accepted, options: H2DoorOptions) {
@@ -63,10 +66,12 @@ export class H2Connection implements H2Wire, Swept {
       this.#fail(error);
     }
     const end = this.#finish({ code: 0, reason: "", byPeer: true });
+    const { writeTimeoutMs } = this.#options;
+    this.#lingersUntilMs = performance.now() + Math.max(LINGER_MS, writeTimeoutMs);
     for (const stream of this.#streams.values()) stream.fail(lost());
     this.#streams.clear();
     await this.#flushed();
-    if (end.code !== H2Code.NO_ERROR && !end.byPeer) await this.#linger();
+    if (!this.#peerEnded) await this.#linger();
     sweeper.delete(this);
     this.#conn.stream.abort();
     return end;
@@ -84,6 +89,7 @@ export class H2Connection implements H2Wire, Swept {
       if (this.h2.outputBytes > HIGH_WATER_BYTES) await this.room();
       if (this.h2.isDone) return;
     }
+    this.#peerEnded = true;
     this.h2.end();
   }
 
@@ -229,8 +235,12 @@ export class H2Connection implements H2Wire, Swept {
     this.#flushing = true;
     try {
       while (this.h2.outputBytes > 0) {
-        this.#writingSinceMs = performance.now();
-        await this.#conn.stream.write(this.h2.output());
+        const bytes = this.h2.output();
+        // Each part has its own time: who reads steadily is not slow.
+        for (let at = 0; at < bytes.length; at += HIGH_WATER_BYTES) {
+          this.#writingSinceMs = performance.now();
+          await this.#conn.stream.write(bytes.subarray(at, at + HIGH_WATER_BYTES));
+        }
         if (this.h2.outputBytes <= HIGH_WATER_BYTES) this.#freed();
       }
       this.#freed();
@@ -258,12 +268,15 @@ export class H2Connection implements H2Wire, Swept {
 
   async #linger(): Promise<void> {
     const { stream } = this.#conn;
+    const lastMs = performance.now() + MAX_LINGER_MS;
     this.#lingersUntilMs = performance.now() + LINGER_MS;
     try {
       let left = LINGER_BYTES;
       for (let chunk = await stream.read(); chunk !== null; chunk = await stream.read()) {
         left -= chunk.length;
         if (left < 0) return;
+        // Who still says something still reads, maybe what was sent last.
+        this.#lingersUntilMs = Math.min(lastMs, performance.now() + LINGER_MS);
       }
     } catch {
       // It ends in any case.
@@ -276,6 +289,7 @@ export class H2Connection implements H2Wire, Swept {
       this.#options.onPeerError(error, this.#conn.remote);
       this.#finish({ code: error.code, reason: error.message, byPeer: false });
     } else if (error instanceof NetError) {
+      this.#peerEnded = true;
       this.#finish({ code: -1, reason: error.message, byPeer: true });
     } else {
       this.#options.onBug("http/2 connection", error);
@@ -336,13 +350,14 @@ export class H2Connection implements H2Wire, Swept {
     if (this.#end !== null) return this.#conn.stream.abort();
     this.h2.goaway(code);
     this.#finish({ code, reason, byPeer: false });
-    this.#conclude();
+    void this.#flush().then(() => this.#conn.stream.abort());
   }
 
-  /** What waits is sent, then nothing more is read. */
+  /** The last stream is over: what waits is sent, and what still comes is read past. */
   #conclude(): void {
     this.#finish({ code: H2Code.NO_ERROR, reason: "", byPeer: false });
-    void this.#flush().then(() => this.#conn.stream.abort());
+    this.#lingersUntilMs = performance.now() + LINGER_MS;
+    void this.#flushed();
   }
 }
 

@@ -17,6 +17,8 @@ export interface H2Wire {
 }
 
 const EMPTY = new Uint8Array(0);
+/** What small pieces that wait are gathered into. */
+const BLOCK_BYTES = 4096;
 
 /**
  * One stream of an HTTP/2 connection: what has come and was not read, and the way back. It is the
@@ -75,7 +77,24 @@ export class H2Stream implements Tunnel, Content {
       this.#wire.flush();
     } else if (bytes.length > 0) {
       this.#steps++;
+      this.#keep(bytes);
+    }
+  }
+
+  /** Small pieces share a block: each object costs more than a hundred bytes. */
+  #keep(bytes: Uint8Array): void {
+    const last = this.#queue.at(-1);
+    const used = last === undefined ? 0 : last.byteOffset + last.length;
+    if (last !== undefined && used + bytes.length <= last.buffer.byteLength) {
+      const joined = new Uint8Array(last.buffer, last.byteOffset, last.length + bytes.length);
+      joined.set(bytes, last.length);
+      this.#queue[this.#queue.length - 1] = joined;
+    } else if (last === undefined || bytes.length >= BLOCK_BYTES) {
       this.#queue.push(bytes.slice());
+    } else {
+      const block = new Uint8Array(BLOCK_BYTES);
+      block.set(bytes);
+      this.#queue.push(block.subarray(0, bytes.length));
     }
   }
 
@@ -148,6 +167,11 @@ export class H2Stream implements Tunnel, Content {
     const { h2 } = this.#wire;
     let rest = bytes;
     for (;;) {
+      const room = this.#wire.room();
+      if (room !== null) {
+        await room;
+        continue;
+      }
       if (this.#error !== null) throw this.#error;
       if (this.#sentEnd) throw new NetError("aborted", "the stream was ended");
       const taken = h2.sendData(this.id, rest, end);
@@ -158,8 +182,6 @@ export class H2Stream implements Tunnel, Content {
       await this.#wire.window(this);
     }
     if (end) this.#sentEnd = true;
-    const room = this.#wire.room();
-    if (room !== null) await room;
   }
 
   async closeWrite(): Promise<void> {

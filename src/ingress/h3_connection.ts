@@ -60,6 +60,8 @@ export class H3Connection {
   #idleSinceMs = -Infinity;
   #draining = false;
   #ended = false;
+  /** It broke a rule that ends it. */
+  #failed = false;
 
   constructor(quic: QuicConnection, options: H3ConnectionOptions) {
     this.#quic = quic;
@@ -196,10 +198,12 @@ export class H3Connection {
 
   /** RFC 9114 §8: one place turns what was thrown into the connection's close. */
   #fail(error: unknown, where: string): void {
-    if (this.#ended) return;
+    if (this.#ended || this.#failed) return;
     if (error instanceof PeerError) {
       this.#options.onPeerError(error, this.#quic.remote);
-      if (error.scope === "connection") this.#quic.close(error.code, error.message);
+      // What its other streams come to is no news any more.
+      this.#failed = error.scope === "connection";
+      if (this.#failed) this.#quic.close(error.code, error.message);
       return;
     }
     // Whatever ends a stream or the connection is told where it is read.

@@ -57,6 +57,7 @@ export class H3Request implements Offer {
   readonly #options: H3RequestOptions;
   #request: OfferRequest | null = null;
   #content: H3Content | null = null;
+  #tunnel: H3Tunnel | null = null;
   /** The rule that the content broke. */
   #contentError: PeerError | null = null;
   readonly #rest: Uint8Array[] = [];
@@ -194,6 +195,7 @@ export class H3Request implements Offer {
   /** The client is gone: its stream was reset, or its connection is over. */
   lose(): void {
     this.#lost = true;
+    this.#tunnel?.lose();
     const gone = this.#gone;
     this.#gone = null;
     gone?.();
@@ -201,7 +203,15 @@ export class H3Request implements Offer {
 
   async inform(status: number, fields: readonly Field[]): Promise<void> {
     if (this.#answered) throw new Error("This request was answered already");
-    await this.#stream.write(headersFrame(encodeResponse(status, fields)));
+    try {
+      await this.#write(headersFrame(encodeResponse(status, fields)));
+    } catch (error) {
+      if (error instanceof ClientTooSlow) {
+        this.#options.aborted(this.#breakOffLater());
+        this.lose();
+      }
+      throw error;
+    }
   }
 
   async accept(fields: readonly Field[]): Promise<Tunnel> {
@@ -213,7 +223,7 @@ export class H3Request implements Offer {
     this.#answer();
     this.#gone = null;
     this.#parser.tunnel();
-    const tunnel = new H3Tunnel({
+    const tunnel = this.#tunnel = new H3Tunnel({
       stream: this.#stream,
       parser: this.#parser,
       rest: this.#rest,
@@ -244,10 +254,10 @@ export class H3Request implements Offer {
     const headers = headersFrame(tooLong ? encodeResponse(502, []) : section);
     try {
       if (tooLong) {
-        await this.#stream.write(headers);
+        await this.#write(headers);
       } else if (whole) {
         const data = head ? EMPTY : body;
-        await this.#stream.write(data.length > 0 ? concat([headers, dataFrame(data)]) : headers);
+        await this.#write(data.length > 0 ? concat([headers, dataFrame(data)]) : headers);
       } else {
         await this.#write(headers);
         if (!head) await this.#writeContent(body);

@@ -1,12 +1,16 @@
 import type { RequestStreamParser } from "../protocol/http3/request_stream.ts";
 import { frameHeaderSize, FrameType, writeFrameHeader } from "../protocol/http3/frame.ts";
 import type { QuicStream } from "../net/quic_stream.ts";
+import { NetError } from "../net/error.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import type { Tunnel } from "./offer.ts";
 
 /** The bytes in the DATA frames of an accepted extended CONNECT (RFC 9220, RFC 9114 §4.4). */
 export class H3Tunnel implements Tunnel {
   readonly headroom = 0;
+  onReset: ((error: Error) => void) | null = null;
+  /** Nobody reads behind the end, and so would hear of what comes after it. */
+  #ended = false;
   readonly #stream: QuicStream;
   readonly #parser: RequestStreamParser;
   readonly #broken: (error: PeerError) => void;
@@ -45,6 +49,7 @@ export class H3Tunnel implements Tunnel {
     try {
       if (chunk === null) {
         this.#parser.end();
+        this.#ended = true;
         return null;
       }
       const length = this.#parser.readTunnel(chunk);
@@ -73,6 +78,11 @@ export class H3Tunnel implements Tunnel {
 
   closeWrite(): Promise<void> {
     return this.#stream.closeWrite();
+  }
+
+  /** The connection is gone. */
+  lose(): void {
+    if (this.#ended) this.onReset?.(new NetError("lost", "the connection is over"));
   }
 
   stopReading(): void {

@@ -72,7 +72,11 @@ export class TcpDoor {
       deadline.clear();
       this.#unknown.delete(conn);
     }
-    if (first === null || this.#draining) return conn.stream.abort();
+    if (first === null || this.#draining) {
+      conn.stream.abort();
+      if (this.connections === 0) this.#idle?.();
+      return;
+    }
     const version = startsWith(first, PREFACE) ? "2" : "1.1";
     await this.#serve(version, { ...conn, stream: unread(conn.stream, first) });
   }

@@ -63,6 +63,9 @@ export function expectedTunnel({ http }: OfferRequest): Answer {
     };
 }
 
+/** RFC 5842 §7.2: the backend is the proxy itself, or leads back to it. */
+export const LOOP: Answer = { status: 508, text: "Loop detected in proxy" };
+
 /** What a route says of tunnels. */
 export interface TunnelRules {
   /** The protocols that it takes, in lower case; `*` for any. */
@@ -110,6 +113,13 @@ function refuseHandshake(request: OfferRequest): Answer | null {
   // RFC 6455 §4.1: the handshake is a GET; over HTTP/2 and HTTP/3 CONNECT stands for it.
   if (http === "1.1" && method !== "GET") {
     return { status: 405, fields: [["allow", "GET"]], text: "expected GET", rejected: "method" };
+  }
+  // RFC 6455 §11.3.1, §11.3.5: neither MUST NOT appear more than once.
+  for (const name of ["sec-websocket-version", "sec-websocket-key"]) {
+    if (getFields(fields, name).length > 1) {
+      const text = `invalid websocket headers: more than one ${name}`;
+      return { status: 400, text, rejected: "bad_headers" };
+    }
   }
   const version = getField(fields, "sec-websocket-version");
   if (version !== "13" && (version !== null || http === "1.1")) {

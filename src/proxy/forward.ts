@@ -6,6 +6,7 @@ import type { Offer, OfferRequest } from "../ingress/offer.ts";
 import { messageOf, NetError } from "../net/error.ts";
 import { endToEnd } from "../protocol/http1/connection.ts";
 import { PeerError } from "../protocol/wire/error.ts";
+import type { Field } from "../protocol/wire/field.ts";
 import { BackendError } from "./backend.ts";
 import { isLastHop, requestFields, type RequestRules, responseFields } from "./headers.ts";
 import type { ResponseRules } from "./headers.ts";
@@ -32,6 +33,8 @@ export interface ForwardOptions {
 export interface ForwardResult {
   /** What the client was answered; 0 when it was gone before. */
   readonly status: number;
+  /** Whether the backend gave an answer. */
+  readonly reached: boolean;
   /** Bytes of content. */
   readonly toBackendBytes: number;
   readonly toClientBytes: number;
@@ -161,7 +164,7 @@ class Way {
       content?.cancel();
     }
     const { sentBytes: toBackendBytes, receivedBytes: toClientBytes } = traffic;
-    return { status, toBackendBytes, toClientBytes, retried, broken };
+    return { status, reached: true, toBackendBytes, toClientBytes, retried, broken };
   }
 }
 
@@ -175,7 +178,9 @@ function wasBackend(error: unknown): boolean {
 async function answerHere(offer: Offer, status: 204 | 400 | 405): Promise<ForwardResult> {
   const body = OWN_TEXT[status];
   try {
-    await offer.respond(status, body === undefined ? [] : [TEXT], body);
+    // RFC 9110 §15.5.6: a 405 MUST have an Allow field.
+    const allow: Field[] = status === 405 ? [["allow", "GET, HEAD, POST, OPTIONS"]] : [];
+    await offer.respond(status, body === undefined ? [] : [TEXT, ...allow], body);
   } catch (error) {
     if (!(error instanceof NetError)) throw error;
     return unanswered(error.message);
@@ -188,7 +193,14 @@ const OWN_TEXT: Readonly<Record<number, Uint8Array>> = {
   400: new TextEncoder().encode("no backend can be asked for this\n"),
   405: new TextEncoder().encode("no TRACE of this proxy\n"),
 };
-const NOTHING = { status: 0, toBackendBytes: 0, toClientBytes: 0, retried: false, broken: null };
+const NOTHING = {
+  status: 0,
+  reached: false,
+  toBackendBytes: 0,
+  toClientBytes: 0,
+  retried: false,
+  broken: null,
+};
 
 /** The client was gone before there was an answer. */
 function unanswered(reason: string): ForwardResult {

@@ -1,6 +1,7 @@
 import type { Offer, OfferRequest } from "../ingress/offer.ts";
 import { Answerer, type AnswererOptions } from "./answerer.ts";
-import { type Answer, expectedTunnel, NO_CONNECT, NOT_FOUND, pathOf } from "./answers.ts";
+import { type Answer, expectedTunnel, LOOP, NO_CONNECT, NOT_FOUND, pathOf } from "./answers.ts";
+import { isLooping } from "./headers.ts";
 import type { CmuxRoutes } from "./cmux_routes.ts";
 import { Requests, type RequestsOptions } from "./requests.ts";
 import type { Routes } from "./routes.ts";
@@ -72,8 +73,16 @@ export class Handler {
     const { request } = offer;
     const found = this.#options.routes.match(request);
     if (found === null) return await this.#answerer.respond(offer, notFound(request));
+    if (isLooping(request)) {
+      const rejected = asksForTunnel(request) ? { rejected: "path" as const } : {};
+      return await this.#answerer.respond(offer, { ...LOOP, ...rejected });
+    }
     if ("status" in found) return await this.#answerer.respond(offer, rejection(request, found));
     if (request.protocol !== null) return await this.#tunnels.take(offer, found.live, found.path);
+    // Where no tunnels are taken, nobody is told to ask for one.
+    if (!this.#options.plain && !this.#tunnels.takes(request)) {
+      return await this.#answerer.respond(offer, NOT_FOUND);
+    }
     if (!this.#options.plain) return await this.#answerer.respond(offer, expectedTunnel(request));
     await this.#requests.take(offer, found.live, found.path);
   }

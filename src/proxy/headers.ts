@@ -171,6 +171,20 @@ function quoted(text: string): string {
   return isToken(text) ? text : `"${text.replace(/["\\]/g, "\\$&")}"`;
 }
 
+/** So often a request may have been here already: a chain of proxies like us, but no loop. */
+const MAX_VISITS = 8;
+
+/** RFC 9110 §7.6, §7.6.3: a request MUST NOT be forwarded in a loop; Via tells how often it came by. */
+export function isLooping({ fields }: OfferRequest): boolean {
+  let visits = 0;
+  for (const value of getFields(fields, "via")) {
+    for (const hop of value.split(",")) {
+      if (hop.trim().endsWith(` ${PSEUDONYM}`) && ++visits >= MAX_VISITS) return true;
+    }
+  }
+  return false;
+}
+
 /** RFC 9110 §7.6.3: one entry for each hop, ours last. */
 function via(fields: readonly Field[], version: string): Field {
   return ["via", [...getFields(fields, "via"), `${version} ${PSEUDONYM}`].join(", ")];

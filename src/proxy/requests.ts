@@ -48,7 +48,7 @@ export class Requests {
       const release = live.upstream.take(target);
       try {
         const result = await forward(settled, { ...target, pool: live.poolOf(target) }, rules);
-        live.upstream.succeeded(target);
+        if (result.reached) live.upstream.succeeded(target);
         return this.#forwarded(request, target.url, { ...result, startedMs });
       } catch (error) {
         if (!(error instanceof BackendError)) throw error;
@@ -90,7 +90,11 @@ export class Requests {
     let { content } = offer;
     if (content !== null && rarelyHas(request.method, content.length)) {
       try {
-        content = await this.#answerer.inTime(offer, beginning(content));
+        const begun = beginning(content).then((content) => ({ content }));
+        const inTime = await this.#answerer.inTime(offer, begun);
+        // It has not said that there is no more: what it asks for is not known.
+        if (inTime === null) return null;
+        content = inTime.content;
       } catch (error) {
         if (error instanceof NetError || error instanceof PeerError) return null;
         throw error;

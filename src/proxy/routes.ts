@@ -45,7 +45,8 @@ export class LiveRoute {
   readonly #pools = new Map<BackendTarget, H1Pool>();
   #gone = false;
 
-  constructor(route: Route, options: RoutesOptions) {
+  /** `from`: the route that it takes the place of, whose backends may be known to be down. */
+  constructor(route: Route, options: RoutesOptions, from?: LiveRoute) {
     const { sweeper, defaults, onBackend } = options;
     this.route = route;
     this.limits = { ...defaults, ...route.limits };
@@ -53,7 +54,7 @@ export class LiveRoute {
     sweeper.quicken(sweepIntervalMs(this.limits, route.health));
     this.requestRules = rulesOf(route.headers.request);
     this.responseRules = rulesOf(route.headers.response);
-    this.upstream = new Upstream(route, { sweeper, onChange: onBackend });
+    this.upstream = new Upstream(route, { sweeper, onChange: onBackend, from: from?.upstream });
     this.upstream.start();
     this.unreachable = options.unreachable;
   }
@@ -171,7 +172,9 @@ export class Routes {
     const stay = new Set(next.values());
     const gone = [...this.#live.values()].filter((live) => !stay.has(live));
     for (const route of routes) {
-      if (!next.has(route)) next.set(route, new LiveRoute(route, this.#options));
+      if (next.has(route)) continue;
+      const from = gone.find(({ route: { name } }) => name === route.name);
+      next.set(route, new LiveRoute(route, this.#options, from));
     }
     this.#live = next;
     this.#match = (request) => router.match(request);

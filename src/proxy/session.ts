@@ -244,6 +244,8 @@ export class Session implements Swept {
   }
 
   #tell(toClient: number, toBackend: number, reason: string): void {
+    // RFC 8441 §5: without a Close of its own what is cut off must not look whole.
+    if (this.#options.allowedRsv === null) return this.#abort();
     this.#toClient.put(encodeClose(toClient, reason));
     this.#toBackend.put(encodeClose(toBackend, reason, randomBytes(4)));
     this.#toClient.closeWrite();

@@ -60,9 +60,14 @@ export class Tunnels {
     }
   }
 
-  #off({ http }: OfferRequest): Answer | null {
+  /** Whether tunnels are taken by the version that this request came by. */
+  takes({ http }: OfferRequest): boolean {
     const { h1, h2, h3 } = this.#options.tunnels;
-    if (http === "1.1" ? h1 : http === "2" ? h2 : h3) return null;
+    return http === "1.1" ? h1 : http === "2" ? h2 : h3;
+  }
+
+  #off(request: OfferRequest): Answer | null {
+    if (this.takes(request)) return null;
     return { status: 501, text: "Not Implemented", rejected: "protocol" };
   }
 

@@ -27,6 +27,7 @@ Deno.test("forward: a request, its answer, and what the log is told", async () =
       status: 200,
       toBackendBytes: 5,
       toClientBytes: 2,
+      reached: true,
       retried: false,
       broken: null,
     });
