@@ -1,10 +1,5 @@
-import type { Field } from "../wire/field.ts";
-import {
-  DEFAULT_TABLE_BYTES,
-  DynamicTable,
-  ENTRY_OVERHEAD_BYTES,
-  entryBytes,
-} from "./dynamic_table.ts";
+import { type Field, FIELD_OVERHEAD_BYTES, fieldSize } from "../wire/field.ts";
+import { DEFAULT_TABLE_BYTES, DynamicTable } from "./dynamic_table.ts";
 import { readString } from "./huffman.ts";
 import { type Cursor, HpackError, readInteger } from "./integer.ts";
 import { Representation, STRING } from "./representation.ts";
@@ -105,7 +100,7 @@ export class HpackDecoder {
     const room = Math.max(reader.leftBytes, indexing ? this.#table.maxBytes : 0);
     const form = indexing ? LITERAL_WITH_INCREMENTAL_INDEXING : LITERAL_NEVER_INDEXED;
     const name = this.#readName(reader, form.prefixBits, room);
-    const valueRoom = name === null ? -1 : room - name.length - ENTRY_OVERHEAD_BYTES;
+    const valueRoom = name === null ? -1 : room - name.length - FIELD_OVERHEAD_BYTES;
     const value = readString(reader, STRING.prefixBits, valueRoom);
     if (name === null || value === null) {
       // RFC 7541 §4.4: an entry larger than the table empties it.
@@ -121,7 +116,7 @@ export class HpackDecoder {
   #readName(reader: BlockReader, prefixBits: number, room: number): string | null {
     const index = readInteger(reader, prefixBits);
     if (index !== 0) return this.#field(index)[0];
-    return readString(reader, STRING.prefixBits, room - ENTRY_OVERHEAD_BYTES);
+    return readString(reader, STRING.prefixBits, room - FIELD_OVERHEAD_BYTES);
   }
 
   /** RFC 7541 §2.3.3: the static table from 1 on, and the dynamic one right behind it. */
@@ -155,7 +150,7 @@ class BlockReader implements Cursor {
   }
 
   keep(field: Field): void {
-    this.leftBytes -= entryBytes(field[0], field[1]);
+    this.leftBytes -= fieldSize(field[0], field[1]);
     if (this.leftBytes < 0 || this.fields.length === this.#maxFields) this.drop();
     if (!this.oversize) this.fields.push(field);
   }

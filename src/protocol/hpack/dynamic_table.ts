@@ -1,17 +1,9 @@
-import type { Field } from "../wire/field.ts";
-
-/** RFC 7541 §4.1: what each entry counts beside its name and value. */
-export const ENTRY_OVERHEAD_BYTES = 32;
+import { type Field, fieldSize } from "../wire/field.ts";
 
 /** RFC 9113 §6.5.2: what a table may hold before anybody said anything. */
 export const DEFAULT_TABLE_BYTES = 4096;
 
 const FIRST_ROOM = 16;
-
-/** RFC 7541 §4.1: the size of an entry, and what a field counts against a limit (RFC 9113 §6.5.2). */
-export function entryBytes(name: string, value: string): number {
-  return name.length + value.length + ENTRY_OVERHEAD_BYTES;
-}
 
 /**
  * RFC 7541 §2.3.2: the dynamic table, first in, first out, of either end. A ring, so that to insert
@@ -54,7 +46,7 @@ export class DynamicTable {
    * than the whole table leaves the table empty, which is no error.
    */
   insert(field: Field): void {
-    const bytes = entryBytes(field[0], field[1]);
+    const bytes = fieldSize(field[0], field[1]);
     if (bytes > this.#maxBytes) {
       this.clear();
       return;
@@ -79,7 +71,7 @@ export class DynamicTable {
     const number = this.inserted - this.length;
     const field = this.#ring[number & (this.#ring.length - 1)];
     this.length--;
-    this.bytes -= entryBytes(field[0], field[1]);
+    this.bytes -= fieldSize(field[0], field[1]);
     this.evicted(field, number);
   }
 

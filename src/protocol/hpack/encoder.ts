@@ -1,5 +1,5 @@
-import type { Field } from "../wire/field.ts";
-import { DEFAULT_TABLE_BYTES, entryBytes } from "./dynamic_table.ts";
+import { type Field, fieldSize } from "../wire/field.ts";
+import { DEFAULT_TABLE_BYTES } from "./dynamic_table.ts";
 import { EncoderTable } from "./encoder_table.ts";
 import { writeString } from "./huffman.ts";
 import { Indexing, indexingOf } from "./indexing.ts";
@@ -119,7 +119,7 @@ export class HpackEncoder {
       return;
     }
     // What takes more than half of the table would cost more than it saves.
-    const fits = 2 * entryBytes(name, value) <= this.#table.maxBytes;
+    const fits = 2 * fieldSize(name, value) <= this.#table.maxBytes;
     const form = indexing === Indexing.INCREMENTAL && !fits ? Indexing.WITHOUT : indexing;
     this.#writeLiteral(out, field, FORMS[form]);
     if (form === Indexing.INCREMENTAL) this.#table.insert(field);

@@ -1,3 +1,4 @@
+import { namer } from "../wire/names.ts";
 import { HpackError } from "../hpack/integer.ts";
 import { PeerError, type Scope } from "../wire/error.ts";
 
@@ -21,14 +22,8 @@ export const H2Code = {
 
 export type H2Code = typeof H2Code[keyof typeof H2Code];
 
-const NAMES = new Map<number, string>(
-  Object.entries(H2Code).map(([name, value]) => [value, name]),
-);
-
 /** The RFC's name of a code; a code that is not of RFC 9113 comes as hex. */
-export function h2CodeName(code: number): string {
-  return NAMES.get(code) ?? `0x${code.toString(16)}`;
-}
+export const h2CodeName: (value: number) => string = namer(H2Code);
 
 /** A rule of RFC 9113 that the peer broke; `code` goes into RST_STREAM or GOAWAY. */
 export class H2Error extends PeerError {

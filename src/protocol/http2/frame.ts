@@ -1,3 +1,4 @@
+import { namer } from "../wire/names.ts";
 import { connectionError, H2Code, protocolError } from "./codes.ts";
 
 /** Which end of the connection we are. */
@@ -51,14 +52,8 @@ export const PING_BYTES = 8;
 export const WINDOW_UPDATE_BYTES = 4;
 export const MIN_GOAWAY_BYTES = 8;
 
-const NAMES = new Map<number, string>(
-  Object.entries(FrameType).map(([name, value]) => [value, name]),
-);
-
 /** The RFC's name of a frame type, or its number in hex. */
-export function frameTypeName(type: number): string {
-  return NAMES.get(type) ?? `0x${type.toString(16)}`;
-}
+export const frameTypeName: (value: number) => string = namer(FrameType);
 
 /** What stands in front of each frame. */
 export interface FrameHeader {

@@ -1,3 +1,4 @@
+import { namer } from "../wire/names.ts";
 import { connectionError, H2Code, protocolError } from "./codes.ts";
 import { MAX_MAX_FRAME_BYTES, MIN_MAX_FRAME_BYTES, readUint32, type Role } from "./frame.ts";
 import { DEFAULT_WINDOW_BYTES, MAX_WINDOW_BYTES } from "./window.ts";
@@ -31,14 +32,8 @@ export interface Settings {
 /** RFC 9113 §6.5.1: Identifier (16), Value (32). */
 export const SETTING_BYTES = 6;
 
-const NAMES = new Map<number, string>(
-  Object.entries(SettingId).map(([name, value]) => [value, name]),
-);
-
 /** The RFC's name of a setting, or its number in hex. */
-export function settingName(id: number): string {
-  return NAMES.get(id) ?? `0x${id.toString(16)}`;
-}
+export const settingName: (value: number) => string = namer(SettingId);
 
 /** RFC 9113 §6.5.2: the initial values. */
 export function defaultSettings(): Settings {

@@ -1,3 +1,4 @@
+import { namer } from "../wire/names.ts";
 import { PeerError, type Scope } from "../wire/error.ts";
 
 /** RFC 9114 §8.1: why a stream or a connection ends. */
@@ -23,14 +24,8 @@ export const H3Code = {
 
 export type H3Code = typeof H3Code[keyof typeof H3Code];
 
-const NAMES = new Map<number, string>(
-  Object.entries(H3Code).map(([name, value]) => [value, name]),
-);
-
 /** The RFC's name of a code; a code that is not of RFC 9114 comes as hex. */
-export function h3CodeName(code: number): string {
-  return NAMES.get(code) ?? `0x${code.toString(16)}`;
-}
+export const h3CodeName: (value: number) => string = namer(H3Code);
 
 /** A rule of RFC 9114 that the peer broke; `code` goes into RESET_STREAM or CONNECTION_CLOSE. */
 export class H3Error extends PeerError {

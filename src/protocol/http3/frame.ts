@@ -1,3 +1,4 @@
+import { namer } from "../wire/names.ts";
 import { MAX_LENGTH, readVarint, varintSize, varintSizeAt, writeVarint } from "../wire/varint.ts";
 import { H3Code, H3Error } from "./codes.ts";
 
@@ -20,16 +21,10 @@ export type FrameType = typeof FrameType[keyof typeof FrameType];
 /** The longest frame header: two varints of 8 bytes. */
 export const MAX_FRAME_HEADER_SIZE = 16;
 
-const NAMES = new Map<number, string>(
-  Object.entries(FrameType).map(([name, value]) => [value, name]),
-);
-
 const EMPTY: Uint8Array = new Uint8Array(0);
 
 /** The RFC's name of a frame type, or its number in hex. */
-export function frameTypeName(type: number): string {
-  return NAMES.get(type) ?? `0x${type.toString(16)}`;
-}
+export const frameTypeName: (value: number) => string = namer(FrameType);
 
 /**
  * RFC 9114 §7.2.8: PRIORITY, PING, WINDOW_UPDATE and CONTINUATION of HTTP/2. They MUST NOT be sent,

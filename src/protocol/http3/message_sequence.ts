@@ -1,5 +1,5 @@
 import { H3Code, H3Error } from "./codes.ts";
-import { malformed } from "./field_section.ts";
+import { malformed } from "./fields.ts";
 import { FrameType, frameTypeName, isReservedHttp2FrameType, type Role } from "./frame.ts";
 
 /** Where in the sequence of frames of a request stream we are. */

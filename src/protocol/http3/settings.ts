@@ -1,3 +1,4 @@
+import { namer } from "../wire/names.ts";
 import { readVarint, varintSize, varintSizeAt, writeVarint } from "../wire/varint.ts";
 import { H3Code, H3Error } from "./codes.ts";
 
@@ -27,14 +28,8 @@ export interface Settings {
 /** RFC 9114 §7.2.4: unknown settings are ignored; that a peer sends some may be worth knowing. */
 export const MAX_UNKNOWN = 4;
 
-const NAMES = new Map<number, string>(
-  Object.entries(SettingId).map(([name, value]) => [value, name]),
-);
-
 /** The RFC's name of a setting, or its number in hex. */
-export function settingName(id: number): string {
-  return NAMES.get(id) ?? `0x${id.toString(16)}`;
-}
+export const settingName: (value: number) => string = namer(SettingId);
 
 /** The settings of a peer that sends an empty SETTINGS frame. */
 export function defaultSettings(): Settings {

@@ -1,6 +1,6 @@
 import { readString } from "../hpack/huffman.ts";
 import { type Cursor, readInteger } from "../hpack/integer.ts";
-import type { Field } from "../wire/field.ts";
+import { type Field, FIELD_OVERHEAD_BYTES, fieldSize } from "../wire/field.ts";
 import { asQpackError, QpackCode, QpackError } from "./codes.ts";
 import {
   DELTA_BASE,
@@ -12,9 +12,6 @@ import {
   VALUE,
 } from "./field_line.ts";
 import { STATIC_TABLE } from "./static_table.ts";
-
-/** RFC 9114 §4.2.2: what each field counts beside its name and value. */
-const FIELD_OVERHEAD_BYTES = 32;
 
 /** A decoded field section; when it is `oversize`, `fields` are those before the limit. */
 export interface FieldSection {
@@ -86,7 +83,7 @@ class SectionReader implements Cursor, FieldSection {
   #readIndexed(isStatic: boolean): void {
     if (!isStatic) throw dynamicReference("index");
     const field = staticField(readInteger(this, FieldLine.INDEXED.prefixBits));
-    this.#leftBytes -= field[0].length + field[1].length + FIELD_OVERHEAD_BYTES;
+    this.#leftBytes -= fieldSize(field[0], field[1]);
     if (this.#leftBytes < 0) this.oversize = true;
     else this.fields.push(field);
   }

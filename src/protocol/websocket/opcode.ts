@@ -1,3 +1,5 @@
+import { namer } from "../wire/names.ts";
+
 /** RFC 6455 §11.8: what a frame is. */
 export const Opcode = {
   CONTINUATION: 0x0,
@@ -10,16 +12,10 @@ export const Opcode = {
 
 export type Opcode = typeof Opcode[keyof typeof Opcode];
 
-const NAMES = new Map<number, string>(
-  Object.entries(Opcode).map(([name, value]) => [value, name]),
-);
-
 /** RFC 6455 §5.5: control frames are those whose opcode has its highest bit set. */
 export function isControl(opcode: number): boolean {
   return opcode >= 0x8;
 }
 
 /** The RFC's name of an opcode, or its number in hex. */
-export function opcodeName(opcode: number): string {
-  return NAMES.get(opcode) ?? `opcode 0x${opcode.toString(16)}`;
-}
+export const opcodeName: (opcode: number) => string = namer(Opcode, "opcode ");

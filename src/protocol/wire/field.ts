@@ -4,6 +4,14 @@
  */
 export type Field = readonly [name: string, value: string];
 
+/** RFC 7541 §4.1, RFC 9113 §6.5.2, RFC 9114 §4.2.2: what a field counts beside name and value. */
+export const FIELD_OVERHEAD_BYTES = 32;
+
+/** RFC 7541 §4.1, RFC 9113 §6.5.2, RFC 9114 §4.2.2: the size of a field that is not encoded. */
+export function fieldSize(name: string, value: string): number {
+  return name.length + value.length + FIELD_OVERHEAD_BYTES;
+}
+
 /** The value of the first field with this lower-case name, or `null`. */
 export function getField(fields: readonly Field[], name: string): string | null {
   for (const field of fields) {
