@@ -52,8 +52,8 @@ export {
   ListenError,
   type Proxy,
   type ProxyOptions,
-  startProxy,
-} from "./proxy/proxy.ts";
+} from "./proxy/options.ts";
+export { startProxy } from "./proxy/proxy.ts";
 export type {
   ActiveHealth,
   Balance,

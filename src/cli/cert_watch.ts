@@ -1,23 +1,19 @@
 import { messageOf } from "../net/error.ts";
+import type { CertificatePair } from "../net/tls_certificates.ts";
 import { readText } from "./files.ts";
-
-export interface CertPair {
-  certPem: string;
-  keyPem: string;
-}
 
 export interface CertWatchOptions {
   certFile: string;
   keyFile: string;
   /** Takes the new pair, or throws if it can't be used; then the old one stays. */
-  onChange: (pair: CertPair) => void;
+  onChange: (pair: CertificatePair) => void;
   onError: (message: string) => void;
   onReloaded: () => void;
   intervalMs?: number;
 }
 
 /** Reads both files. Throws `CommandError` that says which one could not be read and why. */
-export async function readCertPair(certFile: string, keyFile: string): Promise<CertPair> {
+export async function readCertPair(certFile: string, keyFile: string): Promise<CertificatePair> {
   // One after the other: where both are missing, it is always the first that is told of.
   const certPem = await readText(certFile);
   return { certPem, keyPem: await readText(keyFile) };
@@ -35,7 +31,7 @@ export class CertWatch {
   #lastError = "";
   #busy: Promise<void> | null = null;
 
-  constructor(options: CertWatchOptions, current: CertPair) {
+  constructor(options: CertWatchOptions, current: CertificatePair) {
     this.#options = options;
     this.#stamp = current.certPem + current.keyPem;
     this.#timer = setInterval(() => {
@@ -46,7 +42,7 @@ export class CertWatch {
   /** Looks now. */
   async check(): Promise<void> {
     const { certFile, keyFile, onChange, onError, onReloaded } = this.#options;
-    let pair: CertPair;
+    let pair: CertificatePair;
     try {
       pair = await readCertPair(certFile, keyFile);
     } catch (error) {

@@ -1,6 +1,6 @@
 import { messageOf } from "../net/error.ts";
 import type { Log } from "../observe/log.ts";
-import type { Proxy } from "../proxy/proxy.ts";
+import type { Proxy } from "../proxy/options.ts";
 import { type Configured, load } from "./configured.ts";
 
 const INTERVAL_MS = 2_000;

@@ -2,7 +2,7 @@ import { UsageError } from "../config/error.ts";
 import type { FileConfig } from "../config/file.ts";
 import { type Environment, type FlagValues, isGiven, readFlags } from "../config/flags.ts";
 import { type ProxyConfig, proxyFlags, readProxyConfig } from "../config/proxy.ts";
-import type { CertificatePair } from "../proxy/proxy.ts";
+import type { CertificatePair } from "../proxy/options.ts";
 import type { Route } from "../proxy/route.ts";
 import { readCertPair } from "./cert_watch.ts";
 import { CommandError } from "./command.ts";

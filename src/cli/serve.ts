@@ -14,8 +14,10 @@ import {
   type Readiness,
   startAdminServer,
 } from "../observe/server.ts";
-import { ListenError, type Proxy, type ProxyOptions, startProxy } from "../proxy/proxy.ts";
-import { type CertPair, CertWatch, readCertPair } from "./cert_watch.ts";
+import type { CertificatePair } from "../net/tls_certificates.ts";
+import { ListenError, type Proxy, type ProxyOptions } from "../proxy/options.ts";
+import { startProxy } from "../proxy/proxy.ts";
+import { CertWatch, readCertPair } from "./cert_watch.ts";
 import { CommandError, IN_USE } from "./command.ts";
 import { cmuxOptions } from "./cmux.ts";
 import { ConfigWatch } from "./config_watch.ts";
@@ -26,7 +28,7 @@ import { VERSION } from "./version.ts";
 /** What a command may add to the config. */
 export interface ServeExtras {
   /** The pair itself instead of the files, which then are not watched. */
-  pair?: CertPair;
+  pair?: CertificatePair;
   page?: ProxyOptions["page"];
   /** Where the config came from, if it came from a file too. */
   configured?: Configured;
@@ -126,7 +128,7 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
 const BACKEND_CA = "--backend-ca";
 const CLIENT_CA = "--client-ca";
 
-async function readOwnPair(certFile: string, keyFile: string): Promise<CertPair> {
+async function readOwnPair(certFile: string, keyFile: string): Promise<CertificatePair> {
   try {
     return await readCertPair(certFile, keyFile);
   } catch (error) {
@@ -211,7 +213,7 @@ function filesOf({ config, file }: Configured): CertFiles[] {
 /** Each pair is read again when it changes; the others stay as they are. */
 function watchPairs(
   files: readonly CertFiles[],
-  { proxy, log, ...given }: { pairs: readonly CertPair[]; proxy: Proxy; log: OwnedLog },
+  { proxy, log, ...given }: { pairs: readonly CertificatePair[]; proxy: Proxy; log: OwnedLog },
 ): CertWatch[] {
   let { pairs } = given;
   return files.map(({ certFile, keyFile }, i) =>

@@ -1,10 +1,9 @@
-import type { Content } from "../ingress/offer.ts";
+import { readWhole } from "../ingress/content.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
 import { dial } from "../net/dial.ts";
 import { messageOf, NetError } from "../net/error.ts";
 import type { Field } from "../protocol/wire/field.ts";
 import { getField } from "../protocol/wire/field.ts";
-import { concat } from "../protocol/wire/bytes.ts";
 import { requestUpgrade } from "./h1.ts";
 import { H3Client } from "./h3_client.ts";
 import { negotiated, UpgradeMismatch } from "./negotiated.ts";
@@ -217,7 +216,8 @@ async function connectH1(
       maxHeaderBytes: MAX_HEADER_BYTES,
     });
     if (answer.kind === "refused") {
-      const body = await collect(answer.content);
+      const body = await readWhole(answer.content, MAX_BODY_BYTES);
+      if (body === null) throw new NetError("other", "the answer's body is too big");
       throw new UpgradeRefused(target.text, { ...answer, body });
     }
     return socketOf({ ...answer, http: "1.1" }, options);
@@ -228,17 +228,6 @@ async function connectH1(
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
-}
-
-async function collect(content: Content): Promise<Uint8Array> {
-  const taken: Uint8Array[] = [];
-  let length = 0;
-  for (let part = await content.read(); part !== null; part = await content.read()) {
-    length += part.length;
-    if (length > MAX_BODY_BYTES) throw new NetError("other", "the answer's body is too big");
-    taken.push(part.slice());
-  }
-  return concat(taken, length);
 }
 
 function socketOf(

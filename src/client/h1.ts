@@ -2,9 +2,11 @@ import type { Content } from "../ingress/offer.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
 import { NetError } from "../net/error.ts";
 import { sha1 } from "../net/sha1.ts";
+import { unread } from "../net/unread.ts";
 import { ResponseBodyParser, responseFraming } from "../protocol/http1/body.ts";
 import { encodeRequestHead } from "../protocol/http1/encode.ts";
 import { type ResponseHead, ResponseHeadParser } from "../protocol/http1/head.ts";
+import { listMembers } from "../protocol/http1/octets.ts";
 import { switchedTo } from "../protocol/http1/upgrade.ts";
 import { acceptFor, encodeKey } from "../protocol/websocket/handshake.ts";
 import { type Field, getFields } from "../protocol/wire/field.ts";
@@ -80,7 +82,7 @@ export async function requestUpgrade(
   if (answer.head.status !== 101) return refused(answer.head, { method, stream, ...answer });
   return {
     kind: "upgraded",
-    stream: withRest(stream, answer.rest),
+    stream: answer.rest.length === 0 ? stream : unread(stream, answer.rest),
     fields: answer.head.fields,
     ...switched(answer.head, request, key),
   };
@@ -101,12 +103,8 @@ function switched(
     checkUpgrade(head.fields, key);
     return { protocol: "websocket", ...negotiated(head.fields, request.fields) };
   }
-  const offered = parseTokenLists(request.protocol ?? "");
+  const offered = listMembers(request.protocol ?? "");
   return { protocol: switchedTo(head, offered), subprotocol: null, allowedRsv: null };
-}
-
-function parseTokenLists(protocols: string): string[] {
-  return protocols.split(",").map((protocol) => protocol.trim());
 }
 
 async function readHead(
@@ -172,22 +170,4 @@ function refused(
     cancel: () => stream.abort(),
   };
   return { kind: "refused", status: head.status, fields: head.fields, content };
-}
-
-/** What came with the head is read first, with the same room before it as all that follows. */
-function withRest(stream: ByteStream, rest: Uint8Array): ByteStream {
-  if (rest.length === 0) return stream;
-  const { headroom } = stream;
-  let first: Uint8Array | null = concat([new Uint8Array(headroom), rest]).subarray(headroom);
-  return {
-    headroom,
-    read() {
-      const chunk = first;
-      first = null;
-      return chunk === null ? stream.read() : Promise.resolve(chunk);
-    },
-    write: (bytes) => stream.write(bytes),
-    closeWrite: () => stream.closeWrite(),
-    abort: (reason) => stream.abort(reason),
-  };
 }

@@ -1,4 +1,5 @@
 import { quote } from "./error.ts";
+import { allowedMistakes, nearestOf } from "./nearest.ts";
 
 /** Where something stands in a file; both count from 1. */
 export interface Place {
@@ -41,37 +42,9 @@ export class ConfigFileError extends Error {
   }
 }
 
-/** So many letters of a name allow one to be wrong. */
-const LETTERS_PER_MISTAKE = 3;
-
-/** The one of `known` that was meant by `name`, if one is near enough. */
+/** The one of `known` that was meant by `name`: case, and `_` for `-`, do not count. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
-  let nearest: string | undefined;
-  let least = Math.max(1, Math.floor(name.length / LETTERS_PER_MISTAKE)) + 1;
-  for (const one of known) {
-    const mistakes = Math.abs(one.length - name.length) < least ? mistakesIn(name, one) : Infinity;
-    if (mistakes >= least) continue;
-    nearest = one;
-    least = mistakes;
-  }
-  return nearest;
-}
-
-/** How many letters are missing, superfluous, wrong, or swapped; case and `_` for `-` do not count. */
-function mistakesIn(name: string, other: string): number {
-  const [a, b] = [name, other].map((text) => text.toLowerCase().replaceAll("_", "-"));
-  let beforeLast: number[] = [];
-  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const wrong = a[i - 1] === b[j - 1] ? 0 : 1;
-      row[j] = Math.min(last[j] + 1, row[j - 1] + 1, last[j - 1] + wrong);
-      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      if (swapped) row[j] = Math.min(row[j], beforeLast[j - 2] + 1);
-    }
-    beforeLast = last;
-    last = row;
-  }
-  return last[b.length];
+  const allowed = Math.max(1, allowedMistakes(name.length));
+  const asWritten = (text: string) => text.toLowerCase().replaceAll("_", "-");
+  return nearestOf(name, known, { allowed, asWritten });
 }

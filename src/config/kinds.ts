@@ -113,33 +113,27 @@ export const proxyVersion: Kind<1 | 2 | null> = {
 
 const ON = ["true", "1", "yes", "on"];
 const OFF = ["false", "0", "no", "off"];
-const SWITCH_ALLOWED = "true or false";
+/** A switch, in these two words or those that mean the same. */
+function eitherOf(on: string, off: string, placeholder: string): Kind<boolean> {
+  const allowed = `${on} or ${off}`;
+  return {
+    placeholder,
+    allowed,
+    takesEmpty: false,
+    parse(text) {
+      const word = text.toLowerCase();
+      if (ON.includes(word)) return true;
+      if (OFF.includes(word)) return false;
+      throw new ValueError(`is neither ${on} nor ${off}`, allowed);
+    },
+  };
+}
 
 /** On or off; a flag without a value is on. */
-export const onOff: Kind<boolean> = {
-  placeholder: "",
-  allowed: SWITCH_ALLOWED,
-  takesEmpty: false,
-  parse(text) {
-    const word = text.toLowerCase();
-    if (ON.includes(word)) return true;
-    if (OFF.includes(word)) return false;
-    throw new ValueError("is neither true nor false", SWITCH_ALLOWED);
-  },
-};
+export const onOff: Kind<boolean> = eitherOf("true", "false", "");
 
 /** On or off, for what is on by default: it takes a value. */
-export const onOrOff: Kind<boolean> = {
-  placeholder: "on|off",
-  allowed: "on or off",
-  takesEmpty: false,
-  parse(text) {
-    const word = text.toLowerCase();
-    if (ON.includes(word)) return true;
-    if (OFF.includes(word)) return false;
-    throw new ValueError("is neither on nor off", "on or off");
-  },
-};
+export const onOrOff: Kind<boolean> = eitherOf("on", "off", "on|off");
 
 const FILE_ALLOWED = "the path of a file";
 

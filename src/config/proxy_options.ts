@@ -1,6 +1,6 @@
 import { createMetricsObserver } from "../observe/library.ts";
 import type { BackendTarget } from "../proxy/backend.ts";
-import type { ProxyOptions } from "../proxy/proxy.ts";
+import type { ProxyOptions } from "../proxy/options.ts";
 import { type ProxyConfig, readProxyConfig } from "./proxy.ts";
 
 /** What a program says of the proxy that it starts; the rest is as in `h3ws proxy`. */

@@ -1,6 +1,6 @@
 import { NetError } from "../net/error.ts";
 import type { QuicStream } from "../net/quic_stream.ts";
-import { Deadline, type Sweeper } from "../net/sweeper.ts";
+import { Deadline, inTime, type Sweeper } from "../net/sweeper.ts";
 import { H3Code } from "../protocol/http3/codes.ts";
 import { fieldSectionSize } from "../protocol/http3/field_section.ts";
 import {
@@ -308,15 +308,12 @@ export class H3Request implements Offer {
   }
 
   /** Rejects when the client takes nothing for too long, as RFC 9114 §10.5 allows. */
-  async #write(bytes: Uint8Array): Promise<void> {
+  #write(bytes: Uint8Array): Promise<void> {
     const { sweeper, writeTimeoutMs } = this.#options;
-    const late = Promise.withResolvers<never>();
-    const deadline = new Deadline(sweeper, writeTimeoutMs, () => late.reject(new ClientTooSlow()));
-    try {
-      await Promise.race([this.#stream.write(bytes), late.promise]);
-    } finally {
-      deadline.clear();
-    }
+    const late = () => {
+      throw new ClientTooSlow();
+    };
+    return inTime(this.#stream.write(bytes), { sweeper, afterMs: writeTimeoutMs, late });
   }
 
   #answer(): void {

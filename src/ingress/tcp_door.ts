@@ -5,7 +5,7 @@ import type { Accepted, ConnectionEnd, DoorOptions } from "./door.ts";
 import { H1Connection } from "./h1_connection.ts";
 import { H2Connection, type H2DoorOptions } from "./h2_connection.ts";
 import type { HttpVersion } from "./offer.ts";
-import { unread } from "./unread.ts";
+import { unread } from "../net/unread.ts";
 
 export interface TcpDoorOptions extends DoorOptions, H2DoorOptions {
   /** Connections at once; one more is closed. */

@@ -87,3 +87,20 @@ export class Deadline implements Swept {
     this.#sweeper.delete(this);
   }
 }
+
+/**
+ * What `work` gives; or what `late` gives, or throws, if it takes longer than `afterMs`: then nobody
+ * waits for `work` any more, which goes on.
+ */
+export async function inTime<T, L>(
+  work: Promise<T>,
+  { sweeper, afterMs, late }: { sweeper: Sweeper; afterMs: number; late: () => L },
+): Promise<T | L> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const deadline = new Deadline(sweeper, afterMs, resolve);
+  try {
+    return await Promise.race([work, promise.then(late)]);
+  } finally {
+    deadline.clear();
+  }
+}

@@ -4,7 +4,9 @@ import { messageOf, NetError } from "./error.ts";
 
 /** A certificate with the chain behind it, and its private key; both PEM. */
 export interface CertificatePair {
+  /** The chain in PEM, the server's own first. */
   readonly certPem: string;
+  /** Its private key in PEM. */
   readonly keyPem: string;
 }
 

@@ -1,6 +1,6 @@
 import type { Offer, OfferRequest } from "../ingress/offer.ts";
 import { messageOf, NetError } from "../net/error.ts";
-import { Deadline, type Sweeper } from "../net/sweeper.ts";
+import { inTime, type Sweeper } from "../net/sweeper.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import { type Answer, pathOf } from "./answers.ts";
 import type { BackendError } from "./backend.ts";
@@ -48,17 +48,13 @@ export class Answerer {
   }
 
   /** `null` for a client that does not take its answer (RFC 9000 §4.1: it gives no credit). */
-  async inTime<T>(offer: Offer, answered: Promise<T>): Promise<T | null> {
-    const late = Promise.withResolvers<null>();
-    const deadline = new Deadline(this.#options.sweeper, this.#options.writeTimeoutMs, () => {
+  inTime<T>(offer: Offer, answered: Promise<T>): Promise<T | null> {
+    const { sweeper, writeTimeoutMs } = this.#options;
+    const late = () => {
       offer.abort();
-      late.resolve(null);
-    });
-    try {
-      return await Promise.race([answered, late.promise]);
-    } finally {
-      deadline.clear();
-    }
+      return null;
+    };
+    return inTime(answered, { sweeper, afterMs: writeTimeoutMs, late });
   }
 
   /** 502 or 504. */

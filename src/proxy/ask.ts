@@ -1,11 +1,12 @@
 import type { Refused, Upgraded } from "../client/h1.ts";
-import type { Content, Offer, OfferRequest } from "../ingress/offer.ts";
+import { readWhole } from "../ingress/content.ts";
+import type { Offer, OfferRequest } from "../ingress/offer.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
 import { NetError } from "../net/error.ts";
 import { Deadline, type Sweeper } from "../net/sweeper.ts";
-import { concat } from "../protocol/wire/bytes.ts";
 import { BackendError, type BackendTarget, dialBackend, openBackend, targetOf } from "./backend.ts";
 import { type RequestRules, upgradeFields } from "./headers.ts";
+import { firstReachable } from "./reachable.ts";
 import type { LiveRoute } from "./routes.ts";
 
 /** What a backend said to a client's wish for a tunnel. */
@@ -37,9 +38,10 @@ export async function askBackends(
   live: LiveRoute,
   options: AskOptions,
 ): Promise<Asked | null> {
-  const content = offer.content === null ? undefined : await collect(offer.content);
-  let failure: BackendError | null = null;
-  for (const target of live.upstream.order(offer.request)) {
+  const { content: whole } = offer;
+  const content = whole === null ? undefined : await readWhole(whole, MAX_CONTENT_BYTES);
+  if (content === null) throw new UpgradeContentTooLarge();
+  return await firstReachable(live, offer.request, async (target) => {
     const release = live.upstream.take(target);
     try {
       const answer = await ask(offer, { target, live, content, ...options });
@@ -47,23 +49,13 @@ export async function askBackends(
         live.upstream.succeeded(target);
         return { answer, target, release };
       }
-      release();
-      return null;
     } catch (error) {
       release();
-      if (!(error instanceof BackendError)) throw error;
-      live.upstream.failed(target, error.message);
-      failure = error;
-      // What it was asked for may have been done: only who was never reached leaves it to the next.
-      if (error.stage !== "backend_dial") break;
+      throw error;
     }
-  }
-  throw failure ?? noBackend(live);
-}
-
-function noBackend({ route }: LiveRoute): BackendError {
-  const message = `Route ${route.name} has no backend`;
-  return new BackendError("backend_dial", message, new NetError("refused", message));
+    release();
+    return null;
+  });
 }
 
 interface AskOne extends AskOptions {
@@ -128,17 +120,6 @@ function requestOf(request: OfferRequest, { target, path, rules, content }: AskO
     client: request,
     content,
   };
-}
-
-async function collect(content: Content): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for (let part = await content.read(); part !== null; part = await content.read()) {
-    length += part.length;
-    if (length > MAX_CONTENT_BYTES) throw new UpgradeContentTooLarge();
-    parts.push(part.slice());
-  }
-  return concat(parts, length);
 }
 
 /** The content that came with an upgrade is more than is kept for it: 413. */

@@ -1,7 +1,7 @@
 import type { OfferRequest } from "../ingress/offer.ts";
 import { type CmuxOptions, type CmuxRefused, resolveCmux, withoutCmux } from "./cmux.ts";
 import type { BackendTarget } from "./backend.ts";
-import type { Route } from "./route.ts";
+import { anyRoute } from "./route.ts";
 import { LiveRoute, type RoutesOptions } from "./routes.ts";
 
 /** Where a request of a workspace goes, and what its backend may know of it. */
@@ -55,7 +55,7 @@ export class CmuxRoutes {
     const key = `${target.url} ${target.host ?? ""}`;
     let live = this.#live.get(key);
     if (live === undefined) {
-      live = new LiveRoute(routeOf(target), { routes: [], ...this.#options });
+      live = new LiveRoute(anyRoute(target.url, target, ["*"]), { routes: [], ...this.#options });
       this.#makeRoom();
     } else {
       this.#live.delete(key);
@@ -78,20 +78,4 @@ export class CmuxRoutes {
     for (const live of this.#live.values()) live.stop();
     this.#live.clear();
   }
-}
-
-function routeOf(backend: BackendTarget): Route {
-  return {
-    name: backend.url,
-    enabled: true,
-    match: { hosts: [], path: null, headers: [], methods: [] },
-    backends: [backend],
-    balance: "round-robin",
-    health: {},
-    limits: {},
-    allowedOrigins: null,
-    upgrades: ["*"],
-    headers: { request: { set: {}, remove: [] }, response: { set: {}, remove: [] } },
-    keepHost: true,
-  };
 }

@@ -6,6 +6,7 @@ import { pathOf } from "./answers.ts";
 import { BackendError } from "./backend.ts";
 import { forward } from "./forward.ts";
 import type { Observer } from "./observer.ts";
+import { firstReachable } from "./reachable.ts";
 import type { LiveRoute } from "./routes.ts";
 import { withRequest } from "./wishes.ts";
 
@@ -43,23 +44,21 @@ export class Requests {
         return responseRules();
       },
     };
-    let failure: BackendError | null = null;
-    for (const target of live.upstream.order(request)) {
-      const release = live.upstream.take(target);
-      try {
-        const result = await forward(settled, { ...target, pool: live.poolOf(target) }, rules);
-        if (result.reached) live.upstream.succeeded(target);
-        return this.#forwarded(request, target.url, { ...result, startedMs });
-      } catch (error) {
-        if (!(error instanceof BackendError)) throw error;
-        live.upstream.failed(target, error.message);
-        failure = error;
-        if (error.stage !== "backend_dial") break;
-      } finally {
-        release();
-      }
+    try {
+      await firstReachable(live, request, async (target) => {
+        const release = live.upstream.take(target);
+        try {
+          const result = await forward(settled, { ...target, pool: live.poolOf(target) }, rules);
+          if (result.reached) live.upstream.succeeded(target);
+          this.#forwarded(request, target.url, { ...result, startedMs });
+        } finally {
+          release();
+        }
+      });
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      await this.#answerer.unreachable(offer, live, error);
     }
-    if (failure !== null) await this.#answerer.unreachable(offer, live, failure);
   }
 
   #forwarded(

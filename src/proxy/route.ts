@@ -27,6 +27,23 @@ export interface Route {
   readonly keepHost: boolean;
 }
 
+/** A route that takes every request, with nothing but what it must have. */
+export function anyRoute(name: string, backend: BackendTarget, upgrades: readonly string[]): Route {
+  return {
+    name,
+    enabled: true,
+    match: { hosts: [], path: null, headers: [], methods: [] },
+    backends: [backend],
+    balance: "round-robin",
+    health: {},
+    limits: {},
+    allowedOrigins: null,
+    upgrades,
+    headers: { request: { set: {}, remove: [] }, response: { set: {}, remove: [] } },
+    keepHost: true,
+  };
+}
+
 /** What a request must be like. */
 export interface RouteConditions {
   /** `a.example` for itself, `*.a.example` for every name below it; empty for any. */

@@ -1,7 +1,7 @@
 import type { Offer, OfferRequest, Tunnel } from "../ingress/offer.ts";
 import { NetError } from "../net/error.ts";
 import { sha1 } from "../net/sha1.ts";
-import { Deadline, type Sweeper } from "../net/sweeper.ts";
+import { inTime, type Sweeper } from "../net/sweeper.ts";
 import { acceptFor } from "../protocol/websocket/handshake.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import { getField } from "../protocol/wire/field.ts";
@@ -187,8 +187,6 @@ export class Tunnels {
     const { request } = offer;
     const { observer, sweeper } = this.#options;
     observer.rejected("backend", answer.status, pathOf(request.path), request.remote);
-    const late = Promise.withResolvers<void>();
-    const deadline = new Deadline(sweeper, live.limits.readTimeoutMs, () => late.resolve());
     offer.onGone(() => answer.content.cancel());
     const fields = refusalFields(answer.fields, this.#answerer.responseRules(request, live));
     const answered = offer.respond(answer.status, fields, answer.content).catch((error) => {
@@ -196,8 +194,7 @@ export class Tunnels {
       observer.bug("refusal", error);
     });
     // A client that does not read keeps its stream waiting, but holds no session.
-    await Promise.race([answered, late.promise]);
-    deadline.clear();
+    await inTime(answered, { sweeper, afterMs: live.limits.readTimeoutMs, late: () => {} });
     answer.content.cancel();
   }
 }

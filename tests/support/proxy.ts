@@ -19,7 +19,8 @@ import type {
   SessionStart,
 } from "../../src/proxy/observer.ts";
 import type { Refusal } from "../../src/net/accepted.ts";
-import { type Proxy, type ProxyOptions, startProxy } from "../../src/proxy/proxy.ts";
+import type { Proxy, ProxyOptions } from "../../src/proxy/options.ts";
+import { startProxy } from "../../src/proxy/proxy.ts";
 import type { Field } from "../../src/protocol/wire/field.ts";
 import { type BackendConn, RawBackend, type RawBackendOptions, socketsHeldTo } from "./backend.ts";
 import { type Pseudo, RawClient, type RawConnectOptions, type RawStream } from "./raw_h3.ts";

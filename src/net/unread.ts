@@ -1,4 +1,4 @@
-import type { ByteStream } from "../net/byte_stream.ts";
+import type { ByteStream } from "./byte_stream.ts";
 
 /** A stream of which something was read already: that comes first, once more. */
 export function unread(stream: ByteStream, bytes: Uint8Array): ByteStream {
