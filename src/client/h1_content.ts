@@ -94,6 +94,40 @@ export class AnswerContent implements Content {
   }
 }
 
+/** So much content is not streamed if all of it came with the head. */
+export const MAX_WHOLE_BYTES = 16384;
+
+const NO_TRAILERS: readonly Field[] = [];
+
+/** Content that is here already, and has left its connection. */
+export class WholeContent implements Content {
+  readonly length: number;
+  readonly trailers: readonly Field[] = NO_TRAILERS;
+  /** All of it. */
+  readonly whole: Uint8Array;
+  #read = false;
+
+  constructor(whole: Uint8Array) {
+    this.whole = whole;
+    this.length = whole.length;
+  }
+
+  /** How many bytes it has. */
+  get bytes(): number {
+    return this.length;
+  }
+
+  read(): Promise<Uint8Array | null> {
+    const bytes = this.#read ? null : this.whole;
+    this.#read = true;
+    return Promise.resolve(bytes);
+  }
+
+  cancel(): void {
+    this.#read = true;
+  }
+}
+
 /** How the content comes, and what of it came with the head. */
 export interface FramedContent {
   readonly framing: number | "chunked" | "close";

@@ -1,5 +1,6 @@
 // RFC 9110 §3.4, RFC 9112: one request and its answer.
 import type { Content } from "../ingress/offer.ts";
+import type { CancelSignal } from "../net/cancel.ts";
 import { NetError } from "../net/error.ts";
 import { Deadline, type Sweeper, type Swept } from "../net/sweeper.ts";
 import { responseFraming } from "../protocol/http1/body.ts";
@@ -8,7 +9,7 @@ import { HttpError, HttpStatus } from "../protocol/http1/error.ts";
 import type { ResponseHead } from "../protocol/http1/head.ts";
 import { type Field, getField } from "../protocol/wire/field.ts";
 import type { H1Connection } from "./h1_connection.ts";
-import { AnswerContent, type ContentSource } from "./h1_content.ts";
+import { AnswerContent, type ContentSource, MAX_WHOLE_BYTES, WholeContent } from "./h1_content.ts";
 import type { FramedRequest } from "./h1_request.ts";
 import { Upload } from "./h1_upload.ts";
 
@@ -25,7 +26,7 @@ export interface ExchangeTimeouts {
 /** What goes on beside an exchange. */
 export interface ExchangeControl {
   /** Ends it at once, even while the answer's content is read. */
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
   /** An interim answer: 100 to 199, not 101. It is waited for. */
   readonly onInformational?: (status: number, fields: readonly Field[]) => void | Promise<void>;
 }
@@ -68,7 +69,7 @@ export class Exchange implements Swept, ContentSource, ExchangeTraffic {
   readonly #options: ExchangeOptions;
   readonly #connection: H1Connection;
   readonly #upload: Upload;
-  #content: AnswerContent | null = null;
+  #content: { readonly bytes: number } | null = null;
   #persistent = false;
   /** Whether any byte of an answer has come. */
   #answered = false;
@@ -182,8 +183,15 @@ export class Exchange implements Swept, ContentSource, ExchangeTraffic {
       this.ended(rest.length === 0);
       return { status, fields, content: null };
     }
-    this.#content = new AnswerContent(this, head, { framing, method, rest });
-    return { status, fields, content: this.#content };
+    if (typeof framing === "number" && framing <= Math.min(rest.length, MAX_WHOLE_BYTES)) {
+      const content = new WholeContent(rest.slice(0, framing));
+      this.#content = content;
+      this.ended(rest.length === framing);
+      return { status, fields, content };
+    }
+    const content = new AnswerContent(this, head, { framing, method, rest });
+    this.#content = content;
+    return { status, fields, content };
   }
 
   read(): Promise<Uint8Array | null> {

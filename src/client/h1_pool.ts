@@ -2,6 +2,7 @@
 import { setImmediate } from "node:timers";
 import type { Content } from "../ingress/offer.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
+import type { CancelSignal } from "../net/cancel.ts";
 import { dial, type DialTarget } from "../net/dial.ts";
 import { NetError, toNetError } from "../net/error.ts";
 import { Deadline, type Sweeper, type Swept } from "../net/sweeper.ts";
@@ -180,7 +181,7 @@ export class H1Pool implements Swept {
   }
 
   /** A connection, as soon as there may be one; `fresh`: one that was not used before. */
-  async #take(signal: AbortSignal, fresh: boolean, preface?: Uint8Array): Promise<H1Connection> {
+  async #take(signal: CancelSignal, fresh: boolean, preface?: Uint8Array): Promise<H1Connection> {
     if (signal.aborted) throw signal.reason;
     if (this.#closed) throw closed();
     const { maxConnections } = this.#options;
@@ -198,7 +199,7 @@ export class H1Pool implements Swept {
   }
 
   /** In the room that was made for it in `#total`. */
-  async #dial(signal: AbortSignal, preface?: Uint8Array): Promise<H1Connection> {
+  async #dial(signal: CancelSignal, preface?: Uint8Array): Promise<H1Connection> {
     const { sweeper, dialTimeoutMs, maxHeaderBytes } = this.#options;
     const controller = new AbortController();
     const onAbort = () => controller.abort(signal.reason);

@@ -1,3 +1,4 @@
+import type { CancelSignal } from "../net/cancel.ts";
 import { NetError } from "../net/error.ts";
 import type { Sweeper, Swept } from "../net/sweeper.ts";
 import type { H1Connection } from "./h1_connection.ts";
@@ -34,7 +35,7 @@ export class Waiters implements Swept {
    * A connection, or `null` for the right to dial one. Rejects with `NetError` of kind "timeout",
    * with the signal's reason, or with what `reject` was given.
    */
-  async wait(signal: AbortSignal, fresh: boolean): Promise<H1Connection | null> {
+  async wait(signal: CancelSignal, fresh: boolean): Promise<H1Connection | null> {
     const { promise, resolve, reject } = Promise.withResolvers<H1Connection | null>();
     const entry = { fresh, resolve, reject, untilMs: performance.now() + this.#timeoutMs };
     const onAbort = () => this.#refuse(entry, signal.reason);

@@ -38,6 +38,7 @@ export function parseCidrs(text: string): IpPredicate {
     (Object.hasOwn(NAMED, entry.toLowerCase()) ? NAMED[entry.toLowerCase()] : [entry])
       .map(parseRange)
   );
+  if (ranges.length === 0) return () => false;
   return (ip) => {
     const address = parseIp(ip.replace(WITH_ZONE, "$1"));
     return address !== null && ranges.some((range) => holds(range, address));

@@ -26,11 +26,15 @@ const EMPTY = new Uint8Array(0);
 const LAST_CHUNK = encodeLastChunk();
 
 /** Writes a head, and a body that is there already. */
-export async function writeBody(link: H1Link, head: Uint8Array, body: Uint8Array): Promise<void> {
-  if (body.length === 0) return await link.write(head);
-  const joined = body.subarray(0, MAX_JOINED_BYTES);
-  await link.write(concat([head, joined]));
-  if (joined.length < body.length) await link.write(body.subarray(joined.length));
+export function writeBody(link: H1Link, head: Uint8Array, body: Uint8Array): Promise<void> {
+  if (body.length === 0) return link.write(head);
+  if (body.length > MAX_JOINED_BYTES) return writeLong(link, head, body);
+  return link.write(concat([head, body]));
+}
+
+async function writeLong(link: H1Link, head: Uint8Array, body: Uint8Array): Promise<void> {
+  await link.write(concat([head, body.subarray(0, MAX_JOINED_BYTES)]));
+  await link.write(body.subarray(MAX_JOINED_BYTES));
 }
 
 /** An answer whose content is streamed. */

@@ -1,8 +1,11 @@
 // RFC 9110 §7.6: an ordinary request on its way to a backend, and its answer on the way back.
+import { WholeContent } from "../client/h1_content.ts";
 import type { H1Pool, H1Response } from "../client/h1_pool.ts";
 import { type H1Request, UnwritableRequest } from "../client/h1_request.ts";
 import { RequestBroken } from "../client/h1_upload.ts";
 import type { Offer, OfferRequest } from "../ingress/offer.ts";
+import { Cancel } from "../net/cancel.ts";
+
 import { messageOf, NetError } from "../net/error.ts";
 import { endToEnd } from "../protocol/http1/connection.ts";
 import { PeerError } from "../protocol/wire/error.ts";
@@ -109,14 +112,14 @@ function stripped(path: string, prefix: string): string {
 /** One request between its client and a backend. */
 class Way {
   readonly #offer: Offer;
-  readonly #controller = new AbortController();
+  readonly #cancel = new Cancel();
   gone = false;
 
   constructor(offer: Offer) {
     this.#offer = offer;
     offer.onGone(() => {
       this.gone = true;
-      this.#controller.abort(new NetError("aborted", "client is gone"));
+      this.#cancel.abort(new NetError("aborted", "client is gone"));
     });
   }
 
@@ -125,7 +128,7 @@ class Way {
     let connected = false;
     try {
       return await target.pool.request(request, content, {
-        signal: this.#controller.signal,
+        signal: this.#cancel,
         client,
         onConnected: () => connected = true,
         onInformational: (status, fields) => this.#inform(status, endToEnd(fields)),
@@ -156,7 +159,8 @@ class Way {
     let broken: ForwardResult["broken"] = null;
     try {
       const fields = responseFields(response.fields, rules);
-      await this.#offer.respond(status, fields, content ?? undefined);
+      const body = content instanceof WholeContent ? content.whole : content;
+      await this.#offer.respond(status, fields, body ?? undefined);
     } catch (error) {
       if (!(error instanceof NetError || error instanceof PeerError)) throw error;
       broken = { by: wasBackend(traffic.error) ? "backend" : "client", reason: error.message };

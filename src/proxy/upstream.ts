@@ -228,7 +228,8 @@ function newPeer(target: BackendTarget, before: Peer | undefined): Peer {
 }
 
 function isUp(peer: Peer): boolean {
-  return peer.wellChecked && performance.now() >= peer.downUntilMs;
+  return peer.wellChecked &&
+    (peer.downUntilMs === -Infinity || performance.now() >= peer.downUntilMs);
 }
 
 function statusOf(peer: Peer): BackendStatus {

@@ -60,7 +60,7 @@ Deno.test("h1 pool: who waits does not get a connection that sends what nobody a
     const second = ask(pool, { target: "/second" });
     const conn = await backend.accept();
     await conn.request();
-    conn.write(OK);
+    conn.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n");
     const { content } = await first;
     await content!.read();
     // It lies in the socket when the first answer ends.

@@ -75,6 +75,7 @@ export class TestOffer implements Offer {
     if (this.#isGone) throw gone();
     this.status = status;
     this.fields = fields;
+    this.bodyLength = body?.length;
     if (body instanceof Uint8Array) this.parts.push(body);
     else if (body !== undefined) await this.#copy(body);
     this.whole = true;
@@ -82,7 +83,6 @@ export class TestOffer implements Offer {
   }
 
   async #copy(body: Content): Promise<void> {
-    this.bodyLength = body.length;
     for (let part = await body.read(); part !== null; part = await body.read()) {
       await this.take();
       if (this.#isGone) throw gone();
