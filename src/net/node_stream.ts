@@ -4,6 +4,8 @@ import type * as net from "node:net";
 import type * as tls from "node:tls";
 import type { ByteStream } from "./byte_stream.ts";
 import { NetError, toNetError } from "./error.ts";
+import { type NodeIo, nodeIo } from "./node_io.ts";
+import { HEADROOM, ReadSize } from "./read_buffer.ts";
 
 interface Handle {
   readStop(): void;
@@ -12,27 +14,49 @@ interface Handle {
   getpeername?(out: object): number;
 }
 
+/** A write that waits for those before it, or is under way. */
+interface Write {
+  readonly bytes: Uint8Array;
+  readonly resolve: () => void;
+  readonly reject: (error: NetError) => void;
+}
+
+export interface NodeStreamOptions {
+  /** Called once, when the socket and the one below are gone. */
+  readonly onClosed?: () => void;
+  /** Whether bytes go by the socket's handle, where there is one as it is known. Default: yes. */
+  readonly direct?: boolean;
+}
+
+const EMPTY = new Uint8Array(0);
+const SMALLEST_READ = 256;
+
 /** A socket of node:tls, whose handshake is over, as a `ByteStream`. */
 export class NodeStream implements ByteStream {
-  readonly headroom = 0;
+  readonly headroom = HEADROOM;
   readonly #socket: tls.TLSSocket;
   readonly #raw: net.Socket;
   readonly #handle: Handle | undefined;
+  readonly #io: NodeIo;
+  readonly #size = new ReadSize(SMALLEST_READ);
+  /** That of the chunk that was read last, for the next. */
+  #buffer: Uint8Array<ArrayBuffer> = EMPTY;
+  /** What came while nobody read. */
   readonly #chunks: Uint8Array[] = [];
-  readonly #onClosed: () => void;
+  #stopped = false;
   #ended = false;
   #error: NetError | null = null;
   #reader: PromiseWithResolvers<Uint8Array | null> | null = null;
-  readonly #writers = new Set<(error: NetError) => void>();
+  /** The first one is under way. */
+  readonly #writes: Write[] = [];
 
-  /** `raw` is the TCP socket below; `onClosed` is called once, when both are gone. */
-  constructor(socket: tls.TLSSocket, raw: net.Socket, onClosed: () => void = () => {}) {
+  /** `raw` is the TCP socket below. */
+  constructor(socket: tls.TLSSocket, raw: net.Socket, options: NodeStreamOptions = {}) {
     this.#socket = socket;
     this.#raw = raw;
-    this.#onClosed = onClosed;
     this.#handle = (raw as unknown as { _handle?: Handle })._handle;
-    this.#handle?.readStop();
-    socket.on("data", this.#came);
+    this.#io = nodeIo(socket, this.#came, options.direct);
+    this.#stop();
     socket.on("end", () => {
       // node:tls tells RST as an end; the kernel has no peer any more then. Behind our own FIN the
       // two can't be told apart, as an orderly end leaves none either.
@@ -47,28 +71,45 @@ export class NodeStream implements ByteStream {
     socket.once("close", () => {
       this.#fail(new NetError("lost", "connection closed"));
       this.#raw.destroy();
-      this.#onClosed();
+      options.onClosed?.();
     });
   }
 
-  readonly #came = (chunk: Uint8Array): void => {
+  #stop(): void {
+    this.#stopped = true;
     this.#handle?.readStop();
+  }
+
+  readonly #came = (bytes: Uint8Array): void => {
     const reader = this.#reader;
     if (reader === null) {
-      if (this.#error === null) this.#chunks.push(chunk);
+      this.#stop();
+      if (this.#error === null) this.#chunks.push(withHeadroom(bytes));
       return;
     }
     this.#reader = null;
-    reader.resolve(chunk);
+    reader.resolve(this.#keep(bytes));
   };
+
+  /** A copy of `bytes` in the buffer of the stream, which the last reader is done with. */
+  #keep(bytes: Uint8Array): Uint8Array {
+    const { length } = bytes;
+    this.#size.took(length);
+    const size = Math.max(length, this.#size.size);
+    if (this.#buffer.length !== size) {
+      this.#buffer = new Uint8Array(new ArrayBuffer(HEADROOM + size), HEADROOM);
+    }
+    this.#buffer.set(bytes);
+    return length === size ? this.#buffer : this.#buffer.subarray(0, length);
+  }
 
   #fail(error: NetError): void {
     this.#error ??= error;
     const reader = this.#reader;
     this.#reader = null;
     reader?.reject(this.#error);
-    for (const reject of this.#writers) reject(this.#error);
-    this.#writers.clear();
+    // node:tls does not call back for a write that is under way when the socket closes.
+    for (const { reject } of this.#writes.splice(0)) reject(this.#error);
   }
 
   read(): Promise<Uint8Array | null> {
@@ -76,30 +117,49 @@ export class NodeStream implements ByteStream {
     if (chunk !== undefined) return Promise.resolve(chunk);
     if (this.#ended) return Promise.resolve(null);
     if (this.#error !== null) return Promise.reject(this.#error);
-    this.#handle?.readStart();
     this.#reader = Promise.withResolvers();
+    if (this.#stopped) {
+      this.#stopped = false;
+      this.#handle?.readStart();
+    }
     return this.#reader.promise;
   }
 
   write(bytes: Uint8Array): Promise<void> {
-    return this.#untilDone((done) => this.#socket.write(bytes, done));
-  }
-
-  closeWrite(): Promise<void> {
-    if (this.#socket.writableEnded) return Promise.resolve();
-    return this.#untilDone((done) => this.#socket.end(done));
-  }
-
-  #untilDone(work: (done: (error?: Error | null) => void) => void): Promise<void> {
     if (this.#error !== null) return Promise.reject(this.#error);
     return new Promise((resolve, reject) => {
-      // node:tls does not call back for a write that is under way when the socket closes.
-      this.#writers.add(reject);
-      work((error) => {
-        this.#writers.delete(reject);
-        if (error) reject(this.#error ?? toNetError(error));
-        else resolve();
-      });
+      if (this.#writes.push({ bytes, resolve, reject }) === 1) this.#next(bytes);
+    });
+  }
+
+  /** Nothing can't be written by the handle. */
+  #next(bytes: Uint8Array): void {
+    if (bytes.length === 0) this.#wrote(null);
+    else this.#io.write(bytes, this.#wrote);
+  }
+
+  readonly #wrote = (error: NetError | null): void => {
+    const write = this.#writes.shift();
+    if (write === undefined) return;
+    if (error !== null) {
+      write.reject(error);
+      this.#socket.destroy();
+      return this.#fail(error);
+    }
+    write.resolve();
+    if (this.#writes.length > 0) this.#next(this.#writes[0].bytes);
+  };
+
+  async closeWrite(): Promise<void> {
+    if (this.#socket.writableEnded) return;
+    // Behind what is under way.
+    if (this.#writes.length > 0) await this.write(EMPTY);
+    if (this.#error !== null) throw this.#error;
+    if (this.#socket.writableEnded) return;
+    await new Promise<void>((resolve, reject) => {
+      const write = { bytes: EMPTY, resolve, reject };
+      this.#writes.push(write);
+      this.#socket.end(() => this.#wrote(null));
     });
   }
 
@@ -110,4 +170,10 @@ export class NodeStream implements ByteStream {
     this.#socket.destroy();
     this.#raw.destroy();
   }
+}
+
+function withHeadroom(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(HEADROOM + bytes.length).subarray(HEADROOM);
+  copy.set(bytes);
+  return copy;
 }

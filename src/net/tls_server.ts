@@ -174,7 +174,9 @@ export class TlsServer {
     this.#pending.delete(raw);
     raw.allowHalfOpen = true;
     socket.allowHalfOpen = true;
-    const stream = new NodeStream(socket, raw, () => this.#streams.delete(stream));
+    const stream = new NodeStream(socket, raw, {
+      onClosed: () => this.#streams.delete(stream),
+    });
     this.#streams.add(stream);
     try {
       this.#options.onAccept({

@@ -5,7 +5,6 @@ import { type H1Request, UnwritableRequest } from "../client/h1_request.ts";
 import { RequestBroken } from "../client/h1_upload.ts";
 import type { Offer, OfferRequest } from "../ingress/offer.ts";
 import { Cancel } from "../net/cancel.ts";
-
 import { messageOf, NetError } from "../net/error.ts";
 import { endToEnd } from "../protocol/http1/connection.ts";
 import { PeerError } from "../protocol/wire/error.ts";
