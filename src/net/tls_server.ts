@@ -9,13 +9,17 @@ import { NodeListener } from "./node_listener.ts";
 import { NodeStream } from "./node_stream.ts";
 import { type CertificatePair, ServerCertificates, subjectText } from "./tls_certificates.ts";
 
-export interface TlsListenOptions extends AcceptOptions {
+export interface TlsListenOptions extends AcceptOptions, Trust {
+  /** What ALPN may choose, best first (RFC 7301). */
+  readonly alpnProtocols?: readonly string[];
+}
+
+/** Who the server is, and which clients it takes. */
+interface Trust {
   /** The first is for clients that name none of the others. */
   readonly certificates: readonly CertificatePair[];
   /** PEM: whose certificates clients must have. `null` where they need none. */
   readonly clientCaPem: string | null;
-  /** What ALPN may choose, best first (RFC 7301). */
-  readonly alpnProtocols?: readonly string[];
 }
 
 /** RFC 9113 §3.2, RFC 7301 §6. */
@@ -40,6 +44,8 @@ export class TlsServer {
   readonly #pending = new Map<net.Socket, Pending>();
   readonly #streams = new Set<NodeStream>();
   #tls: tls.Server;
+  #certificates: readonly CertificatePair[];
+  #clientCaPem: string | null;
   #listener: NodeListener | null = null;
 
   /**
@@ -55,12 +61,14 @@ export class TlsServer {
   private constructor(options: TlsListenOptions) {
     this.#options = options;
     this.#handshakes = new Handshakes(options);
-    this.#tls = this.#makeTls(options.certificates);
+    this.#certificates = options.certificates;
+    this.#clientCaPem = options.clientCaPem;
+    this.#tls = this.#makeTls(options);
   }
 
   /** It never listens; it takes the sockets that are handed to it. */
-  #makeTls(certificates: readonly CertificatePair[]): tls.Server {
-    const { alpnProtocols, clientCaPem, handshakeTimeoutMs } = this.#options;
+  #makeTls({ certificates, clientCaPem }: Trust): tls.Server {
+    const { alpnProtocols, handshakeTimeoutMs } = this.#options;
     const server = tls.createServer({
       ...new ServerCertificates(certificates, clientCaPem).options,
       ALPNProtocols: [...alpnProtocols ?? ALPN_PROTOCOLS],
@@ -96,7 +104,22 @@ export class TlsServer {
 
   /** From now on new connections get these; throws `NetError`, and the old stay, if unusable. */
   reload(certificates: readonly CertificatePair[]): void {
-    this.#tls = this.#makeTls(certificates);
+    this.prepare({ certificates })();
+  }
+
+  /**
+   * Looks whether these can be used, and gives what has new connections get them; the one that is
+   * left out stays. Throws `NetError`.
+   */
+  prepare(
+    { certificates = this.#certificates, clientCaPem = this.#clientCaPem }: Partial<Trust>,
+  ): () => void {
+    const server = this.#makeTls({ certificates, clientCaPem });
+    return () => {
+      this.#certificates = certificates;
+      this.#clientCaPem = clientCaPem;
+      this.#tls = server;
+    };
   }
 
   #take(raw: net.Socket): void {
@@ -183,7 +206,7 @@ export class TlsServer {
         ...{ stream, remote, local, secure: true },
         alpn: socket.alpnProtocol || null,
         serverName: serverNameOf(socket),
-        clientCertificate: this.#options.clientCaPem === null
+        clientCertificate: this.#clientCaPem === null
           ? null
           : subjectText(socket.getPeerCertificate().subject as unknown as Record<string, string>),
       });

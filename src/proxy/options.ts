@@ -81,8 +81,16 @@ export interface Proxy {
   readonly sessions: number;
   /** Connections that are open now. */
   readonly connections: number;
-  /** New connections get these certificates; throws `NetError` if unusable, and keeps the old. */
+  /**
+   * New connections get these certificates; throws `NetError` if one of them is unusable, and keeps
+   * all of the old.
+   */
   reload(certPem: string, keyPem: string, others?: readonly CertificatePair[]): void;
+  /**
+   * New connections over TLS by TCP must have a certificate of these; throws `NetError` if they are
+   * unusable, and keeps the old.
+   */
+  reloadClientCa(clientCaPem: string): void;
   /**
    * From now on these routes. Sockets of routes that say the same as before stay; those of others
    * get Close 1012. Throws `SyntaxError` for a regular expression that can't be used, and keeps the

@@ -210,9 +210,15 @@ class ProxyServer implements Proxy {
   }
 
   reload(certPem: string, keyPem: string, others: readonly CertificatePair[] = []): void {
-    // First where a bad pair is told of in words that fit.
+    // All or nothing: QUIC changes once TCP is known to take every pair.
+    const certificates = [{ certPem, keyPem }, ...others];
+    const take = this.#tls?.prepare({ certificates });
     this.#h3.reload(certPem, keyPem);
-    this.#tls?.reload([{ certPem, keyPem }, ...others]);
+    take?.();
+  }
+
+  reloadClientCa(clientCaPem: string): void {
+    this.#tls?.prepare({ clientCaPem })();
   }
 
   replaceRoutes(routes: readonly Route[]): void {
