@@ -6,14 +6,13 @@ import { type Configured, load } from "./configured.ts";
 const INTERVAL_MS = 2_000;
 
 /**
- * Reads a configuration file again when it changes, and on SIGHUP. What can be used is used at once;
- * a file with faults changes nothing, and they are logged.
+ * Reads a configuration file again when it changes. What can be used is used at once; a file with
+ * faults changes nothing, and they are logged.
  */
 export class ConfigWatch {
   readonly #proxy: Proxy;
   readonly #log: Log;
   readonly #timer: ReturnType<typeof setInterval>;
-  readonly #onSignal = () => void this.reload();
   /** As it runs, but for its routes. */
   readonly #configured: Configured;
   #stamp: string;
@@ -29,7 +28,6 @@ export class ConfigWatch {
       const stamp = stampOf(this.#configured.config.configFile);
       if (stamp !== this.#stamp) void this.reload();
     }, INTERVAL_MS);
-    if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", this.#onSignal);
   }
 
   /** Reads it now. Never rejects. */
@@ -67,7 +65,6 @@ export class ConfigWatch {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    if (Deno.build.os !== "windows") Deno.removeSignalListener("SIGHUP", this.#onSignal);
     await this.#busy;
   }
 }

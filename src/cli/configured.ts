@@ -4,9 +4,8 @@ import { type Environment, type FlagValues, isGiven, readFlags } from "../config
 import { type ProxyConfig, proxyFlags, readProxyConfig } from "../config/proxy.ts";
 import type { CertificatePair } from "../proxy/options.ts";
 import type { Route } from "../proxy/route.ts";
-import { readCertPair } from "./cert_watch.ts";
 import { CommandError } from "./command.ts";
-import { readCa, shortReason } from "./files.ts";
+import { readCa, readCertPair, shortReason } from "./files.ts";
 
 /** What flags, environment and file say together. */
 export interface Configured {

@@ -9,6 +9,7 @@ import { roundTrip } from "./demo_round_trip.ts";
 import type { Io } from "./io.ts";
 import { programName } from "./program.ts";
 import { serve, type Serving } from "./serve.ts";
+import { NOTHING_TO_REREAD, onHangup } from "./signals.ts";
 
 const demoFlags = {
   listen: plainFlag({
@@ -116,6 +117,7 @@ interface Reached {
 /** Tells how to try it, and serves until the process is asked to end. */
 async function serveOn(io: Io, reached: Reached): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "h3ws-demo-" });
+  const release = onHangup({ asked: () => io.err(NOTHING_TO_REREAD) });
   try {
     await Deno.writeTextFile(`${folder}/ca.pem`, reached.caPem);
     // Who reads the last line may ask for the end at once.
@@ -124,6 +126,7 @@ async function serveOn(io: Io, reached: Reached): Promise<void> {
     await stopped;
     io.out("\nDraining: every socket gets Close 1001.\n");
   } finally {
+    release();
     // A browser that still runs may hold its profile there.
     await Deno.remove(folder, { recursive: true }).catch(() => {});
   }

@@ -3,6 +3,7 @@ import { plainFlag } from "../config/flags.ts";
 import { address, optionalFile, size } from "../config/kinds.ts";
 import { messageOf } from "../net/error.ts";
 import { type Command, CommandError, defineCommand, ExitCode, IN_USE } from "./command.ts";
+import { NOTHING_TO_REREAD, onHangup } from "./signals.ts";
 
 const echoFlags = {
   listen: plainFlag({
@@ -43,9 +44,11 @@ export const echoCommand: Command = defineCommand({
       : `ws+unix:${unix}`;
     // Who reads that line may ask for the end at once.
     const stopped = io.untilStopped();
+    const release = onHangup({ asked: () => io.err(NOTHING_TO_REREAD) });
     io.out(`Echo server on ${url}\n`);
     await stopped;
     await server.close();
+    release();
     return ExitCode.OK;
   },
 });

@@ -1,5 +1,7 @@
 import { messageOf } from "../net/error.ts";
+import type { CertificatePair } from "../net/tls_certificates.ts";
 import { CommandError } from "./command.ts";
+import { certificatesProblem } from "./pem.ts";
 
 /** The text of a file. Throws `CommandError` that says which one could not be read and why. */
 export async function readText(file: string): Promise<string> {
@@ -10,12 +12,18 @@ export async function readText(file: string): Promise<string> {
   }
 }
 
+/** Reads both files. Throws `CommandError` that says which one could not be read and why. */
+export async function readCertPair(certFile: string, keyFile: string): Promise<CertificatePair> {
+  // One after the other: where both are missing, it is always the first that is told of.
+  const certPem = await readText(certFile);
+  return { certPem, keyPem: await readText(keyFile) };
+}
+
 /** The certificates of a file in PEM, to trust. Throws `CommandError` if there are none. */
 export async function readCa(file: string, flag: string): Promise<string> {
   const pem = await readText(file);
-  if (!pem.includes("-----BEGIN CERTIFICATE-----")) {
-    throw new CommandError(`Cannot use ${file} for ${flag}: no certificate in PEM is in it`);
-  }
+  const problem = certificatesProblem(pem);
+  if (problem !== null) throw new CommandError(`Cannot use ${file} for ${flag}: ${problem}`);
   return pem;
 }
 

@@ -1,7 +1,6 @@
 import { Registry } from "prom-client";
 import type { ProxyConfig } from "../config/proxy.ts";
 import { type Address, formatAddress } from "../config/address.ts";
-import type { CertFiles } from "../config/file.ts";
 import { backendTarget, configuredOptions } from "../config/proxy_options.ts";
 import { messageOf, toNetError } from "../net/error.ts";
 import { EventLoopLag } from "../observe/event_loop.ts";
@@ -17,13 +16,13 @@ import {
 import type { CertificatePair } from "../net/tls_certificates.ts";
 import { ListenError, type Proxy, type ProxyOptions } from "../proxy/options.ts";
 import { startProxy } from "../proxy/proxy.ts";
-import { CertWatch, readCertPair } from "./cert_watch.ts";
 import { CommandError, IN_USE } from "./command.ts";
 import { cmuxOptions } from "./cmux.ts";
 import { ConfigWatch } from "./config_watch.ts";
 import { type Configured, load } from "./configured.ts";
-import { readCa } from "./files.ts";
+import { readCa, readCertPair } from "./files.ts";
 import { VERSION } from "./version.ts";
+import { type CaFile, type WatchedFiles, Watches } from "./watches.ts";
 
 /** What a command may add to the config. */
 export interface ServeExtras {
@@ -48,11 +47,12 @@ export interface Serving {
 
 /** Throws `CommandError` with nothing left half started. */
 export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Promise<Serving> {
-  const { backendCaFile, certFile, keyFile } = config;
+  const { certFile, keyFile } = config;
   const { configured = { config, file: null, again: () => Promise.reject() } } = extras;
   const loaded = await load(configured);
   const pair = extras.pair ?? await readOwnPair(certFile, keyFile);
-  const caCerts = backendCaFile === null ? undefined : [await readCa(backendCaFile, BACKEND_CA)];
+  const backendCa = await readCaFile(config.backendCaFile, "--backend-ca");
+  const clientCa = await readCaFile(config.clientCaFile, "--client-ca");
   const log = createLineLog({ level: config.logLevel, format: logFormat(config.logFormat) });
   const registry = new Registry();
   const lag = new EventLoopLag();
@@ -61,9 +61,9 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
   const observer = createObserver({ registry, log });
   const stats = () => observer.stats();
   const admin = startAdmin(config, { registry, log, stats, readiness: () => readiness, extras });
+  const backend = backendTarget(config, backendCa === null ? undefined : [backendCa.pem]);
   let proxy: Proxy;
   try {
-    const backend = backendTarget(config, caCerts);
     const options = {
       ...configuredOptions(config),
       ...loaded,
@@ -71,9 +71,7 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
       plain: config.plain || loaded.routes !== null,
       cmux: cmuxOptions(config, { file: configured.file, log }),
       ...pair,
-      clientCaPem: config.clientCaFile === null
-        ? null
-        : await readCa(config.clientCaFile, CLIENT_CA),
+      clientCaPem: clientCa?.pem ?? null,
       backend,
       observer,
       page: extras.page,
@@ -85,10 +83,16 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
   }
   lag.start();
   readiness = "ready";
-  const watches = extras.pair === undefined
-    ? watchPairs(filesOf(configured), { pairs: [pair, ...loaded.certificates], proxy, log })
-    : [];
-  const configWatch = configured.file === null ? null : new ConfigWatch(configured, { proxy, log });
+  const watches = new Watches({
+    certificates: extras.pair === undefined
+      ? pairsOf(configured, [pair, ...loaded.certificates])
+      : [],
+    clientCa,
+    backendCa: loaded.routes === null ? backendCa : null,
+  }, {
+    ...{ proxy, log, backend },
+    config: configured.file === null ? null : new ConfigWatch(configured, { proxy, log }),
+  });
   const metrics = admin === null ? null : formatAddress(admin);
   // A second signal ends the process in the midst of a drain.
   const flush = () => log.flushSync();
@@ -113,20 +117,21 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
       readiness = "draining";
       const { sessions, connections } = proxy;
       log.info("proxy.draining", { sessions, connections, withinMs: drainMs });
-      await Promise.all(watches.map((watch) => watch.stop()));
-      await configWatch?.stop();
+      await watches.stop();
       await proxy.drain(drainMs);
       await admin?.close();
       lag.stop();
       log.info("proxy.stopped", {});
       await log.flush();
+      watches.release();
       removeEventListener("unload", flush);
     },
   };
 }
 
-const BACKEND_CA = "--backend-ca";
-const CLIENT_CA = "--client-ca";
+async function readCaFile(file: string | null, flag: string): Promise<CaFile | null> {
+  return file === null ? null : { file, pem: await readCa(file, flag) };
+}
 
 async function readOwnPair(certFile: string, keyFile: string): Promise<CertificatePair> {
   try {
@@ -205,29 +210,10 @@ function listenAdvice({ kind, message, transport, address, cause }: ListenError,
 }
 
 /** Where the certificates stand: that of `--cert` and `--key` first. */
-function filesOf({ config, file }: Configured): CertFiles[] {
-  const { certFile, keyFile } = config;
-  return [{ certFile, keyFile }, ...file?.certificates.slice(1) ?? []];
-}
-
-/** Each pair is read again when it changes; the others stay as they are. */
-function watchPairs(
-  files: readonly CertFiles[],
-  { proxy, log, ...given }: { pairs: readonly CertificatePair[]; proxy: Proxy; log: OwnedLog },
-): CertWatch[] {
-  let { pairs } = given;
-  return files.map(({ certFile, keyFile }, i) =>
-    new CertWatch({
-      certFile,
-      keyFile,
-      onChange: (pair) => {
-        const next = pairs.with(i, pair);
-        const [{ certPem, keyPem }, ...others] = next;
-        proxy.reload(certPem, keyPem, others);
-        pairs = next;
-      },
-      onReloaded: () => log.info("cert.reloaded", { cert: certFile, key: keyFile }),
-      onError: (message) => log.warning("cert.error", { message }),
-    }, pairs[i])
-  );
+function pairsOf(
+  { config: { certFile, keyFile }, file }: Configured,
+  pairs: readonly CertificatePair[],
+): WatchedFiles["certificates"] {
+  const files = [{ certFile, keyFile }, ...file?.certificates.slice(1) ?? []];
+  return files.map((names, i) => ({ ...names, ...pairs[i] }));
 }

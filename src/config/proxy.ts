@@ -152,7 +152,8 @@ export const proxyFlags: ProxyFlags = {
     kind: optionalFile,
     default: "",
     meaning:
-      "certificates in PEM that clients over TCP must have one of, or one signed by; QUIC has none",
+      "certificates in PEM that clients over TCP must have one of, or one signed by, read again when " +
+      "they change; QUIC has none",
   }),
   proxyProtocol: envFlag({
     name: "proxy-protocol",
@@ -172,7 +173,9 @@ export const proxyFlags: ProxyFlags = {
     name: "backend-ca",
     kind: optionalFile,
     default: "",
-    meaning: "certificates in PEM that a wss:// backend's may be signed by, beside the public ones",
+    meaning:
+      "certificates in PEM that a wss:// backend's may be signed by, beside the public ones; read " +
+      "again when they change",
   }),
   backendInsecure: envFlag({
     name: "backend-insecure",

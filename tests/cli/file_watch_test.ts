@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { CertWatch } from "../../src/cli/cert_watch.ts";
+import { FileWatch } from "../../src/cli/file_watch.ts";
 import { withFolder } from "./support.ts";
 
 const NEVER_MS = 3_600_000;
 
-Deno.test("cert watch: what can't be read is told once, and again once it could be meanwhile", async () => {
+Deno.test("file watch: what can't be read is told once, and again once it could be meanwhile", async () => {
   await withFolder(async (folder) => {
     const [certFile, keyFile] = [`${folder}/cert.pem`, `${folder}/key.pem`];
     const write = async (text: string) => {
@@ -12,14 +12,17 @@ Deno.test("cert watch: what can't be read is told once, and again once it could 
       await Deno.writeTextFile(keyFile, text);
     };
     const told: string[] = [];
-    const watch = new CertWatch({
-      ...{ certFile, keyFile, intervalMs: NEVER_MS },
-      onChange: ({ certPem }) => {
+    const watch = new FileWatch({
+      files: [certFile, keyFile],
+      subject: `${certFile} with ${keyFile}`,
+      old: "the old pair",
+      intervalMs: NEVER_MS,
+      onChange: ([certPem]) => {
         if (certPem === "bad") throw new Error("unusable");
       },
       onError: (message) => told.push(message.replaceAll(folder, "")),
       onReloaded: () => told.push("reloaded"),
-    }, { certPem: "old", keyPem: "old" });
+    }, ["old", "old"]);
     try {
       await write("old");
       await watch.check();
@@ -38,9 +41,13 @@ Deno.test("cert watch: what can't be read is told once, and again once it could 
       await watch.check();
       const message = "Cannot use /cert.pem with /key.pem: unusable; the old pair stays";
       assert.deepEqual(told.splice(0), [message], "once, until it changes");
+      await watch.check(true);
+      assert.deepEqual(told.splice(0), [message], "again, for who asks");
       await write("new");
       await watch.check();
-      assert.deepEqual(told, ["reloaded"]);
+      assert.deepEqual(told.splice(0), ["reloaded"]);
+      await watch.check(true);
+      assert.deepEqual(told, [], "nothing has changed");
     } finally {
       await watch.stop();
     }

@@ -1,0 +1,46 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/** What is wrong with certificates in PEM, one or several, or `null`. Follows their file's name. */
+export function certificatesProblem(pem: string): string | null {
+  const blocks = pem.match(CERTIFICATE);
+  if (blocks === null) return "no certificate in PEM is in it";
+  const bad = blocks.findIndex((block) => !isCertificate(block));
+  if (bad < 0) return null;
+  return blocks.length === 1
+    ? "the certificate in it can't be read"
+    : `of the ${blocks.length} certificates in it number ${bad + 1} can't be read`;
+}
+
+/** What is wrong with a private key in PEM, or `null`. */
+export function keyProblem(pem: string): string | null {
+  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)) return "no private key in PEM is in it";
+  if (/-----BEGIN ENCRYPTED|^Proc-Type: 4,ENCRYPTED/m.test(pem)) {
+    return "the private key in it is encrypted";
+  }
+  return readKey(pem) === null ? "the private key in it can't be read" : null;
+}
+
+/** Whether the key is that of the first certificate; both must be right by themselves. */
+export function keyFits(certPem: string, keyPem: string): boolean {
+  const key = readKey(keyPem);
+  return key !== null && new X509Certificate(certPem).checkPrivateKey(key);
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    new X509Certificate(pem);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function readKey(pem: string): KeyObject | null {
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    return null;
+  }
+}
