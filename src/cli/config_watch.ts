@@ -2,11 +2,12 @@ import { messageOf } from "../net/error.ts";
 import type { Log } from "../observe/log.ts";
 import type { Proxy } from "../proxy/options.ts";
 import { type Configured, load } from "./configured.ts";
+import { stampOf } from "./files.ts";
 
 const INTERVAL_MS = 2_000;
 
 /**
- * Reads a configuration file again when it changes. What can be used is used at once; a file with
+ * Reads a configuration file again when it, or a CA of its routes, changes. What can be used is used at once; a file with
  * faults changes nothing, and they are logged.
  */
 export class ConfigWatch {
@@ -15,19 +16,23 @@ export class ConfigWatch {
   readonly #timer: ReturnType<typeof setInterval>;
   /** As it runs, but for its routes. */
   readonly #configured: Configured;
-  #stamp: string;
+  /** Of each file from before it was read last. */
+  #stamps: ReadonlyMap<string, string>;
   #busy: Promise<void> | null = null;
   #again = false;
 
-  constructor(configured: Configured, { proxy, log }: { proxy: Proxy; log: Log }) {
+  constructor(
+    configured: Configured,
+    { proxy, log, intervalMs = INTERVAL_MS }: { proxy: Proxy; log: Log; intervalMs?: number },
+  ) {
     this.#configured = configured;
     this.#proxy = proxy;
     this.#log = log;
-    this.#stamp = stampOf(configured.config.configFile);
+    this.#stamps = configured.stamps;
     this.#timer = setInterval(() => {
-      const stamp = stampOf(this.#configured.config.configFile);
-      if (stamp !== this.#stamp) void this.reload();
-    }, INTERVAL_MS);
+      const changed = [...this.#stamps].some(([file, stamp]) => stampOf(file) !== stamp);
+      if (changed) void this.reload();
+    }, intervalMs);
   }
 
   /** Reads it now. Never rejects. */
@@ -46,9 +51,10 @@ export class ConfigWatch {
 
   async #reload(): Promise<void> {
     const file = this.#configured.config.configFile;
-    this.#stamp = stampOf(file);
+    this.#stamps = new Map([...this.#stamps.keys()].map((file) => [file, stampOf(file)]));
     try {
       const next = await this.#configured.again();
+      this.#stamps = next.stamps;
       const { routes } = await load(next);
       const left = changedSettings(this.#configured, next);
       // With routes and without is not the same proxy: what it does with ordinary requests differs.
@@ -87,14 +93,4 @@ function settingsOf({ file }: Configured): Record<string, string> {
   if (routes.length === 0) return { ...flags, ...written };
   const others = Object.entries(flags).filter(([name]) => !OF_ROUTES.has(name));
   return { ...Object.fromEntries(others), ...written, routes: "some" };
-}
-
-function stampOf(file: string | null): string {
-  if (file === null) return "";
-  try {
-    const { mtime, size, ino } = Deno.statSync(file);
-    return `${mtime?.getTime()} ${size} ${ino}`;
-  } catch {
-    return "gone";
-  }
 }

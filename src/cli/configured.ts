@@ -5,13 +5,15 @@ import { type ProxyConfig, proxyFlags, readProxyConfig } from "../config/proxy.t
 import type { CertificatePair } from "../proxy/options.ts";
 import type { Route } from "../proxy/route.ts";
 import { CommandError } from "./command.ts";
-import { readCa, readCertPair, shortReason } from "./files.ts";
+import { readCa, readCertPair, shortReason, stampOf } from "./files.ts";
 
 /** What flags, environment and file say together. */
 export interface Configured {
   readonly config: ProxyConfig;
   /** `null` without `--config`. */
   readonly file: FileConfig | null;
+  /** `stampOf` the file and the CAs of its routes from before they were read. */
+  readonly stamps: ReadonlyMap<string, string>;
   /** Reads the file again. Throws `CommandError` for all that is wrong in it. */
   again(): Promise<Configured>;
 }
@@ -31,10 +33,13 @@ export async function configure(flags: FlagValues, env: Environment): Promise<Co
   const again = () => configure(flags, env);
   const { configFile } = readFlags({ configFile: proxyFlags.configFile }, flags, env);
   if (configFile === null) {
-    return { config: checked(readProxyConfig(flags, env)), file: null, again };
+    const config = checked(readProxyConfig(flags, env));
+    return { config, file: null, stamps: new Map(), again };
   }
   // The libraries for it are large, and most who run a proxy by flags don't need them.
   const { ConfigFileError, readConfigFile, withFile } = await import("../config/file.ts");
+  const { caFilesOf } = await import("../config/file_targets.ts");
+  const stamp = stampOf(configFile);
   try {
     const file = await readConfigFile(configFile, env);
     const config = checked(readProxyConfig(flags, withFile(file, env)));
@@ -50,8 +55,14 @@ export async function configure(flags: FlagValues, env: Environment): Promise<Co
     }
     const given = isGiven(proxyFlags.certFile, flags, env) ||
       isGiven(proxyFlags.keyFile, flags, env);
-    // The first certificate is the one of QUIC, and of clients that name no other's host.
-    return { config: given ? config : { ...config, ...file.certificates[0] }, file, again };
+    const cas = caFilesOf(file, config).map((ca) => [ca, stampOf(ca)] as const);
+    return {
+      // The first certificate is the one of QUIC, and of clients that name no other's host.
+      config: given ? config : { ...config, ...file.certificates[0] },
+      file,
+      stamps: new Map([[configFile, stamp], ...cas]),
+      again,
+    };
   } catch (error) {
     if (error instanceof ConfigFileError) throw new CommandError(error.message, { cause: error });
     if (!(error instanceof Error) || error.name === "UsageError") throw error;

@@ -27,6 +27,18 @@ export async function readCa(file: string, flag: string): Promise<string> {
   return pem;
 }
 
+/** What changes when a file does; read before the file, it misses nothing. */
+export function stampOf(file: string): string {
+  try {
+    const { isFile, mtime, size, ino } = Deno.statSync(file);
+    // A pipe that is written to can't be read again for that.
+    if (!isFile) return "no file";
+    return `${mtime?.getTime()} ${size} ${ino}`;
+  } catch {
+    return "gone";
+  }
+}
+
 /** Why a file can't be had, in the words of people. */
 export function shortReason(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "no such file";

@@ -48,7 +48,7 @@ export interface Serving {
 /** Throws `CommandError` with nothing left half started. */
 export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Promise<Serving> {
   const { certFile, keyFile } = config;
-  const { configured = { config, file: null, again: () => Promise.reject() } } = extras;
+  const { configured = byFlags(config) } = extras;
   const loaded = await load(configured);
   const pair = extras.pair ?? await readOwnPair(certFile, keyFile);
   const backendCa = await readCaFile(config.backendCaFile, "--backend-ca");
@@ -127,6 +127,10 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
       removeEventListener("unload", flush);
     },
   };
+}
+
+function byFlags(config: ProxyConfig): Configured {
+  return { config, file: null, stamps: new Map(), again: () => Promise.reject() };
 }
 
 async function readCaFile(file: string | null, flag: string): Promise<CaFile | null> {

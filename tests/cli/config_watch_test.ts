@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { makeCertificates } from "../../src/cli/certificates.ts";
+import { ConfigWatch } from "../../src/cli/config_watch.ts";
+import { configure } from "../../src/cli/configured.ts";
+import { stampOf } from "../../src/cli/files.ts";
+import { createLog, type LogRecord } from "../../src/observe/log.ts";
+import type { Proxy } from "../../src/proxy/options.ts";
+import type { Route } from "../../src/proxy/route.ts";
+import { until } from "../support/until.ts";
+import { withFolder } from "./support.ts";
+
+interface Watching {
+  file: string;
+  /** What the proxy got, oldest first. */
+  replaced: (readonly Route[])[];
+  log: LogRecord[];
+  begin(): void;
+}
+
+/** Has a file of `text` read as for a start of the proxy; the watch of it begins at `begin`. */
+async function withRead(
+  folder: string,
+  text: string,
+  body: (watching: Watching) => Promise<void>,
+): Promise<void> {
+  const file = `${folder}/h3ws.yaml`;
+  await Deno.writeTextFile(file, text);
+  const configured = await configure({ config: file }, {});
+  const replaced: (readonly Route[])[] = [];
+  const log: LogRecord[] = [];
+  const proxy = { replaceRoutes: (routes) => replaced.push(routes) } as Partial<Proxy> as Proxy;
+  let watch: ConfigWatch | null = null;
+  try {
+    await body({
+      ...{ file, replaced, log },
+      begin: () => {
+        const lines = createLog((record) => log.push(record));
+        watch = new ConfigWatch(configured, { proxy, log: lines, intervalMs: 10 });
+      },
+    });
+  } finally {
+    await (watch as ConfigWatch | null)?.stop();
+  }
+}
+
+const route = (path: string, more = "") =>
+  `  - { match: { path: ${path} }, backend: ws://a${more} }\n`;
+
+Deno.test("config watch: what changes between the first read and its beginning is read again", () =>
+  withFolder((folder) =>
+    withRead(folder, `routes:\n${route("/a")}`, async ({ file, replaced, log, begin }) => {
+      await Deno.writeTextFile(file, `routes:\n${route("/a")}${route("/b")}`);
+      begin();
+      await until("the change", () => log.length > 0);
+      assert.deepEqual(log.map(({ rawMessage }) => rawMessage), ["config.reloaded"]);
+      assert.deepEqual(replaced.map((routes) => routes.length), [2]);
+    })
+  ));
+
+Deno.test("config watch: a CA of the routes that changes is a change of the file", () =>
+  withFolder(async (folder) => {
+    const [first, second] = [
+      await makeCertificates({ hosts: ["a"], days: 1 }),
+      await makeCertificates({ hosts: ["a"], days: 1 }),
+    ];
+    const ca = `${folder}/ca.pem`;
+    await Deno.writeTextFile(ca, first.caPem);
+    const text = `routes:\n${route("/a", ", backend-ca: ca.pem").replace("ws:", "wss:")}`;
+    await withRead(folder, text, async ({ replaced, log, begin }) => {
+      begin();
+      await Deno.writeTextFile(ca, "no PEM");
+      await until("the fault", () => log.length > 0);
+      const { rawMessage, properties } = log.splice(0)[0];
+      assert.equal(rawMessage, "config.error");
+      assert.match(String(properties.message), /ca\.pem .*no certificate .*nothing is changed$/);
+      await Deno.writeTextFile(ca, second.caPem);
+      await until("the change", () => log.length > 0);
+      assert.equal(log[0].rawMessage, "config.reloaded");
+      const [[{ backends: [{ dial }] }]] = replaced;
+      assert.deepEqual(dial.tls?.caCerts, [second.caPem]);
+    });
+  }));
+
+Deno.test("config watch: a pipe is read once", {
+  ignore: Deno.build.os === "windows",
+}, () =>
+  withFolder(async (folder) => {
+    const pipe = `${folder}/pipe`;
+    await new Deno.Command("mkfifo", { args: [pipe] }).output();
+    const before = stampOf(pipe);
+    const [read] = await Promise.all([
+      configure({ config: pipe }, {}),
+      Deno.writeTextFile(pipe, `routes:\n${route("/a")}`),
+    ]);
+    assert.equal(read.file?.routes.length, 1);
+    assert.deepEqual([...read.stamps], [[pipe, before]]);
+    assert.equal(stampOf(pipe), before);
+  }));
