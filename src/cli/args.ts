@@ -1,6 +1,7 @@
 import { Command as Parser, CommanderError, Option } from "commander";
 import { misspeltVariables } from "../config/environment.ts";
 import { UsageError } from "../config/error.ts";
+import { ConfigFileError } from "../config/file_fault.ts";
 import type { Flag, FlagValues } from "../config/flags.ts";
 import { proxyFlags } from "../config/proxy.ts";
 import { configure, type Configured } from "./configured.ts";
@@ -23,7 +24,7 @@ export interface Handlers {
 
 /**
  * Runs one command line, without the program's name, and returns the exit code: 0 for fine, 1 for
- * failed, 2 for a wrong command line. What is wrong is told in one line on stderr; nothing is
+ * failed, 2 for a wrong command line, variable or configuration file. What is wrong is told in one line on stderr; nothing is
  * thrown.
  */
 export async function run(
@@ -35,10 +36,14 @@ export async function run(
     return await dispatch(args, commandsOf(handlers), io);
   } catch (error) {
     io.err(`h3ws: ${explain(error)}\n`);
-    return error instanceof UsageError || error instanceof CommanderError
-      ? ExitCode.USAGE
-      : ExitCode.FAILED;
+    return isUsage(error) ? ExitCode.USAGE : ExitCode.FAILED;
   }
+}
+
+/** Whether it is about what was said, not about what is there. */
+function isUsage(error: unknown): boolean {
+  return error instanceof UsageError || error instanceof ConfigFileError ||
+    error instanceof CommanderError;
 }
 
 function explain(error: unknown): string {

@@ -29,7 +29,7 @@ export const checkCommand: Command = defineCommand({
     } catch (error) {
       if (error instanceof ConfigFileError) {
         io.err(`${error.message}\n`);
-        return ExitCode.FAILED;
+        return ExitCode.USAGE;
       }
       throw new CommandError(`Cannot read ${file}: ${shortReason(error)}`, { cause: error });
     }

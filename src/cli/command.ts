@@ -18,7 +18,8 @@ export interface Command {
   readonly examples: readonly string[];
   /**
    * Runs it with what was given on the command line; returns the exit code.
-   * Throws `UsageError` (exit code 2) or `CommandError` (1) for one line on stderr.
+   * Throws `UsageError` or `ConfigFileError` (exit code 2), or `CommandError` (1), for one line on
+   * stderr.
    */
   run(values: FlagValues, io: Io): Promise<number>;
 }

@@ -14,7 +14,7 @@ export interface Configured {
   readonly file: FileConfig | null;
   /** `stampOf` the file and the CAs of its routes from before they were read. */
   readonly stamps: ReadonlyMap<string, string>;
-  /** Reads the file again. Throws `CommandError` for all that is wrong in it. */
+  /** Reads the file again. Throws as `configure` does. */
   again(): Promise<Configured>;
 }
 
@@ -27,7 +27,8 @@ export interface Loaded {
 
 /**
  * Flags go before the environment, the environment before the file. Throws `UsageError` for a value
- * of the command line, `CommandError` for all that is wrong in the file.
+ * of the command line, `ConfigFileError` for all that is wrong in the file, `CommandError` if it can't
+ * be read.
  */
 export async function configure(flags: FlagValues, env: Environment): Promise<Configured> {
   const again = () => configure(flags, env);
@@ -64,8 +65,7 @@ export async function configure(flags: FlagValues, env: Environment): Promise<Co
       again,
     };
   } catch (error) {
-    if (error instanceof ConfigFileError) throw new CommandError(error.message, { cause: error });
-    if (!(error instanceof Error) || error.name === "UsageError") throw error;
+    if (error instanceof ConfigFileError || error instanceof UsageError) throw error;
     throw new CommandError(`Cannot read ${configFile}: ${shortReason(error)}`, { cause: error });
   }
 }

@@ -5,7 +5,7 @@ import { VERSION } from "../../src/cli/version.ts";
 import { plainFlag } from "../../src/config/flags.ts";
 import { count } from "../../src/config/kinds.ts";
 import type { ProxyConfig } from "../../src/config/proxy.ts";
-import { TestIo } from "./support.ts";
+import { TestIo, withFolder } from "./support.ts";
 
 async function runFor(args: string[], handlers: Handlers = {}, env: Record<string, string> = {}) {
   const io = new TestIo(env);
@@ -88,6 +88,26 @@ Deno.test("args: a wrong variable is told by its name", async () => {
   assert.equal(code, 2);
   assert.match(err, /^h3ws: H3WS_DRAIN: "soon" is not a duration; allowed: .*\n$/);
 });
+
+Deno.test("args: what is wrong in the configuration file is one line on stderr, exit code 2", () =>
+  withFolder(async (folder) => {
+    const file = `${folder}/h3ws.yaml`;
+    await Deno.writeTextFile(file, "read-timeout: soon\nlisten: 7\n");
+    const { code, out, err } = await runFor(["--config", file]);
+    assert.deepEqual([code, out], [2, ""]);
+    const line =
+      /^h3ws: \S+yaml:1:15: read-timeout: "soon" is not .*yaml:2:9: listen: "7" is .*\n$/;
+    assert.match(err, line);
+    // What does not fit together, too; that it can't be had is no fault of what was said.
+    await Deno.writeTextFile(file, "tcp: off\nclient-ca: ca.pem\n");
+    assert.equal((await runFor(["--config", file])).code, 2);
+    await Deno.remove(file);
+    assert.deepEqual(await runFor(["--config", file]), {
+      code: 1,
+      out: "",
+      err: `h3ws: Cannot read ${file}: no such file\n`,
+    });
+  }));
 
 Deno.test("args: what a command could not do is one line on stderr, exit code 1", async () => {
   const failing = (error: unknown) => ({ proxy: () => Promise.reject(error) });

@@ -38,12 +38,12 @@ Deno.test("check: a file that is right is told in one line, exit code 0", () =>
     }
   }));
 
-Deno.test("check: a file that is wrong is told line by line, exit code 1", () =>
+Deno.test("check: a file that is wrong is told line by line, exit code 2 as of a start", () =>
   withFolder(async (folder) => {
     const file = join(folder, "h3ws.yaml");
     await Deno.writeTextFile(file, "lisen: x\nkey: ${NONE}\n");
     assert.deepEqual(await runFor(["check", file]), {
-      code: 1,
+      code: 2,
       out: "",
       err: `${file}:1:1: lisen: is not known; did you mean listen?\n` +
         `${file}:2:6: key: "\${NONE}" is not set\n`,
