@@ -1,5 +1,5 @@
 import { parseCidrs } from "../config/cidr.ts";
-import type { FileConfig } from "../config/file.ts";
+import type { CmuxConfig, FileConfig } from "../config/file.ts";
 import type { ProxyConfig } from "../config/proxy.ts";
 import { messageOf } from "../net/error.ts";
 import type { Log } from "../observe/log.ts";
@@ -10,16 +10,15 @@ import type { PortLookup } from "../proxy/cmux_ports.ts";
 /** A client names ports of this machine: only those who are on it, or near it, may. */
 const CLIENTS = parseCidrs("loopback, private");
 
-/** What `--cmux` and the section `cmux` of a file say; `null` where the mode is off. */
+/** `--cmux` says whether, the section `cmux` of a file how; `null` where the mode is off. */
 export function cmuxOptions(
   config: ProxyConfig,
   { file, log }: { file: FileConfig | null; log: Log },
 ): CmuxOptions | null {
-  const section = file?.cmux ?? null;
-  if (!(config.cmux || section?.enabled)) return null;
-  const { portTable = null, mapFile = null, ttlMs = null, enabled: _, ...given } = section ?? {
-    enabled: true,
-  };
+  if (!config.cmux) return null;
+  const { portTable = null, mapFile = null, ttlMs = null, enabled: _, ...given }: Partial<
+    CmuxConfig
+  > = file?.cmux ?? {};
   const portLookup: PortLookup | null = mapFile === null ? portTable : filePorts(mapFile, {
     ...(ttlMs !== null && { ttlMs }),
     onFailed: (path, error) => log.warning("cmux.map", { file: path, message: messageOf(error) }),

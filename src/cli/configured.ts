@@ -56,10 +56,11 @@ export async function configure(flags: FlagValues, env: Environment): Promise<Co
     }
     const given = isGiven(proxyFlags.certFile, flags, env) ||
       isGiven(proxyFlags.keyFile, flags, env);
+    const cmux = isGiven(proxyFlags.cmux, flags, env) ? config.cmux : file.cmux?.enabled ?? false;
     const cas = caFilesOf(file, config).map((ca) => [ca, stampOf(ca)] as const);
     return {
       // The first certificate is the one of QUIC, and of clients that name no other's host.
-      config: given ? config : { ...config, ...file.certificates[0] },
+      config: { ...config, cmux, ...(!given && file.certificates[0]) },
       file,
       stamps: new Map([[configFile, stamp], ...cas]),
       again,

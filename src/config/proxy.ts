@@ -217,7 +217,7 @@ export const proxyFlags: ProxyFlags = {
     default: "false",
     meaning:
       "X-Cmux-* fields and names like workspace-8080.localhost choose a local port, for clients of " +
-      "loopback and private addresses",
+      "loopback and private addresses; where the file has a section cmux, that says how, this whether",
   }),
   websocket: envFlag({
     name: "websocket",
