@@ -1,8 +1,9 @@
 import { plainFlag } from "../config/flags.ts";
-import { file } from "../config/kinds.ts";
+import { file, onOrOff } from "../config/kinds.ts";
 import type { FileConfig } from "../config/file.ts";
 import { type Command, CommandError, defineCommand, ExitCode } from "./command.ts";
 import { shortReason } from "./files.ts";
+import type { Io } from "./io.ts";
 
 const checkFlags = {
   file: plainFlag({
@@ -11,30 +12,57 @@ const checkFlags = {
     default: "h3ws.yaml",
     meaning: "the configuration file; may stand without --file",
   }),
+  files: plainFlag({
+    name: "files",
+    kind: onOrOff,
+    default: "on",
+    meaning:
+      "read the files that it names too (certificates, keys, port maps); off for a file that is for " +
+      "another machine",
+  }),
 };
 
-/** `h3ws check`: whether a configuration file is right, without starting anything. */
+/**
+ * `h3ws check`: whether a configuration file is right, and what it names, without starting anything.
+ * Its exit code is the one of a start.
+ */
 export const checkCommand: Command = defineCommand({
   name: "check",
   summary: "check a configuration file: all that is wrong in it, each with its line",
   flags: checkFlags,
   positional: "file",
-  examples: ["h3ws check h3ws.yaml"],
-  async run({ file }, io) {
+  examples: ["h3ws check h3ws.yaml", "h3ws check h3ws.yaml --files off"],
+  async run({ file, files }, io) {
     // The libraries for it are large, and few other commands need them.
-    const { ConfigFileError, readConfigFile } = await import("../config/file.ts");
+    const { ConfigFileError, faultLine } = await import("../config/file.ts");
+    const { namedFileFaults } = await import("./check_files.ts");
     try {
-      io.out(`${file} is right: ${summaryOf(await readConfigFile(file, io.env))}\n`);
-      return ExitCode.OK;
-    } catch (error) {
-      if (error instanceof ConfigFileError) {
-        io.err(`${error.message}\n`);
-        return ExitCode.USAGE;
+      const config = await read(file, io);
+      const faults = files ? await namedFileFaults(config) : [];
+      if (faults.length === 0) {
+        io.out(`${file} is right: ${summaryOf(config)}\n`);
+        return ExitCode.OK;
       }
-      throw new CommandError(`Cannot read ${file}: ${shortReason(error)}`, { cause: error });
+      // As at a start: what it says is right, but what it names can't be had.
+      io.err(faults.map((fault) => `${faultLine(fault)}\n`).join(""));
+      return ExitCode.FAILED;
+    } catch (error) {
+      if (!(error instanceof ConfigFileError)) throw error;
+      io.err(`${error.message}\n`);
+      return ExitCode.USAGE;
     }
   },
 });
+
+async function read(file: string, io: Io): Promise<FileConfig> {
+  const { ConfigFileError, readConfigFile } = await import("../config/file.ts");
+  try {
+    return await readConfigFile(file, io.env);
+  } catch (error) {
+    if (error instanceof ConfigFileError) throw error;
+    throw new CommandError(`Cannot read ${file}: ${shortReason(error)}`, { cause: error });
+  }
+}
 
 /** `3 routes (1 off), 4 backends, 2 certificates, cmux`. */
 function summaryOf({ routes, certificates, flags, cmux }: FileConfig): string {

@@ -4,6 +4,7 @@ import type { z } from "zod";
 import { type CmuxConfig, cmuxConfig } from "./file_cmux.ts";
 import { ConfigFileError, type FileFault, nearestName } from "./file_fault.ts";
 import { formFaults } from "./file_form.ts";
+import { type NamedFiles, namedFiles } from "./file_named.ts";
 import { derivedName, type RouteConfig, routeConfig } from "./file_route.ts";
 import { fileSchema, type FileSections, TOP_KINDS } from "./file_schema.ts";
 import { kindOfValue } from "./file_values.ts";
@@ -32,6 +33,8 @@ export interface FileConfig {
   readonly cmux: CmuxConfig | null;
   /** `certificates` and `cmux` as they are written, in JSON, where they are there. */
   readonly written: Readonly<Record<string, string>>;
+  /** The files that it names, each with its place. */
+  readonly named: NamedFiles;
 }
 
 export const MAX_CONFIG_BYTES = 1024 * 1024;
@@ -106,7 +109,16 @@ export function parseConfig(
   const known = new Set(faults.map(({ key }) => key));
   faults.push(...found.filter(({ key }) => !known.has(key)).map((fault) => ({ file, ...fault })));
   if (faults.length > 0 || !parsed.success) throw new ConfigFileError(inOrder(faults));
-  return { ...assemble(parsed.data, file), written: writtenOf(value) };
+  const at = pathFrom(file);
+  return {
+    ...{ file, ...assemble(parsed.data, at) },
+    ...{ written: writtenOf(value), named: namedFiles(yaml, at) },
+  };
+}
+
+/** Paths in a file lead from its folder. */
+function pathFrom(file: string): (path: string) => string {
+  return (path) => isAbsolute(path) ? path : join(dirname(file), path);
 }
 
 function writtenOf(value: unknown): Record<string, string> {
@@ -158,11 +170,10 @@ function issueFaults(issue: Issue, yaml: YamlFile, value: unknown): Omit<FileFau
 
 function assemble(
   parsed: z.output<typeof fileSchema>,
-  file: string,
-): Omit<FileConfig, "written"> {
+  at: (path: string) => string,
+): Omit<FileConfig, "file" | "written" | "named"> {
   const { certificates = [], log = {}, defaults = {}, routes = [], cmux, ...flags } =
     parsed as FileSections;
-  const at = (path: string) => isAbsolute(path) ? path : join(dirname(file), path);
   const texts: Record<string, string> = {};
   for (const [name, text] of Object.entries(flags as Record<string, string | undefined>)) {
     if (text === undefined) continue;
@@ -173,7 +184,6 @@ function assemble(
   const names = namesOf(routes);
   const config = cmux === undefined ? null : cmuxConfig(cmux);
   return {
-    file,
     flags: texts,
     certificates: certificates.map(({ cert, key }) => ({ certFile: at(cert), keyFile: at(key) })),
     routes: routes.map((route, i) => {

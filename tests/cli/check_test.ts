@@ -31,7 +31,8 @@ Deno.test("check: a file that is right is told in one line, exit code 0", () =>
     const file = join(folder, "h3ws.yaml");
     for (const [text, summary] of GOOD) {
       await Deno.writeTextFile(file, text);
-      for (const args of [["check", file], ["check", "--file", file], ["check", `-file=${file}`]]) {
+      for (const name of [[file], ["--file", file], [`-file=${file}`]]) {
+        const args = ["check", ...name, "--files", "off"];
         const want = { code: 0, out: `${file} is right: ${summary}\n`, err: "" };
         assert.deepEqual(await runFor(args, { PORT: "1" }), want);
       }

@@ -19,6 +19,7 @@ Deno.test("file: nothing at all is a file of nothing", () => {
       routes: [],
       cmux: null,
       written: {},
+      named: { pairs: [{ cert: null, key: null }], cas: [], ports: null },
     });
   }
 });
