@@ -14,12 +14,15 @@ import {
   X509CertificateGenerator,
 } from "@peculiar/x509";
 import { isIP } from "node:net";
+import type { CertificatePair } from "../net/tls_certificates.ts";
 
 export interface CertificateOptions {
   /** Names and IP addresses that the server is reached by; at least one. */
   hosts: readonly string[];
-  /** How long both certificates hold, from now on. */
+  /** How long all of them hold, from now on. */
   days: number;
+  /** The name of a client that gets a certificate too; none without it. */
+  client?: string;
 }
 
 export interface Certificates {
@@ -31,6 +34,8 @@ export interface Certificates {
   keyPem: string;
   /** Base64 of SHA-256 over the server's public key, as Chromium's flag takes it. */
   spkiHash: string;
+  /** The client's, signed by that CA, if one was asked for. */
+  client: CertificatePair | null;
   notAfter: Date;
 }
 
@@ -46,29 +51,78 @@ const SERIAL_BYTES = 16;
  * @throws {TypeError} if there is no host.
  */
 export async function makeCertificates(options: CertificateOptions): Promise<Certificates> {
-  const { hosts, days } = options;
+  const { hosts, days, client } = options;
   if (hosts.length === 0) throw new TypeError("A certificate needs a host");
   const notBefore = new Date(Date.now() - SKEW_MS);
   const notAfter = new Date(Date.now() + days * DAY_MS);
-  const [caKeys, keys] = await Promise.all([generateKeys(), generateKeys()]);
+  const caKeys = await generateKeys();
   const ca = await makeCa({ keys: caKeys, notBefore, notAfter });
+  const issuer = { ca, signingKey: caKeys.privateKey, notBefore, notAfter };
+  const server = await makeLeaf({
+    // RFC 6125 §6.4.4: names stand in subjectAltName; the subject is for people.
+    name: "h3ws development server",
+    usage: ExtendedKeyUsage.serverAuth,
+    extensions: [
+      new SubjectAlternativeNameExtension(
+        hosts.map((value) => ({ type: isIP(value) === 0 ? "dns" : "ip", value }) as const),
+      ),
+    ],
+  }, issuer);
+  const { certPem, keyPem, publicKey, notAfter: until } = server;
+  return {
+    caPem: pem(ca.rawData, "CERTIFICATE"),
+    certPem,
+    keyPem,
+    spkiHash: await spkiHash(publicKey),
+    client: client === undefined
+      ? null
+      : await makeLeaf({ name: client, usage: ExtendedKeyUsage.clientAuth }, issuer),
+    notAfter: until,
+  };
+}
+
+interface Issuer {
+  readonly ca: X509Certificate;
+  readonly signingKey: CryptoKey;
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+}
+
+interface Leaf {
+  readonly name: string;
+  readonly usage: ExtendedKeyUsage;
+  readonly extensions?: readonly Extension[];
+}
+
+/** A certificate with new keys. */
+async function makeLeaf(
+  { name, usage, extensions = [] }: Leaf,
+  { ca, signingKey, notBefore, notAfter }: Issuer,
+): Promise<CertificatePair & { publicKey: CryptoKey; notAfter: Date }> {
+  const { publicKey, privateKey } = await generateKeys();
   const leaf = await X509CertificateGenerator.create({
     serialNumber: randomSerial(),
-    // RFC 6125 §6.4.4: names stand in subjectAltName; the subject is for people.
-    subject: [{ CN: ["h3ws development server"] }],
+    subject: [{ CN: [name] }],
     issuer: ca.subjectName,
     notBefore,
     notAfter,
-    publicKey: keys.publicKey,
-    signingKey: caKeys.privateKey,
+    publicKey,
+    signingKey,
     signingAlgorithm: ALGORITHM,
-    extensions: await leafExtensions(hosts, keys, ca),
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+      new ExtendedKeyUsageExtension([usage]),
+      ...extensions,
+      await SubjectKeyIdentifierExtension.create(publicKey),
+      await AuthorityKeyIdentifierExtension.create(ca.publicKey),
+    ],
   });
   return {
-    caPem: pem(ca.rawData, "CERTIFICATE"),
     certPem: pem(leaf.rawData, "CERTIFICATE"),
-    keyPem: pem(await crypto.subtle.exportKey("pkcs8", keys.privateKey), "PRIVATE KEY"),
-    spkiHash: await spkiHash(keys.publicKey),
+    keyPem: pem(await crypto.subtle.exportKey("pkcs8", privateKey), "PRIVATE KEY"),
+    publicKey,
+    // To the second.
     notAfter: leaf.notAfter,
   };
 }
@@ -95,23 +149,6 @@ async function makeCa(
       await SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-}
-
-async function leafExtensions(
-  hosts: readonly string[],
-  keys: CryptoKeyPair,
-  ca: X509Certificate,
-): Promise<Extension[]> {
-  return [
-    new BasicConstraintsExtension(false, undefined, true),
-    new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-    new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
-    new SubjectAlternativeNameExtension(
-      hosts.map((value) => ({ type: isIP(value) === 0 ? "dns" : "ip", value }) as const),
-    ),
-    await SubjectKeyIdentifierExtension.create(keys.publicKey),
-    await AuthorityKeyIdentifierExtension.create(ca.publicKey),
-  ];
 }
 
 // RFC 5280 §4.1.2.2: a positive integer, of 20 bytes at most.

@@ -41,6 +41,20 @@ const directory: Kind<string> = {
   },
 };
 
+const NAME_ALLOWED = "a name of 1 to 64 characters (alice)";
+
+const clientName: Kind<string | null> = {
+  placeholder: "name",
+  allowed: NAME_ALLOWED,
+  takesEmpty: false,
+  parse(text) {
+    if (text === "") return null;
+    // RFC 5280 appendix A: ub-common-name is 64.
+    if (/^[^\p{Cc}]{1,64}$/u.test(text) && text.trim() === text) return text;
+    throw new ValueError("is not a name", NAME_ALLOWED);
+  },
+};
+
 // A century: GeneralizedTime takes more, but calendars of clients do not.
 const MAX_DAYS = 36_500;
 
@@ -49,13 +63,19 @@ const certsFlags = {
     name: "dir",
     kind: directory,
     default: ".",
-    meaning: "where ca.pem, cert.pem and key.pem are written",
+    meaning: "where ca.pem, cert.pem and key.pem are written, client.pem and client-key.pem too",
   }),
   hosts: plainFlag({
     name: "host",
     kind: hosts,
     default: "localhost,127.0.0.1,::1",
     meaning: "names and IP addresses that the server is reached by",
+  }),
+  client: plainFlag({
+    name: "client",
+    kind: clientName,
+    default: "",
+    meaning: "a client that gets client.pem and client-key.pem, for --client-ca ca.pem",
   }),
   days: plainFlag({
     name: "days",
@@ -74,45 +94,65 @@ const certsFlags = {
 /** `h3ws certs`: certificates for development. */
 export const certsCommand: Command = defineCommand({
   name: "certs",
-  summary: "make a CA and a server's certificate for development",
+  summary: "make a CA, a server's certificate and a client's for development",
   flags: certsFlags,
   examples: [
     "h3ws certs",
     "h3ws certs --dir /etc/h3ws --host ws.example,192.0.2.7 --days 90",
+    "h3ws certs --client alice",
   ],
-  async run({ dir, hosts, days, force }, io) {
+  async run({ dir, hosts, client, days, force }, io) {
     const files = filesIn(dir);
-    if (!force) await refuseExisting(Object.values(files));
+    const { clientCert, clientKey, ...always } = files;
+    if (!force) await refuseExisting(Object.values(client === null ? always : files));
     // The library is large, and no other command needs it.
     const { makeCertificates } = await import("./certificates.ts");
-    const made = await makeCertificates({ hosts, days });
+    const made = await makeCertificates({ hosts, days, client: client ?? undefined });
     await makeDirectory(dir);
     await writeFile(files.key, { text: made.keyPem, mode: 0o600 });
     await writeFile(files.cert, { text: made.certPem, mode: 0o644 });
     await writeFile(files.ca, { text: made.caPem, mode: 0o644 });
-    tell(io, made, { files, hosts });
+    if (made.client !== null) {
+      await writeFile(clientKey, { text: made.client.keyPem, mode: 0o600 });
+      await writeFile(clientCert, { text: made.client.certPem, mode: 0o644 });
+    }
+    tell(io, made, { files, hosts, client });
     return ExitCode.OK;
   },
 });
 
-type Files = Readonly<Record<"ca" | "cert" | "key", string>>;
+type Files = Readonly<Record<"ca" | "cert" | "key" | "clientCert" | "clientKey", string>>;
 
 function filesIn(dir: string): Files {
   const base = dir === "." ? "" : dir.replace(/[/\\]*$/, "/");
-  return { ca: `${base}ca.pem`, cert: `${base}cert.pem`, key: `${base}key.pem` };
+  return {
+    ca: `${base}ca.pem`,
+    cert: `${base}cert.pem`,
+    key: `${base}key.pem`,
+    clientCert: `${base}client.pem`,
+    clientKey: `${base}client-key.pem`,
+  };
 }
 
 function tell(
   io: Io,
   made: Certificates,
-  { files, hosts }: { files: Files; hosts: readonly string[] },
+  { files, hosts, client }: { files: Files; hosts: readonly string[]; client: string | null },
 ): void {
   const until = made.notAfter.toISOString().slice(0, 10);
+  const rows = [
+    [files.ca, "the CA, for clients to trust (its own key is not kept)"],
+    [files.cert, `the server's certificate for ${hosts.join(", ")}, until ${until}`],
+    [files.key, "its private key"],
+    ...(client === null ? [] : [
+      [files.clientCert, `the certificate of the client ${client}, for --client-ca ${files.ca}`],
+      [files.clientKey, "its private key"],
+    ]),
+  ];
+  const width = Math.max(...rows.map(([file]) => file.length));
   io.out(
-    `${files.ca}    the CA, for clients to trust (its own key is not kept)\n` +
-      `${files.cert}  the server's certificate for ${hosts.join(", ")}, until ${until}\n` +
-      `${files.key}   its private key\n\n` +
-      `SPKI hash: ${made.spkiHash}\n` +
+    rows.map(([file, about]) => `${file.padEnd(width)}  ${about}\n`).join("") +
+      `\nSPKI hash: ${made.spkiHash}\n` +
       `Chromium:  --ignore-certificate-errors-spki-list=${made.spkiHash}\n`,
   );
 }

@@ -1,4 +1,10 @@
+import "../../src/cli/reflect_metadata.ts";
 import assert from "node:assert/strict";
+import {
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  X509Certificate as Certificate,
+} from "@peculiar/x509";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { run } from "../../src/cli/args.ts";
 import { TestIo, withFolder } from "./support.ts";
@@ -32,6 +38,42 @@ Deno.test("certs: writes a CA, a certificate and its key, and tells the hash", a
     ]);
   });
 });
+
+Deno.test("certs: --client makes a client's certificate of the same CA, and is told with its files", () =>
+  withFolder(async (folder) => {
+    const { code, out, err } = await certs("--dir", folder, "--client", "Zoë, of O=A+B");
+    assert.deepEqual([code, err], [0, ""]);
+    const read = (name: string) => Deno.readTextFile(`${folder}/${name}`);
+    const ca = new X509Certificate(await read("ca.pem"));
+    const leaf = new X509Certificate(await read("client.pem"));
+    const key = createPrivateKey(await read("client-key.pem"));
+    assert.ok(leaf.verify(ca.publicKey) && leaf.checkPrivateKey(key) && leaf.checkIssued(ca));
+    assert.equal(leaf.toLegacyObject().subject.CN, "Zoë, of O=A+B");
+    // RFC 5280 §4.2.1.12: id-kp-clientAuth, so that nobody takes it for a server's.
+    const usage = new Certificate(leaf.raw).getExtension(ExtendedKeyUsageExtension);
+    assert.deepEqual([leaf.ca, [...usage?.usages ?? []]], [false, [ExtendedKeyUsage.clientAuth]]);
+    assert.match(
+      out,
+      /client\.pem +the certificate of the client Zoë, .* for --client-ca \S+ca\.pem$/m,
+    );
+    assert.match(out, /client-key\.pem +its private key$/m);
+    if (Deno.build.os !== "windows") assert.equal(modeOf(`${folder}/client-key.pem`), 0o600);
+  }));
+
+Deno.test("certs: a client's files that are there stand in the way of --client alone", () =>
+  withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/client.pem`, "mine");
+    const { code, err } = await certs("--dir", folder, "--client", "alice");
+    assert.equal(code, 1);
+    assert.equal(err, `h3ws: ${folder}/client.pem is already there; --force writes over\n`);
+    assert.equal((await certs("--dir", folder)).code, 0);
+    assert.equal(await Deno.readTextFile(`${folder}/client.pem`), "mine");
+    for (const name of [" ", "a\tb", "a".repeat(65), " a"]) {
+      const { code, err } = await certs("--dir", folder, "--client", name);
+      assert.equal(code, 2, name);
+      assert.match(err, /^h3ws: --client: ".*" is not a name; allowed: /);
+    }
+  }));
 
 Deno.test("certs: no file that is there is written over without --force", async () => {
   await withFolder(async (folder) => {

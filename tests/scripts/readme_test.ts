@@ -108,18 +108,19 @@ function freePorts(count: number): number[] {
   return listeners.map(({ addr }) => addr.port);
 }
 
-Deno.test("README: the way to one's own backend works, line by line", async () => {
-  const [udp, tcp] = freePorts(2);
-  const lines = tested("own backend").trim().split("\n").map((line) =>
-    line.replace(/ *#.*$/, "").replaceAll("8443", `${udp}`).replaceAll("8080", `${tcp}`)
-      .replace("--listen :", "--listen 127.0.0.1:")
-  );
-  assert.equal(lines.length, 4);
+/** Runs the lines of a block in a folder of their own, at ports that are free. */
+async function runLines(lines: readonly string[]): Promise<void> {
   await withFolder(async (folder) => {
     const background: Deno.ChildProcess[] = [];
     try {
       for (const line of lines) {
-        const args = line.replace(/ *&$/, "").split(" ").slice(1);
+        const [command, ...args] = line.replace(/ *&$/, "").split(" ");
+        if (command !== "h3ws") {
+          const { success, stderr } = await new Deno.Command(command, { args, cwd: folder })
+            .output();
+          assert.ok(success, `${line}: ${new TextDecoder().decode(stderr)}`);
+          continue;
+        }
         const { child, output } = start(args, folder);
         if (line.endsWith("&")) {
           background.push(child);
@@ -134,6 +135,39 @@ Deno.test("README: the way to one's own backend works, line by line", async () =
       for (const child of background) await child.status;
     }
   });
+}
+
+/** The lines of a tested block without comments, at ports of the loopback that are free. */
+function linesOf(name: string): string[] {
+  const [udp, tcp] = freePorts(2);
+  return tested(name).trim().split("\n").map((line) =>
+    line.replace(/ *#.*$/, "").replaceAll("8443", `${udp}`).replaceAll("8080", `${tcp}`)
+      .replace("--listen :", "--listen 127.0.0.1:")
+  );
+}
+
+Deno.test("README: the way to one's own backend works, line by line", async () => {
+  const lines = linesOf("own backend");
+  assert.equal(lines.length, 4);
+  await runLines(lines);
+});
+
+function hasCurl(): boolean {
+  try {
+    return new Deno.Command("curl", { args: ["--version"], stdout: "null" }).outputSync().success;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test("README: the way to client certificates works, line by line, and only with one", {
+  ignore: !hasCurl(),
+}, async () => {
+  const lines = linesOf("client certificates");
+  assert.equal(lines.length, 3);
+  await runLines(lines);
+  const without = lines.with(2, lines[2].replace("--cert client.pem --key client-key.pem ", ""));
+  await assert.rejects(runLines(without), /curl.*: /);
 });
 
 Deno.test("README: the library's program runs, in a project of its own", async () => {
