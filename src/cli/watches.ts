@@ -137,9 +137,9 @@ export class Watches {
   /** Looks no more. A SIGHUP does nothing from now on, and ends nothing until `release`. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    await this.#rereading;
     await Promise.all(this.#watches.map((watch) => watch.stop()));
     await this.#options.config?.stop();
-    await this.#rereading;
   }
 
   /** A SIGHUP ends the process again. */
