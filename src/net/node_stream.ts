@@ -29,6 +29,9 @@ export interface NodeStreamOptions {
 }
 
 const EMPTY = new Uint8Array(0);
+// Every connection ends by one of these: an error of its own would cost more than its last write.
+const CLOSED = new NetError("lost", "connection closed");
+const ABORTED = new NetError("aborted", "aborted");
 const SMALLEST_READ = 256;
 
 /** A socket of node:tls, whose handshake is over, as a `ByteStream`. */
@@ -69,7 +72,7 @@ export class NodeStream implements ByteStream {
     });
     socket.on("error", (error) => this.#fail(toNetError(error)));
     socket.once("close", () => {
-      this.#fail(new NetError("lost", "connection closed"));
+      this.#fail(CLOSED);
       this.#raw.destroy();
       options.onClosed?.();
     });
@@ -164,9 +167,10 @@ export class NodeStream implements ByteStream {
   }
 
   abort(): void {
+    if (this.#socket.destroyed && this.#raw.destroyed) return;
     this.#chunks.length = 0;
     this.#ended = false;
-    this.#fail(new NetError("aborted", "aborted"));
+    this.#fail(ABORTED);
     this.#socket.destroy();
     this.#raw.destroy();
   }
