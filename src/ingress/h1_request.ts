@@ -273,6 +273,7 @@ function toOfferRequest({ event, remote, local, secure }: H1RequestOptions): Off
   const { authority, path } = requestUri(head);
   return {
     http: "1.1",
+    received: head.version === "1.0" ? head.version : undefined,
     method: head.method,
     protocol: upgrade === null ? null : upgrade.join(", "),
     scheme: secure ? "https" : "http",

@@ -89,7 +89,7 @@ function pushFields(fields: Field[], request: OfferRequest, rules: RequestRules)
   pushEndToEnd(fields, request, trusted);
   pushHops(fields, request, trusted);
   if (rules.forwarded !== false) fields.push(forwarded(request, trusted));
-  fields.push(via(request.fields, request.http));
+  fields.push(via(request.fields, request.received ?? request.http));
 }
 
 function pushEndToEnd(fields: Field[], request: OfferRequest, trusted: boolean): void {

@@ -1,5 +1,6 @@
 // What only shows at the edges: loops, drains with silent peers, requests that never end.
 import assert from "node:assert/strict";
+import { getField } from "../../src/protocol/wire/field.ts";
 import { DoorPeers } from "../support/door_peers.ts";
 import { testCertificates } from "../support/proxy.ts";
 import { connectFields } from "../support/raw_h3.ts";
@@ -20,6 +21,20 @@ Deno.test("edges: RFC 9110 §7.6: a request that came by here again and again is
       assert.equal(tunnel.status, 508, door);
     }
     assert.equal(t.backend.connections.length, 0);
+  });
+});
+
+Deno.test("edges: RFC 9110 §7.6.3: Via tells the version that a request came by, HTTP/1.0 too", async () => {
+  await withDoors({}, async (t) => {
+    for (const [version, want] of [["1.0", "1.0 h3ws"], ["1.1", "1.1 h3ws"]]) {
+      const client = await t.h1();
+      client.send(`GET /x HTTP/${version}\r\nHost: a.example\r\n\r\n`);
+      const conn = await t.backend.accept();
+      const { fields } = await conn.request();
+      conn.write("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+      assert.equal(getField(fields, "via"), want);
+      await client.has(" 204 ");
+    }
   });
 });
 
