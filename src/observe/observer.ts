@@ -54,7 +54,8 @@ export function createObserver({ registry, log }: ObserverOptions): CountingObse
       }
     },
     requestEnded(request: RequestEnd) {
-      counters.requestEnded(request);
+      // The metrics are of what backends were asked for.
+      if (request.backend !== null) counters.requestEnded(request);
       if (request.broken !== "") log.info("http.broken", requestFields(request));
       else if (debug) log.debug("http.request", requestFields(request));
     },

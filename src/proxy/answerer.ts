@@ -5,7 +5,7 @@ import { PeerError } from "../protocol/wire/error.ts";
 import { type Answer, pathOf } from "./answers.ts";
 import type { BackendError } from "./backend.ts";
 import type { ResponseRules } from "./headers.ts";
-import type { Observer } from "./observer.ts";
+import type { Observer, RequestEnd } from "./observer.ts";
 import type { LiveRoute } from "./routes.ts";
 import { asksForTunnel } from "./wishes.ts";
 
@@ -26,13 +26,37 @@ export class Answerer {
     this.#options = options;
   }
 
-  async respond(offer: Offer, answer: Answer): Promise<void> {
+  /** Told once: as a refused session, or as a request that began at `startedMs`. */
+  async respond(
+    offer: Offer,
+    answer: Answer,
+    startedMs: number = performance.now(),
+  ): Promise<void> {
+    const { request } = offer;
+    const { status, rejected } = answer;
+    const { observer } = this.#options;
+    if (rejected !== undefined) {
+      observer.rejected(rejected, status, pathOf(request.path), request.remote);
+      await this.respondUntold(offer, answer);
+      return;
+    }
+    const sent = await this.respondUntold(offer, answer);
+    observer.requestEnded({
+      ...requestOf(request),
+      backend: null,
+      durationMs: performance.now() - startedMs,
+      toBackendBytes: 0,
+      ...sent,
+    });
+  }
+
+  /** Of what is told elsewhere, or is no news. Gives what the client took. */
+  async respondUntold(
+    offer: Offer,
+    answer: Answer,
+  ): Promise<Pick<RequestEnd, "status" | "toClientBytes" | "broken">> {
     const { request } = offer;
     const { status, text, fields = [], contentType = "text/plain; charset=utf-8" } = answer;
-    if (answer.rejected !== undefined) {
-      const { observer } = this.#options;
-      observer.rejected(answer.rejected, status, pathOf(request.path), request.remote);
-    }
     const body = new TextEncoder().encode(answer.contentType ? text : `${text}\n`);
     const altSvc = this.#options.altSvc(request.http);
     const all: OfferRequest["fields"] = [
@@ -41,10 +65,13 @@ export class Answerer {
       ...(altSvc === null ? [] : [["alt-svc", altSvc] as const]),
     ];
     try {
-      await this.inTime(offer, offer.respond(status, all, body));
+      const taken = offer.respond(status, all, body).then(() => true);
+      if (await this.inTime(offer, taken) === null) return untaken("does not take its answer");
     } catch (error) {
       if (!(error instanceof NetError || error instanceof PeerError)) throw error;
+      return untaken(error.message);
     }
+    return { status, toClientBytes: request.method === "HEAD" ? 0 : body.length, broken: "" };
   }
 
   /** `null` for a client that does not take its answer (RFC 9000 §4.1: it gives no credit). */
@@ -64,11 +91,22 @@ export class Answerer {
     this.#options.observer.failed(stage, message, request.remote);
     const text = status === 504 ? "backend too slow" : "backend unreachable";
     const told = live.unreachable?.(asksForTunnel(request), messageOf(error.cause)) ?? text;
-    await this.respond(offer, { status, text: told });
+    await this.respondUntold(offer, { status, text: told });
   }
 
   /** How a backend's answer is told to this client. */
   responseRules({ http }: OfferRequest, live: LiveRoute): ResponseRules {
     return { ...live.responseRules, altSvc: this.#options.altSvc(http) };
   }
+}
+
+/** What a record says of the request itself. */
+export function requestOf(
+  { http, method, authority, path, remote }: OfferRequest,
+): Pick<RequestEnd, "http" | "client" | "method" | "authority" | "path"> {
+  return { http, client: remote, method, authority, path: pathOf(path) };
+}
+
+function untaken(reason: string) {
+  return { status: 0, toClientBytes: 0, broken: `client: ${reason}` };
 }

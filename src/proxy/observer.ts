@@ -80,7 +80,7 @@ export type RejectReason =
   | "backend"
   | "draining";
 
-/** An ordinary request that a backend was asked for. */
+/** An ordinary request, and its answer. */
 export interface RequestEnd {
   /** The HTTP version that the client came by. */
   http: HttpVersion;
@@ -92,8 +92,8 @@ export interface RequestEnd {
   authority: string;
   /** Without its query. */
   path: string;
-  /** The backend's URL, as it was configured. */
-  backend: string;
+  /** The backend's URL, as it was configured; `null` where the proxy answered by itself. */
+  backend: string | null;
   /** What the client was answered; 0 when it was gone before. */
   status: number;
   /** From the request to the answer's last byte. */
@@ -139,7 +139,7 @@ export interface Observer {
   sessionClosed(session: SessionEnd): void;
   /** A request for a session was refused; a status of 0 where not even a request was read. */
   rejected(reason: RejectReason, status: number, path: string, client: string): void;
-  /** An ordinary request was answered by a backend, or given up. */
+  /** An ordinary request was answered, or given up; one for a session, or for health, is not told. */
   requestEnded(request: RequestEnd): void;
   /** A TCP connection did not come to be: its TLS handshake failed, or took too long. */
   handshakeFailed(refusal: Refusal): void;

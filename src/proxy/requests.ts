@@ -1,8 +1,7 @@
 import type { Content, Offer, OfferRequest } from "../ingress/offer.ts";
 import { NetError } from "../net/error.ts";
 import { PeerError } from "../protocol/wire/error.ts";
-import type { Answerer } from "./answerer.ts";
-import { pathOf } from "./answers.ts";
+import { type Answerer, requestOf } from "./answerer.ts";
 import { BackendError } from "./backend.ts";
 import { forward } from "./forward.ts";
 import type { Observer } from "./observer.ts";
@@ -62,18 +61,14 @@ export class Requests {
   }
 
   #forwarded(
-    { http, method, authority, path, remote }: OfferRequest,
+    request: OfferRequest,
     backend: string,
     { startedMs, status, toBackendBytes, toClientBytes, broken }:
       & Awaited<ReturnType<typeof forward>>
       & { startedMs: number },
   ): void {
     this.#options.observer.requestEnded({
-      http,
-      client: remote,
-      method,
-      authority,
-      path: pathOf(path),
+      ...requestOf(request),
       backend,
       status,
       durationMs: performance.now() - startedMs,

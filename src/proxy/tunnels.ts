@@ -112,7 +112,8 @@ export class Tunnels {
       return await askBackends(offer, live, { path, rules, sweeper });
     } catch (error) {
       if (error instanceof UpgradeContentTooLarge) {
-        await this.#answerer.respond(offer, { status: 413, text: error.message });
+        const { message: text } = error;
+        await this.#answerer.respond(offer, { status: 413, text, rejected: "bad_headers" });
       } else if (error instanceof BackendError) {
         await this.#answerer.unreachable(offer, live, error);
       } else if (!(error instanceof NetError || error instanceof PeerError)) {

@@ -205,6 +205,26 @@ Deno.test("refusals are info, failures warnings, bugs errors with their stack", 
   assert.match(String(lines[2].stack), /log_test\.ts/);
 });
 
+Deno.test("what the proxy answers by itself is a line, but no request of a backend's", async () => {
+  const { target, text } = memory();
+  const log = createLineLog({ level: "debug", format: "json", target });
+  const observer = createObserver({ registry: new Registry(), log });
+  const request = {
+    http: "2" as const,
+    ...{ client: "192.0.2.1:1", method: "GET", authority: "a.example", path: "/no" },
+    ...{ status: 404, durationMs: 1, toBackendBytes: 0, toClientBytes: 10, broken: "" },
+  };
+  observer.requestEnded({ ...request, backend: null });
+  assert.equal(observer.stats().totalRequests, 0);
+  observer.requestEnded({ ...request, backend: "http://127.0.0.1:8080" });
+  assert.equal(observer.stats().totalRequests, 1);
+  await log.flush();
+  const lines = text().trimEnd().split("\n").map((line) => JSON.parse(line));
+  assert.deepEqual(lines.map(({ event }) => event), ["http.request", "http.request"]);
+  assert.deepEqual(Object.keys(lines[0]), Object.keys(lines[1]));
+  assert.deepEqual([lines[0].backend, lines[0].status], [null, 404]);
+});
+
 Deno.test("connections are lines at level debug", async () => {
   const lines = await linesOf((observer) => {
     observer.connectionOpened("3");
