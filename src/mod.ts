@@ -86,6 +86,7 @@ export type {
   HttpVersion,
   Observer,
   PrerequestCloseReason,
+  Rejection,
   RejectReason,
   RequestEnd,
   SessionEnd,

@@ -188,8 +188,8 @@ export class H1Connection {
     const { onHeadRefused, onPeerError } = this.#options;
     const { remote } = this.#conn;
     this.#ends({ code: error.code, reason: error.message, byPeer: false });
-    if (status !== null) onHeadRefused(status, remote);
-    onPeerError(error, remote);
+    if (status !== null) onHeadRefused(status, remote, error.message);
+    else onPeerError(error, remote);
   }
 
   /** FIN, and then what the client still sends is read past until it ends, too. */

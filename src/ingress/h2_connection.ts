@@ -179,14 +179,18 @@ export class H2Connection implements H2Wire, Swept {
   #oversize(streamId: number, endStream: boolean): void {
     this.h2.sendHeaders(streamId, encodeResponse(431, []), true);
     if (!endStream) this.h2.reset(streamId, H2Code.NO_ERROR);
-    this.#options.onHeadRefused(431, this.#conn.remote);
+    this.#options.onHeadRefused(431, this.#conn.remote, "the field section is too long");
   }
 
   #streamError(streamId: number, error: H2Error): void {
+    const { onHeadRefused, onPeerError } = this.#options;
+    const { remote } = this.#conn;
     const known = this.#streams.has(streamId);
     this.#drop(streamId, error);
-    this.#options.onPeerError(error, this.#conn.remote);
-    if (!known) this.#options.onHeadRefused(400, this.#conn.remote);
+    // RFC 9113 §8.1.1: so a malformed head is told; what else breaks a stream behind its end is none.
+    const isHead = !known && error.code === H2Code.PROTOCOL_ERROR;
+    if (isHead) onHeadRefused(400, remote, error.message);
+    else onPeerError(error, remote);
   }
 
   /** RFC 9113 §6.9: more may be sent. */

@@ -65,6 +65,8 @@ export class H3Request implements Offer {
   #answered = false;
   #gone: (() => void) | null = null;
   #lost = false;
+  /** What was wrong with it, where that is its answer. */
+  refusedFor = "";
 
   constructor(options: H3RequestOptions) {
     this.#options = options;
@@ -161,6 +163,7 @@ export class H3Request implements Offer {
     if (error.scope === "connection") {
       this.#options.connectionError(error);
     } else if (error.code === H3Code.H3_MESSAGE_ERROR && !this.#answered) {
+      this.refusedFor = error.message;
       await this.respond(400, [["content-type", "text/plain"]], encodeText(`${error.message}\n`));
       return "malformed";
     } else {

@@ -5,7 +5,7 @@ import type {
   ErrorStage,
   HttpVersion,
   Observer,
-  RejectReason,
+  Rejection,
   RequestEnd,
   SessionEnd,
   SessionStart,
@@ -47,11 +47,9 @@ export function createObserver({ registry, log }: ObserverOptions): CountingObse
       counters.closed(session);
       if (info) log.info("ws.close", closeFields(session));
     },
-    rejected(reason: RejectReason, status: number, path: string, client: string) {
-      counters.rejected[reason]++;
-      if (info) {
-        log.info("ws.reject", { reason, status, path: path || null, client: client || null });
-      }
+    rejected(rejection: Rejection) {
+      counters.rejected[rejection.reason]++;
+      if (info) log.info("ws.reject", rejectFields(rejection));
     },
     requestEnded(request: RequestEnd) {
       // The metrics are of what backends were asked for.
@@ -126,6 +124,16 @@ function closeFields(session: SessionEnd): Fields {
     path: session.path,
     backend: session.backend,
     subprotocol: session.subprotocol,
+  };
+}
+
+function rejectFields({ reason, status, path, client, message }: Rejection): Fields {
+  return {
+    reason,
+    status,
+    path: path || null,
+    client: client || null,
+    message: message || null,
   };
 }
 

@@ -33,10 +33,11 @@ export class Answerer {
     startedMs: number = performance.now(),
   ): Promise<void> {
     const { request } = offer;
-    const { status, rejected } = answer;
+    const { status, text, rejected } = answer;
     const { observer } = this.#options;
     if (rejected !== undefined) {
-      observer.rejected(rejected, status, pathOf(request.path), request.remote);
+      const { path, client } = requestOf(request);
+      observer.rejected({ reason: rejected, status, path, client, message: text });
       await this.respondUntold(offer, answer);
       return;
     }

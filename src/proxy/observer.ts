@@ -80,6 +80,20 @@ export type RejectReason =
   | "backend"
   | "draining";
 
+/** A request for a session that was refused, or a head that was none. */
+export interface Rejection {
+  /** Why. */
+  reason: RejectReason;
+  /** What the client was answered; 0 where not even a request was read. */
+  status: number;
+  /** Without its query; empty where none was read. */
+  path: string;
+  /** The client's address, "ip:port"; empty where it is not known. */
+  client: string;
+  /** What was wrong, in one line; empty where there is no more to say. */
+  message: string;
+}
+
 /** An ordinary request, and its answer. */
 export interface RequestEnd {
   /** The HTTP version that the client came by. */
@@ -137,8 +151,8 @@ export interface Observer {
   sessionOpened(session: SessionStart): void;
   /** It has ended: once for each `sessionOpened`. */
   sessionClosed(session: SessionEnd): void;
-  /** A request for a session was refused; a status of 0 where not even a request was read. */
-  rejected(reason: RejectReason, status: number, path: string, client: string): void;
+  /** A request for a session was refused, or a head could not be read; `failed` is not told of it. */
+  rejected(rejection: Rejection): void;
   /** An ordinary request was answered, or given up; one for a session, or for health, is not told. */
   requestEnded(request: RequestEnd): void;
   /** A TCP connection did not come to be: its TLS handshake failed, or took too long. */

@@ -154,8 +154,10 @@ class ProxyServer implements Proxy {
     return {
       sweeper: this.#sweeper,
       onOffer: (offer: Parameters<Handler["take"]>[0]) => this.#handler.take(offer),
-      onHeadRefused: (status: number, remote: string) =>
-        observer.rejected(status === 431 ? "header_size" : "bad_headers", status, "", remote),
+      onHeadRefused: (status: number, client: string, message: string) => {
+        const reason = status === 431 ? "header_size" : "bad_headers";
+        observer.rejected({ reason, status, path: "", client, message });
+      },
       onPeerError: (error: PeerError, remote: string) =>
         observer.failed(stage, error.message, remote),
       onBug: (where: string, error: unknown) => observer.bug(where, error),
@@ -176,9 +178,9 @@ class ProxyServer implements Proxy {
     };
   }
 
-  #refused(remote: string): void {
+  #refused(client: string): void {
     const reason = this.#handler.draining ? "draining" : "max_connections";
-    this.#observer.rejected(reason, 0, "", remote);
+    this.#observer.rejected({ reason, status: 0, path: "", client, message: "" });
   }
 
   /** RFC 7838: HTTP/3 is here too; `clear` while nothing new is taken. */

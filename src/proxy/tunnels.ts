@@ -187,7 +187,13 @@ export class Tunnels {
     if (answer.kind !== "refused") return;
     const { request } = offer;
     const { observer, sweeper } = this.#options;
-    observer.rejected("backend", answer.status, pathOf(request.path), request.remote);
+    observer.rejected({
+      reason: "backend",
+      status: answer.status,
+      path: pathOf(request.path),
+      client: request.remote,
+      message: "",
+    });
     offer.onGone(() => answer.content.cancel());
     const fields = refusalFields(answer.fields, this.#answerer.responseRules(request, live));
     const answered = offer.respond(answer.status, fields, answer.content).catch((error) => {

@@ -114,8 +114,8 @@ for (const door of ["h2c", "h2"] as const) {
         else assert.equal(stream.status, want, name);
         assert.equal((await client.get("/healthz")).status, 200, name);
         assert.deepEqual(client.goaways, [], name);
-        assert.equal(t.seen.rejections.length, 1, name);
-        assert.equal(t.seen.failures.length, want === "reset" ? 1 : 0, name);
+        assert.deepEqual([t.seen.rejections.length, t.seen.failures], [1, []], name);
+        assert.notEqual(t.seen.rejectedFor[0], "", name);
         assert.equal(t.backend.connections.length, 0, name);
       });
     }
@@ -163,7 +163,8 @@ for (const door of ["h1", "h1s"] as const) {
         await client.ended();
         assert.equal(answerAt(client.got)?.status, status);
         assert.equal(answerAt(client.got)?.end, client.got.length);
-        assert.equal(t.seen.rejections.length, 1);
+        assert.deepEqual([t.seen.rejections.length, t.seen.failures], [1, []]);
+        assert.notEqual(t.seen.rejectedFor[0], "");
         await isServed(t);
       });
     });

@@ -189,7 +189,13 @@ Deno.test("a socket is one line when it opens and one when it ends, with who end
 
 Deno.test("refusals are info, failures warnings, bugs errors with their stack", async () => {
   const lines = await linesOf((observer) => {
-    observer.rejected("path", 404, "/no", "192.0.2.1:1");
+    observer.rejected({
+      reason: "path",
+      status: 404,
+      path: "/no",
+      client: "192.0.2.1:1",
+      message: "not here",
+    });
     observer.failed("backend_dial", "refused", "192.0.2.1:1");
     observer.bug("relay", new TypeError("x is undefined"));
     observer.bug("relay", Object.create(null));

@@ -212,7 +212,13 @@ Deno.test("README: the log's events and fields are those that the observer write
   const observer = createObserver({ registry: new Registry(), log });
   observer.sessionOpened(sessionStart());
   observer.sessionClosed(sessionEnd());
-  observer.rejected("path", 404, "/x", "127.0.0.1:1");
+  observer.rejected({
+    reason: "path",
+    status: 404,
+    path: "/x",
+    client: "127.0.0.1:1",
+    message: "not here",
+  });
   observer.failed("session", "x", "127.0.0.1:1");
   observer.connectionOpened("3");
   observer.connectionClosed("3", { code: 0, reason: "", byPeer: true, durationMs: 1 });
