@@ -1,7 +1,7 @@
 import type { Offer, OfferRequest, Tunnel } from "../ingress/offer.ts";
 import { NetError } from "../net/error.ts";
 import { sha1 } from "../net/sha1.ts";
-import { inTime, type Sweeper } from "../net/sweeper.ts";
+import type { Sweeper } from "../net/sweeper.ts";
 import { acceptFor } from "../protocol/websocket/handshake.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import { getField } from "../protocol/wire/field.ts";
@@ -13,6 +13,7 @@ import { acceptedFields, clientKey, refusalFields } from "./headers.ts";
 import type { Observer } from "./observer.ts";
 import { closeForReload, type LiveRoute } from "./routes.ts";
 import { Session } from "./session.ts";
+import { WatchedContent } from "./watched.ts";
 import { isConnect } from "./wishes.ts";
 
 export interface TunnelsOptions {
@@ -194,15 +195,17 @@ export class Tunnels {
       client: request.remote,
       message: "",
     });
-    offer.onGone(() => answer.content.cancel());
+    const afterMs = live.limits.readTimeoutMs;
+    const content = new WatchedContent(answer.content, { sweeper, afterMs });
+    offer.onGone(() => content.cancel());
     const fields = refusalFields(answer.fields, this.#answerer.responseRules(request, live));
-    const answered = offer.respond(answer.status, fields, answer.content).catch((error) => {
+    const answered = offer.respond(answer.status, fields, content).catch((error) => {
       if (error instanceof NetError || error instanceof PeerError) return;
       observer.bug("refusal", error);
     });
     // A client that does not read keeps its stream waiting, but holds no session.
-    await inTime(answered, { sweeper, afterMs: live.limits.readTimeoutMs, late: () => {} });
-    answer.content.cancel();
+    await Promise.race([answered, content.stalled]);
+    content.cancel();
   }
 }
 
