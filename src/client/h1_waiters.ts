@@ -33,7 +33,7 @@ export class Waiters implements Swept {
 
   /**
    * A connection, or `null` for the right to dial one. Rejects with `NetError` of kind "timeout",
-   * with the signal's reason, or with what `reject` was given.
+   * or with the signal's reason.
    */
   async wait(signal: CancelSignal, fresh: boolean): Promise<H1Connection | null> {
     const { promise, resolve, reject } = Promise.withResolvers<H1Connection | null>();
@@ -54,11 +54,6 @@ export class Waiters implements Swept {
     const entry = this.#entries.shift();
     this.#settle();
     return entry;
-  }
-
-  /** Lets nobody wait any more. */
-  reject(error: unknown): void {
-    for (const entry of [...this.#entries]) this.#refuse(entry, error);
   }
 
   #refuse(entry: Entry, error: unknown): void {

@@ -237,20 +237,43 @@ Deno.test("h1 pool: nobody at that address", async () => {
   sweeper.stop();
 });
 
-Deno.test("h1 pool: close() lets an answer end, and takes no more requests", async () => {
+Deno.test("h1 pool: close() serves all that asked before, those that wait too, and takes no more", async () => {
   await withPool({ maxConnections: 1 }, async ({ backend, pool }) => {
-    const first = ask(pool);
-    const waiting = ask(pool);
-    waiting.catch(() => {});
+    const asked = [ask(pool), ask(pool), ask(pool)];
     const conn = await backend.accept();
     await conn.request();
+    assert.equal(pool.waiting, 2);
     pool.close();
-    await assert.rejects(waiting, /closed/);
     await assert.rejects(ask(pool), /closed/);
-    conn.write(OK);
-    assert.equal(await textOf(await first), "ok");
-    await conn.inbox.rest();
+    for (const [i, answer] of asked.entries()) {
+      const one = i === 0 ? conn : await backend.accept();
+      await one.request();
+      one.write(OK);
+      assert.equal(await textOf(await answer), "ok");
+      // Nobody will use it again.
+      await one.inbox.rest();
+    }
     assert.equal(pool.connections, 0);
+  });
+});
+
+Deno.test("h1 pool: RFC 9112 §9.3.1: a second attempt is made even if close() came before it", async () => {
+  await withPool({}, async ({ backend, pool }) => {
+    const first = ask(pool);
+    const stale = await backend.accept();
+    await stale.request();
+    stale.write(OK);
+    assert.equal(await textOf(await first), "ok");
+    await until("the connection to rest", () => pool.idle === 1);
+    const second = ask(pool);
+    await stale.inbox.takeUpTo("\r\n\r\n");
+    pool.close();
+    stale.fin();
+    const conn = await backend.accept();
+    await conn.request();
+    conn.write(OK);
+    assert.equal(await textOf(await second), "ok");
+    await conn.inbox.rest();
   });
 });
 
