@@ -67,7 +67,7 @@ export function createObserver({ registry, log }: ObserverOptions): CountingObse
     },
     failed(stage: ErrorStage, message: string, client: string) {
       counters.errors[stage]++;
-      log.warning("ws.error", { stage, message, client });
+      log.warning("ws.error", { stage, message, client: client || null });
     },
     connectionOpened(http: HttpVersion) {
       counters.activeConnections[http]++;

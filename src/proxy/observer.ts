@@ -159,7 +159,7 @@ export interface Observer {
   handshakeFailed(refusal: Refusal): void;
   /** A backend went down, or came up again. */
   backendChanged(url: string, up: boolean, reason: string): void;
-  /** A session, or the way to one, broke. */
+  /** A session, or the way to one, broke; `client` is empty where it was for more than one. */
   failed(stage: ErrorStage, message: string, client: string): void;
   /** A client has connected. */
   connectionOpened(http: HttpVersion): void;
