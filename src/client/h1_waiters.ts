@@ -32,7 +32,7 @@ export class Waiters implements Swept {
   }
 
   /**
-   * A connection, or `null` for the right to dial one. Rejects with `NetError` of kind "timeout",
+   * A connection, or `null` for the right to dial one. Rejects with `NetError` of kind "busy",
    * or with the signal's reason.
    */
   async wait(signal: CancelSignal, fresh: boolean): Promise<H1Connection | null> {
@@ -71,7 +71,7 @@ export class Waiters implements Swept {
   sweep(nowMs: number): void {
     const message = `no connection was free within ${this.#timeoutMs} ms`;
     for (const entry of this.#entries.filter(({ untilMs }) => untilMs <= nowMs)) {
-      this.#refuse(entry, new NetError("timeout", message));
+      this.#refuse(entry, new NetError("busy", message));
     }
   }
 }

@@ -9,6 +9,8 @@ export interface ProxyLimits {
   maxConnections: number;
   /** Of one QUIC connection. */
   maxStreams: number;
+  /** Ordinary requests of one client at once; 0 for no limit. */
+  maxRequestsPerClient: number;
   readTimeoutMs: number;
   writeTimeoutMs: number;
   /** 0 for no Pings. */
@@ -61,6 +63,14 @@ export const limitFlags: { readonly [K in keyof ProxyLimits]: Flag<ProxyLimits[K
     kind: count({ max: MAX_STREAMS }),
     default: "128",
     meaning: "streams at once on one connection; over QUIC each costs memory in advance",
+  }),
+  maxRequestsPerClient: envFlag({
+    name: "max-requests-per-client",
+    kind: count({ min: 0 }),
+    default: "512",
+    meaning:
+      "ordinary requests at once from one IP address that is not one of --trusted-proxies; " +
+      "429 above it, 0 for no limit",
   }),
   readTimeoutMs: envFlag({
     name: "read-timeout",

@@ -2,7 +2,7 @@ import type { Offer, OfferRequest } from "../ingress/offer.ts";
 import { messageOf, NetError } from "../net/error.ts";
 import { inTime, type Sweeper } from "../net/sweeper.ts";
 import { PeerError } from "../protocol/wire/error.ts";
-import { type Answer, pathOf } from "./answers.ts";
+import { type Answer, pathOf, RETRY_AFTER } from "./answers.ts";
 import type { BackendError } from "./backend.ts";
 import type { ResponseRules } from "./headers.ts";
 import type { Observer, RequestEnd } from "./observer.ts";
@@ -17,6 +17,12 @@ export interface AnswererOptions {
   observer: Observer;
   sweeper: Sweeper;
 }
+
+const UNREACHABLE = {
+  502: "backend unreachable",
+  503: "backend busy",
+  504: "backend too slow",
+} as const;
 
 /** The answers that the proxy gives by itself, and what it adds to those of backends. */
 export class Answerer {
@@ -85,14 +91,14 @@ export class Answerer {
     return inTime(answered, { sweeper, afterMs: writeTimeoutMs, late });
   }
 
-  /** 502 or 504. */
+  /** 502, 503 or 504. */
   async unreachable(offer: Offer, live: LiveRoute, error: BackendError): Promise<void> {
     const { request } = offer;
     const { status, stage, message } = error;
     this.#options.observer.failed(stage, message, request.remote);
-    const text = status === 504 ? "backend too slow" : "backend unreachable";
-    const told = live.unreachable?.(asksForTunnel(request), messageOf(error.cause)) ?? text;
-    await this.respondUntold(offer, { status, text: told });
+    const told = live.unreachable?.(asksForTunnel(request), messageOf(error.cause));
+    const fields = status === 503 ? [RETRY_AFTER] : [];
+    await this.respondUntold(offer, { status, text: told ?? UNREACHABLE[status], fields });
   }
 
   /** How a backend's answer is told to this client. */

@@ -63,6 +63,13 @@ export function expectedTunnel({ http }: OfferRequest): Answer {
     };
 }
 
+/** RFC 6585 §4: of one client. */
+export const TOO_MANY_REQUESTS: Answer = {
+  status: 429,
+  fields: [RETRY_AFTER],
+  text: "too many requests at once",
+};
+
 /** RFC 5842 §7.2: the backend is the proxy itself, or leads back to it. */
 export const LOOP: Answer = { status: 508, text: "Loop detected in proxy" };
 

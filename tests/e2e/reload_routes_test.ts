@@ -68,21 +68,24 @@ Deno.test("reload: requests that wait for a connection to a removed backend are 
   const { port } = gone.address() as AddressInfo;
   const routes = routesFrom(`routes: [{ backend: "ws://127.0.0.1:${port}" }]`);
   try {
-    await withNamedDoors({ routes, maxStreams: 2_000 }, async ({ t, peers, main }) => {
-      const client = await t.h2c();
-      const ids = Array.from({ length: CONNECTIONS + 2 }, () => client.request(h2Get("/x")));
-      await until("no room at the backend", () => held.length === CONNECTIONS);
-      t.proxy.replaceRoutes([routeTo(main)]);
-      // What is asked behind the reload goes to the new one, and waits for nobody.
-      assert.equal((await peers.ask("h1")).status, 200);
-      for (let i = 0; i < ids.length; i++) {
-        await until("the next request", () => held.length > i);
-        held[i].writeHead(204).end();
-      }
-      const streams = await Promise.all(ids.map((id) => client.over(id)));
-      assert.deepEqual(new Set(streams.map(({ status }) => status)), new Set([204]));
-      assert.deepEqual([t.seen.failures, main.requests.length], [[], 1]);
-    });
+    await withNamedDoors(
+      { routes, maxStreams: 2_000, maxRequestsPerClient: 0 },
+      async ({ t, peers, main }) => {
+        const client = await t.h2c();
+        const ids = Array.from({ length: CONNECTIONS + 2 }, () => client.request(h2Get("/x")));
+        await until("no room at the backend", () => held.length === CONNECTIONS);
+        t.proxy.replaceRoutes([routeTo(main)]);
+        // What is asked behind the reload goes to the new one, and waits for nobody.
+        assert.equal((await peers.ask("h1")).status, 200);
+        for (let i = 0; i < ids.length; i++) {
+          await until("the next request", () => held.length > i);
+          held[i].writeHead(204).end();
+        }
+        const streams = await Promise.all(ids.map((id) => client.over(id)));
+        assert.deepEqual(new Set(streams.map(({ status }) => status)), new Set([204]));
+        assert.deepEqual([t.seen.failures, main.requests.length], [[], 1]);
+      },
+    );
   } finally {
     gone.closeAllConnections();
     await new Promise<void>((resolve) => gone.close(() => resolve()));
