@@ -1,6 +1,5 @@
 // Issue 4, "Bad input": each gets a clear status or code, is told of once, and hurts nobody else.
 import assert from "node:assert/strict";
-import * as net from "node:net";
 import { H2Code } from "../../src/protocol/http2/codes.ts";
 import { Opcode } from "../../src/protocol/websocket/opcode.ts";
 import { concat } from "../../src/protocol/wire/bytes.ts";
@@ -181,46 +180,6 @@ Deno.test("doors: hostile: RFC 9110 §9.3.6: an extended CONNECT with a content-
     await stream.fin();
   });
 });
-
-/** RFC 8446 §4.1.2: a hello as a client sends it. */
-async function clientHello(): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  const server = net.createServer((socket) => {
-    socket.on("data", (chunk: Uint8Array) => chunks.push(chunk));
-    socket.on("error", () => {});
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const client = new RawH1((server.address() as net.AddressInfo).port, []);
-  await until("a hello", () => chunks.length > 0);
-  await client.close();
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return concat(chunks);
-}
-
-const HELLOS: [name: string, bytes: (hello: Uint8Array) => Uint8Array, how: "fin" | "wait"][] = [
-  ["nothing, and FIN", () => new Uint8Array(0), "fin"],
-  ["a hello cut off by FIN", (hello) => hello.subarray(0, 60), "fin"],
-  ["a hello cut off by silence", (hello) => hello.subarray(0, 60), "wait"],
-  ["no hello at all", () => new Uint8Array(0), "wait"],
-  ["what is no hello", () => new TextEncoder().encode("GET / HTTP/1.1\r\n\r\n"), "wait"],
-];
-
-for (const [name, bytes, how] of HELLOS) {
-  Deno.test(`doors: hostile: TLS: ${name} is one failed handshake`, async () => {
-    const hello = await clientHello();
-    await withDoors({ handshakeTimeoutMs: 300 }, async (t) => {
-      const client = await RawH1.connect(t.proxy.port);
-      client.send(bytes(hello));
-      if (how === "fin") client.fin();
-      await client.ended();
-      await until("the record", () => t.seen.handshakeFailures.length > 0);
-      assert.equal(t.seen.handshakeFailures.length, 1);
-      assert.deepEqual([t.seen.failures, t.seen.rejections], [[], []]);
-      assert.equal((await (await t.h2()).get("/healthz")).status, 200);
-      await client.close();
-    });
-  });
-}
 
 Deno.test("doors: hostile: 2,000 half-open connections keep no client from being served", async () => {
   await withDoors({ handshakeTimeoutMs: 3_000, maxConnections: 10_000 }, async (t) => {
