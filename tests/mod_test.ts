@@ -173,3 +173,38 @@ Deno.test("library: resolvePort finds the ports of workspaces, once for as long 
     await proxy.stop();
   }
 });
+
+Deno.test("library: the statistics, from the observer", async () => {
+  const { caPem, certPem, keyPem } = await makeCertificates({ hosts: ["localhost"], days: 1 });
+  const echo = await startEcho({ hostname: "127.0.0.1", port: 0 });
+  const observer = h3ws.createMetricsObserver();
+  const proxy = await h3ws.startProxy(h3ws.proxyOptions({
+    ...{ listen: "127.0.0.1:0", certPem, keyPem, observer },
+    backend: `ws://127.0.0.1:${echo.port}`,
+  }));
+  const none = {
+    ...{ totalRequests: 0, activeConnections: 0, websocketConnections: 0 },
+    ...{ http2Connections: 0, http3Connections: 0, bytesTransferred: 0 },
+  };
+  try {
+    assert.deepEqual(observer.stats(), none);
+    const socket = await h3ws.connectWebSocket(`wss://localhost:${proxy.port}/ws`, {
+      caCerts: [caPem],
+    });
+    await socket.send("hello");
+    assert.equal(await socket.receive(), "hello");
+    // A frame of 6 + 5 bytes, and back one of 2 + 5.
+    const open = { totalRequests: 1, activeConnections: 1, websocketConnections: 1 };
+    assert.deepEqual(observer.stats(), {
+      ...none,
+      ...open,
+      ...{ http3Connections: 1, bytesTransferred: 18 },
+    });
+    await socket.close(1000);
+    await until("its end", () => observer.stats().websocketConnections === 0);
+    assert.match(await observer.metrics(), /^h3ws_proxy_accepted_total 1$/m);
+  } finally {
+    await proxy.stop();
+    await echo.close();
+  }
+});
