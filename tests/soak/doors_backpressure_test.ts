@@ -1,5 +1,5 @@
-// Through the doors of TCP: a side that does not read stops the other one, and no other stream of its
-// connection; the proxy holds no more than its windows. backpressure_test.ts has the same for HTTP/3.
+// Through every door: a side that does not read stops the other one, and no other stream of its
+// connection; the proxy holds no more than its windows. backpressure_test.ts has more for HTTP/3.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import type * as net from "node:net";
@@ -11,6 +11,7 @@ import { RawH1 } from "../support/doors.ts";
 import { fromBackend, fromClient } from "../support/frames.ts";
 import { type ProxyProcess, startProxyProcess } from "../support/process.ts";
 import { h2Data, h2Get, h2Window, h2Ws, RawH2, SettingId } from "../support/raw_h2.ts";
+import { connectFields, dataFrame, RawClient } from "../support/raw_h3.ts";
 import { until } from "../support/until.ts";
 
 const MIB = 2 ** 20;
@@ -129,7 +130,36 @@ async function pourH2(client: RawH2, id: number, chunk: Uint8Array): Promise<num
   return taken;
 }
 
-const DOORS: Record<string, Door> = { h1: h1(false), h1s: h1(true), h2c: h2(false), h2: h2(true) };
+const H3: Door = {
+  async open({ proxy: { port, caCerts } }, what, path) {
+    const client = await RawClient.connect({ port, caCerts });
+    const method = what === "upload" ? "POST" : "GET";
+    const stream = what === "websocket"
+      ? await client.connectWs({ path })
+      : await client.request(connectFields({ method, protocol: null, path }));
+    if (what === "websocket") await stream.response();
+    if (what === "download") await stream.fin();
+    return {
+      async push(chunk) {
+        const frame = dataFrame(chunk);
+        let taken = 0;
+        // A write that fails: the proxy takes no more of the stream.
+        const isTaken = () => stream.write(frame).then(() => true, () => false);
+        while (taken < PUSHED && await isTaken()) taken += chunk.length;
+        return taken;
+      },
+      other: () => client.roundTrip(),
+      async close() {
+        client.close();
+        await client.quic.closed;
+      },
+    };
+  },
+};
+
+const DOORS: Record<string, Door> = {
+  ...{ h1: h1(false), h1s: h1(true), h2c: h2(false), h2: h2(true), h3: H3 },
+};
 
 async function withProcess(body: (t: Opened) => Promise<void>): Promise<void> {
   const backend = await RawBackend.listen();
