@@ -43,6 +43,10 @@ for (const door of ["h2c", "h2"] as const) {
         await peer.inbox.rest();
         peer.fin();
         await until("the other's end", () => t.proxy.sessions === 0);
+        // RFC 9113 §6.8: a connection that drains ends with its last stream: none is left.
+        const drained = t.proxy.drain(60_000);
+        assert.equal(await client.end(), H2Code.NO_ERROR);
+        await drained;
       });
     });
   }
