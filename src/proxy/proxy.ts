@@ -27,7 +27,7 @@ const DRAIN_SPREAD = 0.8;
 const DRAIN_SWEEP = 0.05;
 /** RFC 7838 §3: how long a client may remember it. */
 const ALT_SVC_SECONDS = 86_400;
-const MAX_TLS_HANDSHAKES = 1_024;
+const MAX_HANDSHAKES = 1_024;
 
 /** When any port will do, so many are tried until one is free for UDP and for TCP. */
 const PORT_TRIES = 10;
@@ -113,7 +113,7 @@ class ProxyServer implements Proxy {
       ...this.#options,
       ...listen,
       enableConnectProtocol: tunnels.h3,
-      otherConnections: () => this.#tcp.connections,
+      otherConnections: () => this.#tcp.served,
       ...this.#doorOptions("h3_framing"),
       headTimeoutMs: handshakeTimeoutMs,
       contentTimeoutMs: this.#options.readTimeoutMs,
@@ -146,6 +146,8 @@ class ProxyServer implements Proxy {
       onConnectionOpened: (http) => observer.connectionOpened(http),
       onConnectionClosed: (http, end) => observer.connectionClosed(http, end),
       onConnectionRefused: (remote) => this.#refused(remote),
+      maxHandshakes: Math.max(MAX_HANDSHAKES, maxConnections),
+      onHandshakeFailed: (refusal) => observer.handshakeFailed(refusal),
     });
   }
 
@@ -169,7 +171,7 @@ class ProxyServer implements Proxy {
     return {
       ...address,
       proxyProtocol,
-      maxHandshakes: MAX_TLS_HANDSHAKES,
+      maxHandshakes: MAX_HANDSHAKES,
       handshakeTimeoutMs,
       sweeper: this.#sweeper,
       onAccept: (conn: Accepted) => this.#tcp.take(conn),

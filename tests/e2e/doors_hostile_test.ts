@@ -229,3 +229,18 @@ Deno.test("doors: hostile: 10,000 fields over h3 are 431", async () => {
     assert.deepEqual(t.seen.rejections.map(({ status }) => status), [431]);
   });
 });
+
+// A failing test: the door in clear text has no limit of its own for connections that said nothing yet.
+Deno.test("doors: hostile: silent connections in clear text give way, as handshakes of TLS and QUIC do, and keep nobody out", async () => {
+  await withDoors({ handshakeTimeoutMs: 20_000, maxConnections: 100 }, async (t) => {
+    const held: RawH1[] = [];
+    while (held.length < 100) held.push(await RawH1.connect(t.proxy.plainPort!));
+    await until("all of them", () => t.proxy.connections === 100);
+    // So long none of net/handshakes.ts has to give way.
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    await isServed(t);
+    assert.equal((await (await t.h2()).get("/healthz")).status, 200);
+    await (await t.connect()).roundTrip();
+    await Promise.all(held.map((client) => client.close()));
+  });
+});
