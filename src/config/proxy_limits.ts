@@ -68,8 +68,8 @@ export const limitFlags: { readonly [K in keyof ProxyLimits]: Flag<ProxyLimits[K
     name: "max-requests-per-client",
     kind: count({ min: 0 }),
     default: "512",
-    meaning:
-      "ordinary requests at once from one IP address that is not one of --trusted-proxies; " +
+    meaning: "ordinary requests at once from one IPv4 address or IPv6 /64 that is not one of " +
+      "--trusted-proxies; " +
       "429 above it, 0 for no limit",
   }),
   readTimeoutMs: envFlag({

@@ -1,3 +1,4 @@
+import { Slowness } from "../net/slowness.ts";
 import { NetError } from "../net/error.ts";
 import type { Swept } from "../net/sweeper.ts";
 import { H2Code, type H2Error } from "../protocol/http2/codes.ts";
@@ -40,6 +41,7 @@ export class H2Connection implements H2Wire, Swept {
   /** Nothing more comes: FIN, or worse. */
   #peerEnded = false;
   #end: ConnectionEnd | null = null;
+  readonly #slowness: Slowness;
 
   constructor(conn: Accepted, options: H2DoorOptions) {
     this.#conn = conn;
@@ -47,6 +49,10 @@ export class H2Connection implements H2Wire, Swept {
     const { maxHeaderBytes } = options;
     this.h2 = new Http2Connection({ role: "server", settings: { maxHeaderBytes, ...options.h2 } });
     this.#output = new H2Output(this.h2, conn.stream);
+    this.#slowness = new Slowness(conn.stream, options.writeTimeoutMs, () => {
+      this.#finish({ code: H2Code.CANCEL, reason: "client reads too slowly", byPeer: false });
+      this.#conn.stream.abort();
+    });
   }
 
   /** Resolves when the connection is gone and told of. Never rejects. */
@@ -242,10 +248,8 @@ export class H2Connection implements H2Wire, Swept {
   sweep(nowMs: number): void {
     const { writeTimeoutMs, idleTimeoutMs, headTimeoutMs } = this.#options;
     this.h2.tick(nowMs);
-    if (nowMs - this.#output.writingSinceMs >= writeTimeoutMs) {
-      this.#finish({ code: H2Code.CANCEL, reason: "client reads too slowly", byPeer: false });
-      this.#conn.stream.abort();
-    } else if (this.#end !== null) {
+    this.#slowness.sweep(Math.max(0, nowMs - this.#output.writingSinceMs));
+    if (this.#end !== null) {
       if (nowMs >= this.#lingersUntilMs) this.#conn.stream.abort();
     } else if (!this.h2.settingsAcknowledged && nowMs - this.#idleSinceMs >= headTimeoutMs) {
       // RFC 9113 §6.5.3: SETTINGS_TIMEOUT; and a client that never says anything.

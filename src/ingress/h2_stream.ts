@@ -105,6 +105,8 @@ export class H2Stream implements Tunnel, Content {
   /** The stream is gone; who reads or writes is told. */
   fail(error: Error): void {
     if (this.#error !== null) return;
+    // It came whole, and our side is whole, too: what is left of it is still to be read.
+    if (this.#ended && this.#sentEnd && isLost(error)) return this.deliver();
     this.#error = error;
     this.#queue = [];
     // Nobody reads behind the end, and so would hear of it.
@@ -255,4 +257,9 @@ export class H2Stream implements Tunnel, Content {
     this.onReset = null;
     this.fail(new NetError("aborted", "the stream was given up"));
   }
+}
+
+/** Whether it is the connection that is gone, and not the stream. */
+function isLost(error: Error): boolean {
+  return error instanceof NetError && error.kind === "lost";
 }

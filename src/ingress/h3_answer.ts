@@ -35,10 +35,9 @@ export function dataFrame(payload: Uint8Array): Uint8Array {
   return encodeFrame(FrameType.DATA, payload);
 }
 
-/** RFC 9110 §8.6: the length of a whole body, where nothing says it yet and there may be one. */
-export function lengthField(status: number, fields: readonly Field[], length: number): Field[] {
-  const may = status >= 200 && status !== 204 && status !== 304;
-  if (!may || fields.some(([name]) => name === "content-length")) return [];
+/** RFC 9110 §8.6: the length of a whole body, where nothing says it yet. */
+export function lengthField(fields: readonly Field[], length: number): Field[] {
+  if (fields.some(([name]) => name === "content-length")) return [];
   return [["content-length", String(length)]];
 }
 

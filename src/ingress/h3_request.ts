@@ -14,6 +14,7 @@ import { decodeFieldSection } from "../protocol/qpack/decoder.ts";
 import { concat } from "../protocol/wire/bytes.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import type { Field } from "../protocol/wire/field.ts";
+import { isBodiless } from "../protocol/wire/message.ts";
 import {
   type AnswerTarget,
   breakOffLater,
@@ -226,9 +227,9 @@ export class H3Request implements Offer {
 
   async respond(status: number, fields: readonly Field[], body: Body = EMPTY): Promise<void> {
     this.#answer();
-    const head = this.#request?.method === "HEAD";
+    const bodiless = isBodiless(this.#request?.method ?? "", status);
     const whole = body instanceof Uint8Array;
-    const length = whole && !head ? lengthField(status, fields, body.length) : [];
+    const length = whole && !bodiless ? lengthField(fields, body.length) : [];
     const section = encodeResponse(status, [...fields, ...length]);
     const tooLong = this.#isTooLong(section);
     const headers = headersFrame(tooLong ? encodeResponse(502, []) : section);
@@ -236,14 +237,14 @@ export class H3Request implements Offer {
       if (tooLong) {
         await writeInTime(this.#options, headers);
       } else if (whole) {
-        const data = head ? EMPTY : body;
+        const data = bodiless ? EMPTY : body;
         await writeInTime(
           this.#options,
           data.length > 0 ? concat([headers, dataFrame(data)]) : headers,
         );
       } else {
         await writeInTime(this.#options, headers);
-        if (!head) await writeContent(this.#options, body);
+        if (!bodiless) await writeContent(this.#options, body);
         else body.cancel();
       }
       await this.#stream.closeWrite();

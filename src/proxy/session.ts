@@ -44,8 +44,15 @@ export class Session implements Swept {
     const watchPong = limits.pingIntervalMs > 0;
     const fromClient = { masked: true, watchPong, traffic: observer.toBackend };
     const fromBackend = { masked: false, watchPong: false, traffic: observer.toClient };
-    this.#toBackend = new Way(client, backend, meterOf(options, fromClient));
-    this.#toClient = new Way(backend, client, meterOf(options, fromBackend));
+    const { writeTimeoutMs } = limits;
+    this.#toBackend = new Way({
+      ...{ from: client, to: backend, writeTimeoutMs, meter: meterOf(options, fromClient) },
+      onSlow: () => this.#slow("backend"),
+    });
+    this.#toClient = new Way({
+      ...{ from: backend, to: client, writeTimeoutMs, meter: meterOf(options, fromBackend) },
+      onSlow: () => this.#slow("client"),
+    });
     this.#pinger = new Pinger(limits, { toBackend: this.#toBackend, toClient: this.#toClient });
   }
 
@@ -258,9 +265,9 @@ export class Session implements Swept {
     if (nowMs >= this.#closeAtMs) {
       return this.close("proxy:drain", CloseCode.GOING_AWAY, SHUTTING_DOWN);
     }
-    const { readTimeoutMs, writeTimeoutMs } = this.#options.limits;
-    if (this.#toBackend.stuckFor(nowMs) >= writeTimeoutMs) return this.#slow("backend");
-    if (this.#toClient.stuckFor(nowMs) >= writeTimeoutMs) return this.#slow("client");
+    const { readTimeoutMs } = this.#options.limits;
+    this.#toBackend.sweep(nowMs);
+    this.#toClient.sweep(nowMs);
     const reads = this.#toBackend.reads + this.#toClient.reads;
     if (reads !== this.#reads) {
       this.#reads = reads;

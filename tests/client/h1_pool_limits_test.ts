@@ -152,6 +152,28 @@ Deno.test("h1 pool: a backend that does not answer is given up", async () => {
   });
 });
 
+Deno.test("h1 pool: a head that trickles is no answer; one interim answer after the other is", async () => {
+  await withPool({ answerTimeoutMs: 200 }, async ({ backend, pool }) => {
+    const asked = ask(pool);
+    asked.catch(() => {});
+    const conn = await backend.accept();
+    await conn.request();
+    for (let i = 0; i < 8; i++) {
+      conn.write("HTTP/1.1 103 Early Hints\r\n\r\n");
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    let over = false;
+    asked.catch(() => over = true);
+    conn.write("HTTP/1.1 200 OK\r\n");
+    for (let i = 0; !over; i++) {
+      assert.ok(i < 100, "it is waited for without an end");
+      conn.write("a: b\r\n");
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await assert.rejects(asked, isTimeout);
+  });
+});
+
 Deno.test("h1 pool: a slow request is not a slow answer", async () => {
   await withPool({ answerTimeoutMs: 100 }, async ({ backend, pool }) => {
     const content = new Fed(2, ["a"], false);
