@@ -6,6 +6,8 @@ export interface ProxyLimits {
   maxFrameBytes: number;
   maxMessageBytes: number;
   maxSessions: number;
+  /** Of one client; 0 for no limit. */
+  maxSessionsPerClient: number;
   maxConnections: number;
   /** Of one QUIC connection. */
   maxStreams: number;
@@ -51,6 +53,13 @@ export const limitFlags: { readonly [K in keyof ProxyLimits]: Flag<ProxyLimits[K
     kind: count(),
     default: "2000",
     meaning: "sessions at once; 503 above it",
+  }),
+  maxSessionsPerClient: envFlag({
+    name: "max-conns-per-client",
+    kind: count({ min: 0 }),
+    default: "0",
+    meaning: "sessions at once from one IPv4 address or IPv6 /64 that is not one of " +
+      "--trusted-proxies; 429 above it, 0 for no limit",
   }),
   maxConnections: envFlag({
     name: "max-connections",

@@ -70,6 +70,12 @@ export const TOO_MANY_REQUESTS: Answer = {
   text: "too many requests at once",
 };
 
+export const TOO_MANY_SESSIONS: Answer = {
+  ...TOO_MANY_REQUESTS,
+  text: "too many connections",
+  rejected: "max_conns",
+};
+
 /** RFC 5842 §7.2: the backend is the proxy itself, or leads back to it. */
 export const LOOP: Answer = { status: 508, text: "Loop detected in proxy" };
 

@@ -6,9 +6,10 @@ import { acceptFor } from "../protocol/websocket/handshake.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import { getField } from "../protocol/wire/field.ts";
 import type { Answerer } from "./answerer.ts";
-import { type Answer, pathOf, refuseTunnel, RETRY_AFTER } from "./answers.ts";
+import { type Answer, pathOf, refuseTunnel, RETRY_AFTER, TOO_MANY_SESSIONS } from "./answers.ts";
 import { askBackends, type Asked, UpgradeContentTooLarge } from "./ask.ts";
 import { BackendError } from "./backend.ts";
+import { ClientShares } from "./client_shares.ts";
 import { acceptedFields, clientKey, refusalFields } from "./headers.ts";
 import type { Observer } from "./observer.ts";
 import { closeForReload, type LiveRoute } from "./routes.ts";
@@ -19,6 +20,8 @@ import { isConnect } from "./wishes.ts";
 export interface TunnelsOptions {
   /** Sessions at once, with those that are being dialled; 503 above it. */
   maxSessions: number;
+  /** The same of one client; 429 above it, 0 for no limit. */
+  maxSessionsPerClient: number;
   /** The versions by which tunnels are taken. */
   tunnels: { readonly h1: boolean; readonly h2: boolean; readonly h3: boolean };
   /** Whose X-Forwarded-* and Forwarded are believed, by IP address. */
@@ -36,10 +39,13 @@ export class Tunnels {
   #sessions = 0;
   #nextId = 1;
   draining = false;
+  readonly #shares: ClientShares;
 
   constructor(options: TunnelsOptions, answerer: Answerer) {
     this.#options = options;
     this.#answerer = answerer;
+    const { maxSessionsPerClient: limit, trustedProxies: exempt } = options;
+    this.#shares = new ClientShares({ limit, exempt });
   }
 
   /** Sessions that are open now. */
@@ -51,6 +57,8 @@ export class Tunnels {
   async take(offer: Offer, live: LiveRoute, path: string): Promise<void> {
     const refused = this.#off(offer.request) ?? refusalOf(offer, live) ?? this.#full(live);
     if (refused !== null) return await this.#answerer.respond(offer, refused);
+    const release = this.#shares.take(offer.request.remote);
+    if (release === null) return await this.#answerer.respond(offer, TOO_MANY_SESSIONS);
     this.#taken++;
     live.taken++;
     try {
@@ -58,6 +66,7 @@ export class Tunnels {
     } finally {
       live.taken--;
       this.#taken--;
+      release();
     }
   }
 

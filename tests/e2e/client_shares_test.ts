@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { DOOR_IDS } from "../support/door_peers.ts";
+import { DOOR_IDS, isOpen } from "../support/door_peers.ts";
 import { h2Get } from "../support/h2_frames.ts";
 import { withNamedDoors } from "../support/named_doors.ts";
 import { routesFrom } from "../support/named_routes.ts";
@@ -52,6 +52,25 @@ Deno.test("client shares: by every door: 429 with Retry-After beyond --max-reque
       });
     }
   });
+});
+
+Deno.test("client shares: by every door: 429 with Retry-After beyond --max-conns-per-client, until one is over", async () => {
+  for (const door of DOOR_IDS) {
+    await withNamedDoors({ maxSessionsPerClient: 1 }, async ({ t, peers }) => {
+      const first = await peers.open(door);
+      assert.ok(isOpen(first));
+      const refused = await peers.open(door);
+      assert.ok(!isOpen(refused));
+      assert.deepEqual([refused.status, refused.body], [429, "too many connections\n"], door);
+      assert.equal(refused.fields.find(([name]) => name === "retry-after")?.[1], "5");
+      assert.deepEqual(t.seen.rejections, [{ reason: "max_conns", status: 429, path: "/" }]);
+      first.fin();
+      await t.seen.end();
+      const next = await peers.open(door);
+      assert.ok(isOpen(next));
+      next.fin();
+    });
+  }
 });
 
 Deno.test("client shares: one of --trusted-proxies speaks for many", async () => {

@@ -34,8 +34,8 @@ for (const door of ["h1", "h1s"] as const) {
       await until("the next at the backend", () => held.length === 2);
       held[1].end("here");
       await next.has("here");
+      server.closeAllConnections();
     });
-    server.closeAllConnections();
     await new Promise<void>((resolve) => server.close(() => resolve()));
   });
 }

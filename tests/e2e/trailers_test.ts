@@ -50,7 +50,7 @@ Deno.test("trailers: RFC 9110 §7.6.1: what Connection names, a route removes or
     assert.equal(seen!.head["x-role"], "guest");
     const behind = client.got.slice(client.got.indexOf("\r\n0\r\n"));
     assert.equal(behind.toLowerCase(), "\r\n0\r\nx-ok: 1\r\n\r\n");
+    server.closeAllConnections();
   });
-  server.closeAllConnections();
   await new Promise<void>((resolve) => server.close(() => resolve()));
 });
