@@ -70,6 +70,7 @@ export class Counters {
     max_connections: 0,
     method: 0,
     path: 0,
+    address: 0,
     bad_headers: 0,
     header_size: 0,
     protocol: 0,

@@ -3,6 +3,7 @@ import { Answerer, type AnswererOptions } from "./answerer.ts";
 import { type Answer, expectedTunnel, LOOP, NO_CONNECT, NOT_FOUND, pathOf } from "./answers.ts";
 import { isLooping } from "./headers.ts";
 import type { CmuxRoutes } from "./cmux_routes.ts";
+import type { RejectReason } from "./observer.ts";
 import { Requests, type RequestsOptions } from "./requests.ts";
 import type { Routes } from "./routes.ts";
 import { Tunnels, type TunnelsOptions } from "./tunnels.ts";
@@ -70,7 +71,8 @@ export class Handler {
     const page = isRead(request) ? this.#options.page?.(request) ?? null : null;
     if (page !== null) return await this.#answerer.respond(offer, page, startedMs);
     if (found.kind === "refused") {
-      return await this.#answerer.respond(offer, rejection(request, found), startedMs);
+      const answer = rejection(request, found, "address");
+      return await this.#answerer.respond(offer, answer, startedMs);
     }
     if (isConnect(request)) return await this.#answerer.respond(offer, NO_CONNECT);
     await this.#route(found.request === request ? offer : withRequest(offer, found.request));
@@ -84,7 +86,9 @@ export class Handler {
       const rejected = asksForTunnel(request) ? { rejected: "path" as const } : {};
       return await this.#answerer.respond(offer, { ...LOOP, ...rejected });
     }
-    if ("status" in found) return await this.#answerer.respond(offer, rejection(request, found));
+    if ("status" in found) {
+      return await this.#answerer.respond(offer, rejection(request, found, "path"));
+    }
     if (request.protocol !== null) return await this.#tunnels.take(offer, found.live, found.path);
     // Where no tunnels are taken, nobody is told to ask for one.
     if (!this.#options.plain && !this.#tunnels.takes(request)) {
@@ -107,8 +111,9 @@ function isHealthCheck(request: OfferRequest): boolean {
 function rejection(
   request: OfferRequest,
   { status, text }: { status: number; text: string },
+  reason: RejectReason,
 ): Answer {
-  return { status, text, ...(asksForTunnel(request) && { rejected: "path" }) };
+  return { status, text, ...(asksForTunnel(request) && { rejected: reason }) };
 }
 
 function notFound({ protocol }: OfferRequest): Answer {

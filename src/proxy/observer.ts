@@ -72,6 +72,8 @@ export type RejectReason =
   | "max_connections"
   | "method"
   | "path"
+  /** The port, workspace or host that cmux mode was asked for, or that there was none. */
+  | "address"
   | "bad_headers"
   | "header_size"
   | "protocol"
