@@ -13,11 +13,14 @@ import type {
 import { Counters, type Stats } from "./counters.ts";
 import type { Fields, Log } from "./log.ts";
 import { registerMetrics } from "./metrics.ts";
+import { refusedLines } from "./refused_lines.ts";
 
 export interface ObserverOptions {
   /** Gets the metrics; one registry for each observer. */
   registry: Registry;
   log: Log;
+  /** Milliseconds of a clock that never goes back. */
+  now?: () => number;
 }
 
 /** An observer that tells what it has counted. */
@@ -30,9 +33,11 @@ export interface CountingObserver extends Observer {
  * The observer of one proxy: it counts for the metrics and writes the log. A socket is one line
  * (`ws.open`) when it opens and one (`ws.close`) when it ends, both at level info.
  */
-export function createObserver({ registry, log }: ObserverOptions): CountingObserver {
+export function createObserver(options: ObserverOptions): CountingObserver {
+  const { registry, log, now = () => performance.now() } = options;
   const counters = new Counters();
   registerMetrics(registry, counters);
+  const refused = refusedLines(log, now);
   const info = log.enabled("info");
   const debug = log.enabled("debug");
   return {
@@ -57,9 +62,9 @@ export function createObserver({ registry, log }: ObserverOptions): CountingObse
       if (request.broken !== "") log.info("http.broken", requestFields(request));
       else if (debug) log.debug("http.request", requestFields(request));
     },
-    handshakeFailed({ kind, message, remote }: Refusal) {
-      counters.handshakeFailures[kind]++;
-      if (debug) log.debug("connection.failed", { reason: kind, message, client: remote });
+    handshakeFailed(refusal: Refusal) {
+      counters.handshakeFailures[refusal.kind]++;
+      refused(refusal);
     },
     backendChanged(backend: string, up: boolean, reason: string) {
       if (up) log.info("backend.up", { backend });
