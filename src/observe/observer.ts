@@ -57,8 +57,9 @@ export function createObserver(options: ObserverOptions): CountingObserver {
       if (info) log.info("ws.reject", rejectFields(rejection));
     },
     requestEnded(request: RequestEnd) {
-      // The metrics are of what backends were asked for.
-      if (request.backend !== null) counters.requestEnded(request);
+      counters.requestEnded(request);
+      // It has its line.
+      if (request.failed) return;
       if (request.broken !== "") log.info("http.broken", requestFields(request));
       else if (debug) log.debug("http.request", requestFields(request));
     },

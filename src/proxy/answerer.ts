@@ -18,6 +18,9 @@ export interface AnswererOptions {
   sweeper: Sweeper;
 }
 
+/** What the client took of an answer. */
+type Taken = Pick<RequestEnd, "status" | "toClientBytes" | "broken">;
+
 const UNREACHABLE = {
   502: "backend unreachable",
   503: "backend busy",
@@ -47,21 +50,26 @@ export class Answerer {
       await this.respondUntold(offer, answer);
       return;
     }
-    const sent = await this.respondUntold(offer, answer);
-    observer.requestEnded({
+    this.#ended(request, await this.respondUntold(offer, answer), startedMs);
+  }
+
+  /** Of one whose client was gone, or given up, before it was known what it asks for. */
+  givenUp(request: OfferRequest, startedMs: number): void {
+    this.#ended(request, untaken("did not send its request to the end"), startedMs);
+  }
+
+  #ended(request: OfferRequest, end: Taken & Pick<RequestEnd, "failed">, startedMs: number): void {
+    this.#options.observer.requestEnded({
       ...requestOf(request),
       backend: null,
       durationMs: performance.now() - startedMs,
       toBackendBytes: 0,
-      ...sent,
+      ...end,
     });
   }
 
-  /** Of what is told elsewhere, or is no news. Gives what the client took. */
-  async respondUntold(
-    offer: Offer,
-    answer: Answer,
-  ): Promise<Pick<RequestEnd, "status" | "toClientBytes" | "broken">> {
+  /** Of what is told elsewhere, or is no news. */
+  async respondUntold(offer: Offer, answer: Answer): Promise<Taken> {
     const { request } = offer;
     const { status, text, fields = [], contentType = "text/plain; charset=utf-8" } = answer;
     const body = new TextEncoder().encode(answer.contentType ? text : `${text}\n`);
@@ -91,14 +99,24 @@ export class Answerer {
     return inTime(answered, { sweeper, afterMs: writeTimeoutMs, late });
   }
 
+  /** 502, 503 or 504 for an ordinary request, which is counted as every other. */
+  async requestUnreachable(
+    offer: Offer,
+    live: LiveRoute,
+    { error, startedMs }: { error: BackendError; startedMs: number },
+  ): Promise<void> {
+    const taken = await this.unreachable(offer, live, error);
+    this.#ended(offer.request, { ...taken, failed: true }, startedMs);
+  }
+
   /** 502, 503 or 504. */
-  async unreachable(offer: Offer, live: LiveRoute, error: BackendError): Promise<void> {
+  async unreachable(offer: Offer, live: LiveRoute, error: BackendError): Promise<Taken> {
     const { request } = offer;
     const { status, stage, message } = error;
     this.#options.observer.failed(stage, message, request.remote);
     const told = live.unreachable?.(asksForTunnel(request), messageOf(error.cause));
     const fields = status === 503 ? [RETRY_AFTER] : [];
-    await this.respondUntold(offer, { status, text: told ?? UNREACHABLE[status], fields });
+    return await this.respondUntold(offer, { status, text: told ?? UNREACHABLE[status], fields });
   }
 
   /** How a backend's answer is told to this client. */
@@ -114,6 +132,6 @@ export function requestOf(
   return { http, client: remote, method, authority, path: pathOf(path) };
 }
 
-function untaken(reason: string) {
+function untaken(reason: string): Taken {
   return { status: 0, toClientBytes: 0, broken: `client: ${reason}` };
 }

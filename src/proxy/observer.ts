@@ -120,6 +120,8 @@ export interface RequestEnd {
   toClientBytes: number;
   /** Who ended it before its end, and how; empty when it is whole. */
   broken: string;
+  /** Set where `failed` has told why there was no backend to answer it. */
+  failed?: true;
 }
 
 /** Where a session, or the way to one, broke. */

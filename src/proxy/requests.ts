@@ -51,7 +51,7 @@ export class Requests {
     const { request } = offer;
     const startedMs = performance.now();
     const settled = await this.#settle(offer, path);
-    if (settled === null) return;
+    if (settled === null) return this.#answerer.givenUp(request, startedMs);
     const { trustedProxies } = this.#options;
     const responseRules = () => this.#answerer.responseRules(request, live);
     const rules = {
@@ -74,7 +74,7 @@ export class Requests {
       });
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
-      await this.#answerer.unreachable(offer, live, error);
+      await this.#answerer.requestUnreachable(offer, live, { error, startedMs });
     }
   }
 

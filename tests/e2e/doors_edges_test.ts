@@ -54,6 +54,11 @@ Deno.test("edges: RFC 9114 §4.1: a request that does not end in time never reac
     const stream = await client.request(connectFields(pseudo));
     await within("its end", stream.inbox.rest().catch(() => {}));
     assert.equal(t.backend.connections.length, 0);
+    await until("the record", () => t.seen.requests.length > 0);
+    const [{ backend, status, broken }] = t.seen.requests;
+    assert.deepEqual([backend, status], [null, 0]);
+    assert.equal(broken, "client: did not send its request to the end");
+    assert.equal(t.seen.requests.length, 1);
   });
 });
 

@@ -63,7 +63,7 @@ const ROWS: OwnAnswer[] = [
     name: "a backend that is down",
     options: { backend: DOWN },
     ask: (peers, door) => peers.ask(door, { path: "/x" }),
-    ...{ status: 502, told: "failure" },
+    ...{ status: 502, told: "failure", toClientBytes: "backend unreachable\n".length },
   },
   {
     name: "a health check",
@@ -80,13 +80,16 @@ for (const { name, options = {}, ask, status, told, toClientBytes } of ROWS) {
         assert.equal((await ask(peers, door)).status, want, door);
         const { requests, rejections, failures } = t.seen;
         const all = () => [requests.length, rejections.length, failures.length];
-        const once = ["request", "rejection", "failure"].map((one) => one === told ? 1 : 0);
-        await until("the record", () => told === "nothing" || all().includes(1));
+        const failed = told === "failure";
+        // What failed is an ended request too, of which the log has had its line.
+        const once = [told === "request" || failed, told === "rejection", failed].map(Number);
+        await until("the record", () => told === "nothing" || all().join() === once.join());
         await peers.close();
         assert.deepEqual(all(), once, door);
         if (told === "rejection") assert.equal(rejections[0].status, want);
-        if (told !== "request") return;
+        if (told !== "request" && !failed) return;
         const { client, durationMs, ...record } = requests[0];
+        assert.equal(record.failed ?? false, failed);
         assert.match(client, /^127\.0\.0\.1:\d+$/);
         assert.ok(durationMs >= 0 && durationMs < 60_000);
         assert.deepEqual([record.http, record.backend, record.status], [HTTP[door], null, want]);
@@ -96,6 +99,14 @@ for (const { name, options = {}, ask, status, told, toClientBytes } of ROWS) {
     }
   });
 }
+
+Deno.test("own answers: a tunnel whose backend is down is no ordinary request", async () => {
+  await withNamedDoors({ backend: DOWN }, async ({ t, peers }) => {
+    assert.equal((await peers.open("h2", { path: "/ws" })).status, 502);
+    await peers.close();
+    assert.deepEqual([t.seen.failures.length, t.seen.requests], [1, []]);
+  });
+});
 
 Deno.test("own answers: an upgrade with more content than is kept for it is 413, and told of once", async () => {
   await withNamedDoors({}, async ({ t, peers, main }) => {

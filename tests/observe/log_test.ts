@@ -211,22 +211,40 @@ Deno.test("refusals are info, failures warnings, bugs errors with their stack", 
   assert.match(String(lines[2].stack), /log_test\.ts/);
 });
 
-Deno.test("what the proxy answers by itself is a line, but no request of a backend's", async () => {
+Deno.test("an ordinary request is one line and counts once, whoever answers it", async () => {
   const { target, text } = memory();
   const log = createLineLog({ level: "debug", format: "json", target });
-  const observer = createObserver({ registry: new Registry(), log });
+  const registry = new Registry();
+  const observer = createObserver({ registry, log });
   const request = {
     http: "2" as const,
     ...{ client: "192.0.2.1:1", method: "GET", authority: "a.example", path: "/no" },
     ...{ status: 404, durationMs: 1, toBackendBytes: 0, toClientBytes: 10, broken: "" },
   };
+  const counted = async (status: string) => {
+    const series = new RegExp(
+      `^h3ws_proxy_requests_total\\{http="2",status="${status}"\\} (.*)$`,
+      "m",
+    );
+    return series.exec(await registry.metrics())?.[1];
+  };
   observer.requestEnded({ ...request, backend: null });
-  assert.equal(observer.stats().totalRequests, 0);
+  assert.deepEqual([observer.stats().totalRequests, await counted("4xx")], [1, "1"]);
   observer.requestEnded({ ...request, backend: "http://127.0.0.1:8080" });
-  assert.equal(observer.stats().totalRequests, 1);
+  assert.deepEqual([observer.stats().totalRequests, await counted("4xx")], [2, "2"]);
+  observer.failed("backend_dial", "refused", "192.0.2.1:1");
+  observer.requestEnded({ ...request, status: 502, backend: null, failed: true });
+  observer.failed("backend_dial", "refused", "192.0.2.1:1");
+  const broken = "client: gone";
+  observer.requestEnded({ ...request, status: 0, broken, backend: null, failed: true });
+  assert.deepEqual([await counted("5xx"), await counted("none")], ["1", "1"]);
+  assert.deepEqual([observer.stats().totalRequests, observer.stats().bytesTransferred], [4, 40]);
   await log.flush();
   const lines = text().trimEnd().split("\n").map((line) => JSON.parse(line));
-  assert.deepEqual(lines.map(({ event }) => event), ["http.request", "http.request"]);
+  assert.deepEqual(
+    lines.map(({ event }) => event),
+    ["http.request", "http.request", "ws.error", "ws.error"],
+  );
   assert.deepEqual(Object.keys(lines[0]), Object.keys(lines[1]));
   assert.deepEqual([lines[0].backend, lines[0].status], [null, 404]);
 });
