@@ -29,7 +29,7 @@ export interface ServeExtras {
   /** The pair itself instead of the files, which then are not watched. */
   pair?: CertificatePair;
   page?: ProxyOptions["page"];
-  /** Where the config came from, if it came from a file too. */
+  /** Where the config came from; without it from flags that are not those of the proxy. */
   configured?: Configured;
   /** Which address gets any free port when its own is taken. */
   freePort?: { listen: boolean; metrics: boolean };
@@ -196,15 +196,21 @@ async function start(
     if (kind === "tls") {
       throw new CommandError(`Cannot use ${config.certFile} with ${config.keyFile}: ${message}`);
     }
-    const reason = listenAdvice(error, address === options.plainListen);
+    const plain = address === options.plainListen;
+    // Only where there are flags of the proxy's.
+    const hasTcp = extras.configured !== undefined;
+    const reason = listenAdvice(error, { plain, hasTcp });
     throw new CommandError(`Cannot listen on ${transport} ${formatAddress(address)}: ${reason}`);
   }
 }
 
-function listenAdvice({ kind, message, transport, address, cause }: ListenError, plain: boolean) {
+function listenAdvice(
+  { kind, message, transport, address, cause }: ListenError,
+  { plain, hasTcp }: { plain: boolean; hasTcp: boolean },
+): string {
   const flag = plain ? "--plain-listen" : "--listen";
   if (kind === "in_use") {
-    const without = transport === "TCP" && !plain ? ", --tcp off does without" : "";
+    const without = transport === "TCP" && !plain && hasTcp ? ", --tcp off does without" : "";
     return `${IN_USE}; ${flag} names another${without}`;
   }
   const { cause: denied = cause } = cause as Error;

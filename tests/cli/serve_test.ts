@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { makeCertificates } from "../../src/cli/certificates.ts";
 import { CommandError } from "../../src/cli/command.ts";
+import { configure } from "../../src/cli/configured.ts";
 import { serve, type ServeExtras } from "../../src/cli/serve.ts";
 import { readProxyConfig } from "../../src/config/proxy.ts";
 import { withFolder } from "./support.ts";
@@ -83,6 +84,21 @@ Deno.test("serve: where any port will do, one that is taken by TCP alone gives w
     refused(
       serveAndStop({ "plain-listen": listen }, { freePort }),
       new RegExp(`^Cannot listen on TCP ${listen}: .*; --plain-listen names another$`),
+    )
+  );
+});
+
+Deno.test("serve: a port that is taken: no flag is advised that the command does not have", async () => {
+  const listening = (listen: string, rest: string) =>
+    new RegExp(
+      `^Cannot listen on TCP ${listen}: the address is in use; --listen names another${rest}$`,
+    );
+  await withTcpPort((listen) => refused(serveAndStop({ listen }), listening(listen, "")));
+  const configured = await configure({}, {});
+  await withTcpPort((listen) =>
+    refused(
+      serveAndStop({ listen }, { configured }),
+      listening(listen, ", --tcp off does without"),
     )
   );
 });
