@@ -22,6 +22,7 @@ import { ConfigWatch } from "./config_watch.ts";
 import { type Configured, load } from "./configured.ts";
 import { readCa, readCertPair } from "./files.ts";
 import { VERSION } from "./version.ts";
+import { startFields } from "./start_line.ts";
 import { type CaFile, type WatchedFiles, Watches } from "./watches.ts";
 
 /** What a command may add to the config. */
@@ -62,6 +63,7 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
   const stats = () => observer.stats();
   const admin = startAdmin(config, { registry, log, stats, readiness: () => readiness, extras });
   const backend = backendTarget(config, backendCa === null ? undefined : [backendCa.pem]);
+  const cmux = cmuxOptions(config, { file: configured.file, log });
   let proxy: Proxy;
   try {
     const options = {
@@ -69,7 +71,7 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
       ...loaded,
       // A file that has routes is about more than tunnels.
       plain: config.plain || loaded.routes !== null,
-      cmux: cmuxOptions(config, { file: configured.file, log }),
+      cmux,
       ...pair,
       clientCaPem: clientCa?.pem ?? null,
       backend,
@@ -97,18 +99,7 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
   // A second signal ends the process in the midst of a drain.
   const flush = () => log.flushSync();
   addEventListener("unload", flush);
-  log.info("proxy.listening", {
-    version: VERSION,
-    listen: formatAddress(proxy),
-    ...(proxy.plainPort !== null && config.plainListen !== null && {
-      plainListen: formatAddress({ ...config.plainListen, port: proxy.plainPort }),
-    }),
-    tcp: config.tcp,
-    ...(loaded.routes === null
-      ? { backend: config.backend.url }
-      : { config: config.configFile, routes: loaded.routes.length }),
-    metrics,
-  });
+  log.info("proxy.listening", startFields(config, { proxy, loaded, cmux, metrics }));
   return {
     proxy,
     metrics,
