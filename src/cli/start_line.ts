@@ -45,6 +45,6 @@ export function waysFields(
 }
 
 /** How many of them take requests. */
-export function inForce(routes: NonNullable<Loaded["routes"]>): number {
+export function inForce(routes: readonly { readonly enabled: boolean }[]): number {
   return routes.filter(({ enabled }) => enabled).length;
 }

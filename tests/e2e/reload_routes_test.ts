@@ -45,6 +45,20 @@ for (const door of DOOR_IDS) {
   });
 }
 
+Deno.test("reload: where the list of routes is emptied every socket gets Close 1012, and then all is 404", async () => {
+  await withNamedDoors({}, async ({ t, peers, main }) => {
+    t.proxy.replaceRoutes([routeTo(main)]);
+    const tunnel = await peers.open("h2", { path: "/ws" });
+    assert.ok(isOpen(tunnel));
+    t.proxy.replaceRoutes(routesFrom("routes: []"));
+    assert.equal(readClose(await tunnel.inbox.frame()).code, 1012);
+    tunnel.fin();
+    assert.equal((await t.seen.end()).by, "proxy:reload");
+    assert.equal((await peers.open("h2", { path: "/ws" })).status, 404);
+    assert.equal((await peers.ask("h2", { path: "/x" })).status, 404);
+  });
+});
+
 Deno.test("reload: a request that is under way on a removed route is answered whole, and nothing is kept", async () => {
   await using gone = await NamedBackend.listen("gone");
   await withNamedDoors({ routes: [routeTo(gone)] }, async ({ t, peers, main }) => {
