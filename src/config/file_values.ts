@@ -62,12 +62,15 @@ export function textOfKind(kind: Kind<unknown>, json: JsonSchema) {
   }, { ...jsonOfKind(kind), ...json });
 }
 
-function jsonOfKind({ placeholder, allowed }: Kind<unknown>): JsonSchema {
+function jsonOfKind({ placeholder, words }: Kind<unknown>): JsonSchema {
   switch (placeholder) {
     case "":
       return { anyOf: [{ type: "boolean" }, VARIABLE] };
     case "word":
-      return { anyOf: [{ enum: allowed.split(", ") }, VARIABLE] };
+      // YAML reads on as a text, true as none.
+      return {
+        anyOf: [{ enum: words?.includes("on") ? [...words, true, false] : words }, VARIABLE],
+      };
     case "n":
       return { anyOf: [{ type: "integer" }, VARIABLE] };
     case "size":

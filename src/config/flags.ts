@@ -1,5 +1,5 @@
 import { UsageError, ValueError } from "./error.ts";
-import type { Kind } from "./kinds.ts";
+import { type Kind, shownValue } from "./kinds.ts";
 
 /** One flag of a command. All that is said about it anywhere comes from here. */
 export interface Flag<T> {
@@ -91,8 +91,9 @@ export function readFlags<T extends FlagTable>(
 /** A table's flags as a table in Markdown, for the README. */
 export function flagTableMarkdown(table: FlagTable): string {
   const rows = Object.values(table).map(({ name, kind, env, default: text, meaning }) => {
-    const flag = kind.placeholder === "" ? `--${name}` : `--${name} <${kind.placeholder}>`;
-    const shown = kind.placeholder === "" || text === "" ? "" : code(text);
+    const value = shownValue(kind);
+    const flag = value === "" ? `--${name}` : `--${name} <${value}>`;
+    const shown = value === "" || text === "" ? "" : code(text);
     return [code(flag), ...(env === null ? [] : [code(env)]), shown, cell(meaning)];
   });
   const withEnv = Object.values(table).some(({ env }) => env !== null);

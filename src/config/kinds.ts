@@ -10,12 +10,21 @@ import { formatDuration, formatSize, parseCount, parseDuration, parseSize } from
 export interface Kind<T> {
   /** Stands for the value in the help; empty for a switch, which needs no value. */
   readonly placeholder: string;
+  /** The words that it takes: alone where the placeholder is "word", else beside what that stands for. */
+  readonly words?: readonly string[];
   readonly allowed: string;
   /** Whether an empty text is a value; an environment variable that is empty is unset else. */
   readonly takesEmpty: boolean;
   /** Throws `ValueError`. */
   parse(text: string): T;
 }
+
+/** What stands for a value in the help: `on|off|port`; empty for a switch. */
+export function shownValue({ placeholder, words = [] }: Kind<unknown>): string {
+  return [...words, ...(placeholder === WORD ? [] : [placeholder])].join("|");
+}
+
+const WORD = "word";
 
 interface Range {
   readonly min: number;
@@ -91,7 +100,8 @@ export function count({ min = 1, max = Number.MAX_SAFE_INTEGER }: Partial<Range>
 export function choice<const T extends string>(words: readonly T[]): Kind<T> {
   const allowed = words.join(", ");
   return {
-    placeholder: "word",
+    placeholder: WORD,
+    words,
     allowed,
     takesEmpty: false,
     parse(text) {
@@ -114,10 +124,10 @@ export const proxyVersion: Kind<1 | 2 | null> = {
 const ON = ["true", "1", "yes", "on"];
 const OFF = ["false", "0", "no", "off"];
 /** A switch, in these two words or those that mean the same. */
-function eitherOf(on: string, off: string, placeholder: string): Kind<boolean> {
+function eitherOf(on: string, off: string): Kind<boolean> {
   const allowed = `${on} or ${off}`;
   return {
-    placeholder,
+    placeholder: "",
     allowed,
     takesEmpty: false,
     parse(text) {
@@ -130,10 +140,14 @@ function eitherOf(on: string, off: string, placeholder: string): Kind<boolean> {
 }
 
 /** On or off; a flag without a value is on. */
-export const onOff: Kind<boolean> = eitherOf("true", "false", "");
+export const onOff: Kind<boolean> = eitherOf("true", "false");
 
 /** On or off, for what is on by default: it takes a value. */
-export const onOrOff: Kind<boolean> = eitherOf("on", "off", "on|off");
+export const onOrOff: Kind<boolean> = {
+  ...eitherOf("on", "off"),
+  placeholder: WORD,
+  words: ["on", "off"],
+};
 
 const FILE_ALLOWED = "the path of a file";
 
@@ -170,6 +184,7 @@ const OPTIONAL_ADDRESS_ALLOWED = `${ADDRESS_ALLOWED}; off for none`;
 /** Where to listen, or `off` or empty for nowhere. */
 export const optionalAddress: Kind<Address | null> = {
   placeholder: "address",
+  words: ["off"],
   allowed: OPTIONAL_ADDRESS_ALLOWED,
   takesEmpty: true,
   parse(text) {
@@ -224,6 +239,7 @@ const ALT_SVC_ALLOWED = "a port, on for that of --listen, or off";
 /** The port that Alt-Svc names: 0 for that of `--listen`, `null` for no Alt-Svc. */
 export const altSvc: Kind<number | null> = {
   placeholder: "port",
+  words: ["on", "off"],
   allowed: ALT_SVC_ALLOWED,
   takesEmpty: false,
   parse(text) {

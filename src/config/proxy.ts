@@ -241,13 +241,13 @@ export const proxyFlags: ProxyFlags = {
     name: "log-level",
     kind: choice(LOG_LEVELS),
     default: "info",
-    meaning: LOG_LEVELS.join(", "),
+    meaning: "which lines are written: those of this level and above it",
   }),
   logFormat: envFlag({
     name: "log-format",
     kind: choice(LOG_FORMATS),
     default: "auto",
-    meaning: "text, json, or auto: text on a terminal, json else",
+    meaning: "auto: text on a terminal, json else",
   }),
 };
 

@@ -170,7 +170,7 @@ Deno.test("args: a command's --help has its flags, their defaults and examples",
     assert.equal(code, 0);
     assert.match(
       out,
-      /^ {2}--listen <address> +UDP address of HTTP\/3, and TCP address of HTTP\/2 and HTTP\/1.1/m,
+      /^ {2}--listen <address> +UDP address of HTTP\/3, and TCP address of HTTP\/2/m,
     );
     assert.match(out, /^ {2}--debug +the same/m);
     assert.match(out, /^ {2}h3ws proxy --cert/m);
@@ -178,4 +178,18 @@ Deno.test("args: a command's --help has its flags, their defaults and examples",
     for (const line of out.split("\n")) assert.ok(line.length <= 100, line);
   }
   assert.doesNotMatch((await runFor(["echo", "--help"])).out, /H3WS_/);
+});
+
+Deno.test("args: a command's --help has the words of each flag that takes words", async () => {
+  const { out } = await runFor(["proxy", "--help"]);
+  for (
+    const term of [
+      ...["--tcp <on|off>", "--alt-svc <on|off|port>", "--plain-listen <off|address>"],
+      ...["--backend-proxy-protocol <off|v1|v2>", "--log-format <auto|text|json>"],
+      "--log-level <debug|info|warning|error|off>",
+    ]
+  ) {
+    assert.ok(out.includes(`\n  ${term} `), term);
+  }
+  assert.doesNotMatch(out, /<word>/);
 });

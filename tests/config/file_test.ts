@@ -213,6 +213,10 @@ Deno.test("file: the JSON schema knows every key, and leaves no trace of how it 
   const names = [...Object.keys(TOP_KINDS), "certificates", "log", "defaults", "routes", "cmux"];
   assert.deepEqual(Object.keys(properties).sort(), names.sort());
   assert.equal(properties.listen.default, ":443");
+  assert.deepEqual((properties.tcp.anyOf as unknown[])[0], { enum: ["on", "off", true, false] });
+  assert.deepEqual((properties["log-format"].anyOf as unknown[])[0], {
+    enum: ["auto", "text", "json"],
+  });
   assert.equal(properties["max-conns"].description, proxyFlags.maxSessions.meaning);
   const text = JSON.stringify(schema);
   assert.doesNotMatch(text, /oneOrMore/);
