@@ -5,6 +5,7 @@ import { sha1 } from "../net/sha1.ts";
 import { unread } from "../net/unread.ts";
 import { ResponseBodyParser, responseFraming } from "../protocol/http1/body.ts";
 import { encodeRequestHead } from "../protocol/http1/encode.ts";
+import type { HttpVersion } from "../protocol/http1/framing.ts";
 import { type ResponseHead, ResponseHeadParser } from "../protocol/http1/head.ts";
 import { listMembers } from "../protocol/http1/octets.ts";
 import { switchedTo } from "../protocol/http1/upgrade.ts";
@@ -45,6 +46,8 @@ export interface Upgraded {
 export interface Refused {
   kind: "refused";
   status: number;
+  /** Of HTTP, as its head says. */
+  version: HttpVersion;
   fields: Field[];
   /** Ends the connection with it. */
   content: Content;
@@ -169,5 +172,6 @@ function refused(
     },
     cancel: () => stream.abort(),
   };
-  return { kind: "refused", status: head.status, fields: head.fields, content };
+  const { status, version, fields } = head;
+  return { kind: "refused", status, version, fields, content };
 }

@@ -6,6 +6,7 @@ import { Deadline, type Sweeper, type Swept } from "../net/sweeper.ts";
 import { responseFraming } from "../protocol/http1/body.ts";
 import { isPersistent } from "../protocol/http1/connection.ts";
 import { HttpError, HttpStatus } from "../protocol/http1/error.ts";
+import type { HttpVersion } from "../protocol/http1/framing.ts";
 import type { ResponseHead } from "../protocol/http1/head.ts";
 import { type Field, getField } from "../protocol/wire/field.ts";
 import type { H1Connection } from "./h1_connection.ts";
@@ -55,6 +56,8 @@ export interface ExchangeOptions {
 export interface Answer {
   /** 200 to 599. */
   readonly status: number;
+  /** Of HTTP, as its head says. */
+  readonly version: HttpVersion;
   /** All of them, those of the connection too. */
   readonly fields: readonly Field[];
   /** `null` where there is none: to HEAD, in 204 and 304, and with a length of 0. */
@@ -176,7 +179,7 @@ export class Exchange implements Swept, ContentSource, ExchangeTraffic {
   }
 
   #answer(head: ResponseHead): Answer {
-    const { status, fields } = head;
+    const { status, version, fields } = head;
     const { method } = this.#options.request;
     const framing = responseFraming(head, method);
     const rest = this.#connection.heads.rest();
@@ -184,17 +187,17 @@ export class Exchange implements Swept, ContentSource, ExchangeTraffic {
     this.#upload.answered(status);
     if (framing === 0) {
       this.ended(rest.length === 0);
-      return { status, fields, content: null };
+      return { status, version, fields, content: null };
     }
     if (typeof framing === "number" && framing <= Math.min(rest.length, MAX_WHOLE_BYTES)) {
       const content = new WholeContent(rest.slice(0, framing));
       this.#content = content;
       this.ended(rest.length === framing);
-      return { status, fields, content };
+      return { status, version, fields, content };
     }
     const content = new AnswerContent(this, head, { framing, method, rest });
     this.#content = content;
-    return { status, fields, content };
+    return { status, version, fields, content };
   }
 
   read(): Promise<Uint8Array | null> {

@@ -6,17 +6,13 @@ import type { CancelSignal } from "../net/cancel.ts";
 import { dial, type DialTarget } from "../net/dial.ts";
 import { NetError, toNetError } from "../net/error.ts";
 import { Deadline, type Sweeper, type Swept } from "../net/sweeper.ts";
-import type { Field } from "../protocol/wire/field.ts";
 import { H1Connection } from "./h1_connection.ts";
-import {
-  type Answer,
-  Exchange,
-  type ExchangeControl,
-  type ExchangeTimeouts,
-  type ExchangeTraffic,
-} from "./h1_exchange.ts";
+import { Exchange, type ExchangeControl, type ExchangeTimeouts } from "./h1_exchange.ts";
 import { type FramedRequest, frameRequest, type H1Request, isIdempotent } from "./h1_request.ts";
+import { type H1Response, PooledResponse } from "./h1_response.ts";
 import { Waiters } from "./h1_waiters.ts";
+
+export type { H1Response } from "./h1_response.ts";
 
 /**
  * Another way to a server than that of the network. `preface` is what is said first of all. Throws
@@ -57,13 +53,6 @@ export interface RequestControl extends ExchangeControl {
   readonly client?: ClientEnds;
   /** Called when there is a connection, the second time for a retry. */
   readonly onConnected?: () => void;
-}
-
-/** The answer to a request. Its content must be read to its end, or cancelled. */
-export interface H1Response extends Answer {
-  /** Whether a stale connection was met before. */
-  readonly retried: boolean;
-  readonly traffic: ExchangeTraffic;
 }
 
 /**
@@ -128,12 +117,12 @@ export class H1Pool implements Swept {
     const connection = this.#reuse() ?? await this.#take(control.signal, false);
     const exchange = this.#exchange(request, connection, control);
     try {
-      return new Response(await exchange.run(), exchange, false);
+      return new PooledResponse(await exchange.run(), exchange, false);
     } catch (error) {
       if (!exchange.stale || !isIdempotent(request.method)) throw error;
     }
     const second = this.#exchange(request, await this.#take(control.signal, true), control);
-    return new Response(await second.run(), second, true);
+    return new PooledResponse(await second.run(), second, true);
   }
 
   /**
@@ -154,7 +143,7 @@ export class H1Pool implements Swept {
   ): Promise<H1Response> {
     const connection = await this.#take(control.signal, true, preface);
     const exchange = this.#exchange(request, connection, control);
-    return new Response(await exchange.run(), exchange, false);
+    return new PooledResponse(await exchange.run(), exchange, false);
   }
 
   #exchange(
@@ -276,22 +265,6 @@ export class H1Pool implements Swept {
   sweep(nowMs: number): void {
     for (const one of this.#idle.filter((one) => one.idleUntilMs <= nowMs)) this.#remove(one);
     if (this.#idle.length === 0) this.#options.sweeper.delete(this);
-  }
-}
-
-class Response implements H1Response {
-  readonly status: number;
-  readonly fields: readonly Field[];
-  readonly content: Content | null;
-  readonly retried: boolean;
-  readonly traffic: ExchangeTraffic;
-
-  constructor(answer: Answer, traffic: ExchangeTraffic, retried: boolean) {
-    this.status = answer.status;
-    this.fields = answer.fields;
-    this.content = answer.content;
-    this.traffic = traffic;
-    this.retried = retried;
   }
 }
 

@@ -160,10 +160,10 @@ class Way {
   }
 
   async answer(response: H1Response, rules: ResponseRules): Promise<ForwardResult> {
-    const { status, content, traffic, retried } = response;
+    const { status, version, content, traffic, retried } = response;
     let broken: ForwardResult["broken"] = null;
     try {
-      const fields = responseFields(response.fields, rules);
+      const fields = responseFields(response.fields, rules, version);
       await this.#offer.respond(status, fields, bodyOf(response, rules));
     } catch (error) {
       if (!(error instanceof NetError || error instanceof PeerError)) throw error;

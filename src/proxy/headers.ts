@@ -1,6 +1,7 @@
 // RFC 9110 §7.6, RFC 7239: which fields go on to the next hop, and what the proxy says itself.
 import type { OfferRequest } from "../ingress/offer.ts";
 import { connectionOptions, endToEnd } from "../protocol/http1/connection.ts";
+import type { HttpVersion } from "../protocol/http1/framing.ts";
 import { acceptsTrailers } from "../protocol/http1/trailers.ts";
 import { type Field, getField, getFields, isToken } from "../protocol/wire/field.ts";
 
@@ -220,15 +221,22 @@ function withRules(fields: Field[], { remove, set }: FieldRules): Field[] {
   return set === undefined ? left : [...left, ...set];
 }
 
-/** The fields of a backend's answer for the client, whatever its status. */
-export function responseFields(fields: readonly Field[], rules: ResponseRules = {}): Field[] {
+/**
+ * The fields of a backend's answer for the client, whatever its status. `version` is that of HTTP
+ * by which it came.
+ */
+export function responseFields(
+  fields: readonly Field[],
+  rules: ResponseRules = {},
+  version: HttpVersion = "1.1",
+): Field[] {
   const { altSvc } = rules;
   const answer: Field[] = [];
   for (const field of endToEnd(fields)) {
     if (field[0] === "via" || (altSvc !== undefined && field[0] === "alt-svc")) continue;
     answer.push(field);
   }
-  answer.push(via(fields, "1.1"));
+  answer.push(via(fields, version));
   if (typeof altSvc === "string") answer.push(["alt-svc", altSvc]);
   return withRules(answer, rules);
 }
@@ -245,11 +253,6 @@ export function acceptedFields(
   // Not asked for over HTTP/3 (RFC 9220 §3), but a client that sent a key may look for it.
   if (accept !== null) answer.push(["sec-websocket-accept", accept]);
   return answer;
-}
-
-/** The fields of a refusal of the backend's, for the client. */
-export function refusalFields(fields: readonly Field[], rules: ResponseRules = {}): Field[] {
-  return responseFields(fields, rules);
 }
 
 export function clientKey(request: OfferRequest): string | null {

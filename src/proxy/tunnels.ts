@@ -10,7 +10,7 @@ import { type Answer, pathOf, refuseTunnel, RETRY_AFTER, TOO_MANY_SESSIONS } fro
 import { askBackends, type Asked, UpgradeContentTooLarge } from "./ask.ts";
 import { BackendError } from "./backend.ts";
 import { ClientShares } from "./client_shares.ts";
-import { acceptedFields, clientKey, refusalFields } from "./headers.ts";
+import { acceptedFields, clientKey, responseFields } from "./headers.ts";
 import type { Observer } from "./observer.ts";
 import { closeForReload, type LiveRoute } from "./routes.ts";
 import { Session } from "./session.ts";
@@ -207,7 +207,8 @@ export class Tunnels {
     const afterMs = live.limits.readTimeoutMs;
     const content = new WatchedContent(answer.content, { sweeper, afterMs });
     offer.onGone(() => content.cancel());
-    const fields = refusalFields(answer.fields, this.#answerer.responseRules(request, live));
+    const rules = this.#answerer.responseRules(request, live);
+    const fields = responseFields(answer.fields, rules, answer.version);
     const answered = offer.respond(answer.status, fields, content).catch((error) => {
       if (error instanceof NetError || error instanceof PeerError) return;
       observer.bug("refusal", error);

@@ -38,6 +38,26 @@ Deno.test("edges: RFC 9110 §7.6.3: Via tells the version that a request came by
   });
 });
 
+Deno.test("edges: RFC 9110 §7.6.3: Via tells the version that an answer came by, HTTP/1.0 too", async () => {
+  await withDoors({}, async (t) => {
+    const upgrade = "Connection: Upgrade\r\nUpgrade: foo\r\n";
+    for (const [version, want] of [["1.0", "1.0 a, 1.0 h3ws"], ["1.1", "1.0 a, 1.1 h3ws"]]) {
+      for (const [status, fields] of [[200, ""], [404, ""], [403, upgrade]]) {
+        for (const length of ["Content-Length: 2\r\n", ""]) {
+          const client = await t.h1();
+          client.send(`GET /x HTTP/1.1\r\nHost: a.example\r\n${fields}\r\n`);
+          const conn = await t.backend.accept();
+          await conn.request();
+          conn.write(`HTTP/${version} ${status} X\r\nVia: 1.0 a\r\n${length}\r\nok`);
+          conn.fin();
+          await client.has("\r\n\r\n");
+          assert.match(client.got, new RegExp(`\r\nVia: ${want}\r\n`, "i"), `${status}`);
+        }
+      }
+    }
+  });
+});
+
 Deno.test("edges: a drain does not wait for a plain connection that says nothing", async () => {
   await withDoors({}, async (t) => {
     const silent = await RawH1.connect(t.proxy.plainPort!);

@@ -75,6 +75,7 @@ const WHOLE: WholeRefusal[] = [
     fin: true,
     status: 500,
     body: "old",
+    has: { via: ["1.0 h3ws"] },
   },
   {
     name: "302 with its Location",

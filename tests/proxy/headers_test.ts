@@ -3,7 +3,6 @@ import type { OfferRequest } from "../../src/ingress/offer.ts";
 import {
   acceptedFields,
   ipOf,
-  refusalFields,
   requestFields,
   type RequestRules,
   responseFields,
@@ -283,7 +282,6 @@ const ANSWERS: { name: string; fields: Field[]; rules?: ResponseRules; want: Fie
 for (const { name, fields, rules, want } of ANSWERS) {
   Deno.test(`responseFields: ${name}`, () => {
     assert.deepEqual(responseFields(fields, rules), want);
-    assert.deepEqual(refusalFields(fields, rules), want);
   });
 }
 
