@@ -8,9 +8,11 @@ import { encodeResponse } from "../protocol/http2/fields.ts";
 import type { LocalSettings } from "../protocol/http2/options.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import type { Accepted, ConnectionEnd, DoorOptions } from "./door.ts";
+import { H2Drain } from "./h2_drain.ts";
 import { H2Output, HIGH_WATER_BYTES, lost } from "./h2_output.ts";
 import { H2Request } from "./h2_request.ts";
 import { H2Stream, type H2Wire } from "./h2_stream.ts";
+import { H2Times } from "./h2_times.ts";
 import { readPast } from "./read_past.ts";
 
 export interface H2DoorOptions extends DoorOptions {
@@ -18,9 +20,6 @@ export interface H2DoorOptions extends DoorOptions {
   h2: Partial<LocalSettings>;
 }
 
-/** RFC 9113 §6.8: GOAWAY's second step comes a round trip after the first, or so much later. */
-const DRAIN_PING = new Uint8Array([0x68, 0x33, 0x77, 0x73, 1, 1, 1, 1]);
-const DRAIN_PING_MS = 1_000;
 /** What a client sends behind our GOAWAY is read past, or an RST would take that from it. */
 const LINGER_MS = 2_000;
 const MAX_LINGER_MS = 30_000;
@@ -34,9 +33,8 @@ export class H2Connection implements H2Wire, Swept {
   /** Streams that something came on in the chunk at hand. */
   readonly #touched = new Set<H2Stream>();
   readonly #output: H2Output;
-  #idleSinceMs = performance.now();
-  #draining = false;
-  #nameLastAtMs = Infinity;
+  readonly #times: H2Times;
+  readonly #drain: H2Drain;
   #lingersUntilMs = Infinity;
   /** Nothing more comes: FIN, or worse. */
   #peerEnded = false;
@@ -48,6 +46,8 @@ export class H2Connection implements H2Wire, Swept {
     this.#options = options;
     const { maxHeaderBytes } = options;
     this.h2 = new Http2Connection({ role: "server", settings: { maxHeaderBytes, ...options.h2 } });
+    this.#drain = new H2Drain(this.h2);
+    this.#times = new H2Times(this.h2, options);
     this.#output = new H2Output(this.h2, conn.stream);
     this.#slowness = new Slowness(conn.stream, options.writeTimeoutMs, () => {
       this.#finish({ code: H2Code.CANCEL, reason: "client reads too slowly", byPeer: false });
@@ -71,7 +71,7 @@ export class H2Connection implements H2Wire, Swept {
     this.#lingersUntilMs = performance.now() + Math.max(LINGER_MS, writeTimeoutMs);
     for (const stream of this.#streams.values()) stream.fail(lost());
     this.#streams.clear();
-    await this.#flushed();
+    await this.#output.close();
     if (!this.#peerEnded) await this.#linger();
     sweeper.delete(this);
     this.#conn.stream.abort();
@@ -127,7 +127,7 @@ export class H2Connection implements H2Wire, Swept {
     const stream = new H2Stream(streamId, this);
     if (endStream) stream.end();
     this.#streams.set(streamId, stream);
-    this.#idleSinceMs = Infinity;
+    this.#times.idleSinceMs = Infinity;
     const { remote, local, secure } = this.#conn;
     const request = new H2Request(head, { stream, wire: this, remote, local, secure });
     void this.#serve(request, stream);
@@ -145,7 +145,7 @@ export class H2Connection implements H2Wire, Swept {
       stream.abort();
       this.#streams.delete(stream.id);
       if (this.#streams.size === 0) {
-        this.#idleSinceMs = performance.now();
+        this.#times.idleSinceMs = performance.now();
         // An end that lingers has its own.
         if (this.h2.isDone && this.#end === null) this.#conclude();
       }
@@ -208,12 +208,6 @@ export class H2Connection implements H2Wire, Swept {
     this.#output.flush();
   }
 
-  /** The last words, GOAWAY among them, as far as the peer takes them. */
-  async #flushed(): Promise<void> {
-    await this.#output.flushNow();
-    await this.#conn.stream.closeWrite().catch(() => {});
-  }
-
   async #linger(): Promise<void> {
     const { stream } = this.#conn;
     const lastMs = performance.now() + MAX_LINGER_MS;
@@ -246,41 +240,39 @@ export class H2Connection implements H2Wire, Swept {
   }
 
   sweep(nowMs: number): void {
-    const { writeTimeoutMs, idleTimeoutMs, headTimeoutMs } = this.#options;
+    const { writeTimeoutMs, headTimeoutMs } = this.#options;
     this.h2.tick(nowMs);
     this.#slowness.sweep(Math.max(0, nowMs - this.#output.writingSinceMs));
     if (this.#end !== null) {
       if (nowMs >= this.#lingersUntilMs) this.#conn.stream.abort();
-    } else if (!this.h2.settingsAcknowledged && nowMs - this.#idleSinceMs >= headTimeoutMs) {
-      // RFC 9113 §6.5.3: SETTINGS_TIMEOUT; and a client that never says anything.
-      this.close(H2Code.SETTINGS_TIMEOUT, "no SETTINGS in time");
-    } else if (nowMs - this.#idleSinceMs >= idleTimeoutMs) {
-      this.close(H2Code.NO_ERROR, "idle");
     } else {
+      const late = this.#times.late(nowMs);
+      if (late !== null) return this.#late(late);
       const { contentTimeoutMs: readMs = headTimeoutMs } = this.#options;
       const limits = { readMs, writeMs: writeTimeoutMs };
       for (const stream of this.#streams.values()) stream.sweep(nowMs, limits);
-      if (nowMs >= this.#nameLastAtMs) this.#nameLast();
+      if (this.#drain.isDue(nowMs)) this.#nameLast();
     }
+  }
+
+  #late(error: H2Error): void {
+    // To be slow with a request is told of as all that is wrong with one.
+    const isRequest = error.code === H2Code.ENHANCE_YOUR_CALM;
+    if (isRequest) this.#options.onPeerError(error, this.#conn.remote);
+    this.close(error.code as H2Code, error.message);
   }
 
   /** RFC 9113 §6.8: takes no new streams; the connection ends with its last one. */
   drain(): void {
-    if (this.#draining || this.#end !== null) return;
-    this.#draining = true;
-    this.#nameLastAtMs = performance.now() + DRAIN_PING_MS;
-    this.h2.drain();
-    this.h2.ping(DRAIN_PING);
-    this.flush();
+    if (this.#end === null && this.#drain.begin()) this.flush();
   }
 
   #pong(payload: Uint8Array): void {
-    if (payload.every((byte, i) => byte === DRAIN_PING[i])) this.#nameLast();
+    if (this.#drain.isAnswer(payload)) this.#nameLast();
   }
 
   #nameLast(): void {
-    this.#nameLastAtMs = Infinity;
-    this.h2.goaway();
+    this.#drain.nameLast();
     this.flush();
     if (this.h2.isDone) this.#conclude();
   }
@@ -297,6 +289,6 @@ export class H2Connection implements H2Wire, Swept {
   #conclude(): void {
     this.#finish({ code: H2Code.NO_ERROR, reason: "", byPeer: false });
     this.#lingersUntilMs = performance.now() + LINGER_MS;
-    void this.#flushed();
+    void this.#output.close();
   }
 }

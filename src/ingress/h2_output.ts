@@ -57,6 +57,12 @@ export class H2Output {
     return this.#written;
   }
 
+  /** The last words, GOAWAY among them, as far as the peer takes them, and FIN. */
+  async close(): Promise<void> {
+    await this.flushNow();
+    await this.#stream.closeWrite().catch(() => {});
+  }
+
   async #writeOut(): Promise<void> {
     this.#flushing = true;
     try {

@@ -60,6 +60,105 @@ for (const door of DOORS) {
   });
 }
 
+/** What a client trickles, and never ends: first, and then again and again. */
+interface Trickle {
+  name: string;
+  first: (client: RawH2, id: number) => Uint8Array;
+  more?: (id: number) => Uint8Array;
+}
+
+const PADDED = 0x8;
+const TRICKLES: Trickle[] = [
+  {
+    name: "CONTINUATION frames without END_HEADERS",
+    first: openBlock,
+    more: (id) => h2Frame([FrameType.CONTINUATION], id, Uint8Array.of(0x20)),
+  },
+  {
+    name: "a field block without END_HEADERS, and no more",
+    first: openBlock,
+  },
+  {
+    name: "a HEADERS frame byte by byte",
+    first: (client, id) =>
+      client.headers(id, h2Get("/x", [["x", "y".repeat(300)]])).subarray(0, 20),
+    more: () => Uint8Array.of(0x20),
+  },
+  {
+    name: "the header of a HEADERS frame, and no more",
+    first: (client, id) => client.headers(id, GET).subarray(0, 9),
+  },
+  {
+    name: "a HEADERS frame without the end of its padding",
+    first: (client, id) => {
+      const block = client.block(GET);
+      const payload = concat([Uint8Array.of(9), block, new Uint8Array(8)]);
+      return h2Frame([FrameType.HEADERS, PADDED | 0x5], id, concat([payload, Uint8Array.of(0)]))
+        .subarray(0, 9 + payload.length);
+    },
+  },
+];
+
+function openBlock(client: RawH2, id: number): Uint8Array {
+  return h2Frame([FrameType.HEADERS], id, client.block(GET));
+}
+
+for (const door of DOORS) {
+  for (const { name, first, more } of TRICKLES) {
+    for (const beside of [false, true]) {
+      const where = beside ? " beside a tunnel" : "";
+      Deno.test(`doors: h2: RFC 9113 §10.5: ${name}${where} over ${door} is ENHANCE_YOUR_CALM in time`, async () => {
+        await withDoors({ handshakeTimeoutMs: 400, idleTimeoutMs: 60_000 }, async (t) => {
+          const client = await t[door]();
+          if (beside) {
+            const opening = openH2(client);
+            await t.backend.upgrade();
+            await opening;
+          }
+          const id = client.nextId();
+          client.write(first(client, id));
+          const startedMs = performance.now();
+          while (!client.isClosed) {
+            if (more !== undefined) client.write(more(id));
+            await new Promise((resolve) => setTimeout(resolve, 40));
+            assert.ok(performance.now() - startedMs < 10_000, "it goes on for ever");
+          }
+          assert.equal(await client.end(), H2Code.ENHANCE_YOUR_CALM);
+          await until("its end", () => t.proxy.connections === 0);
+          const message = "A field block took too long to come";
+          assert.deepEqual(t.seen.failures, [{ stage: "http_framing", message }]);
+          const end = { code: H2Code.ENHANCE_YOUR_CALM, reason: message, byPeer: false };
+          assert.deepEqual(
+            t.seen.connectionEnds.map(({ code, reason, byPeer }) => ({ code, reason, byPeer })),
+            [end],
+          );
+          if (beside) await until("the tunnel's end", () => t.seen.closed.length === 1);
+        });
+      });
+    }
+  }
+
+  Deno.test(`doors: h2: field blocks over ${door} that each come in time may come one behind the other`, async () => {
+    await withDoors({ handshakeTimeoutMs: 400, idleTimeoutMs: 60_000 }, async (t) => {
+      const client = await t[door]({ opensWindows: false });
+      // Whenever one looks, a block is open; none of them for long.
+      let rest: Uint8Array = new Uint8Array(0);
+      const ids: number[] = [];
+      for (let i = 0; i < 8; i++) {
+        const id = client.nextId();
+        ids.push(id);
+        const frame = client.headers(id, h2Get("/healthz"));
+        client.write(rest, frame.subarray(0, 12));
+        rest = frame.subarray(12);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      client.write(rest);
+      for (const id of ids) assert.equal((await client.over(id)).status, 200);
+      assert.deepEqual(t.seen.failures, []);
+    });
+  });
+}
+
 Deno.test("doors: h2: RFC 9113 §6.5.3: SETTINGS that are not acknowledged in time are SETTINGS_TIMEOUT", async () => {
   await withDoors({ handshakeTimeoutMs: 400 }, async (t) => {
     for (const more of [new Uint8Array(0), h2Frame([FrameType.SETTINGS], 0)]) {

@@ -103,6 +103,14 @@ export class Http2Connection implements Parser<H2Event> {
     return this.#core.settingsAcknowledged;
   }
 
+  /**
+   * Which field block is open, counted from 1; 0 for none. RFC 9113 §4.3: nothing else can come
+   * before its end, for which there is no limit of time in here.
+   */
+  get openFieldBlock(): number {
+    return this.#parser.openBlock;
+  }
+
   /** How many streams are open or half-closed. */
   get streams(): number {
     return this.#core.streams.remoteCount + this.#core.streams.localCount;

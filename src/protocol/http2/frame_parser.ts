@@ -22,7 +22,7 @@ import {
   readFieldsPrefix,
 } from "./frame_event.ts";
 import { Gather } from "./gather.ts";
-import { SETTING_BYTES } from "./settings.ts";
+import { MAX_SETTINGS, SETTING_BYTES } from "./settings.ts";
 
 /** What is awaited next. */
 const State = {
@@ -39,9 +39,6 @@ type State = typeof State[keyof typeof State];
 
 /** What a step gives: a frame, `null` where it needs more bytes, `undefined` to go on. */
 type Step = Frame | null | undefined;
-
-/** The most settings of one frame: there are seven, and a sender may say each more than once. */
-const MAX_SETTINGS = 64;
 
 const DISCARDED: Frame = { type: "discarded" };
 const UNKNOWN: Frame = { type: "unknown" };
@@ -67,6 +64,8 @@ export class FrameParser implements Parser<Frame> {
   #padding = 0;
   /** The field block that is open; its bytes are not in it yet. */
   #fields: FieldsFrame | null = null;
+  /** How many field blocks have begun. */
+  #blocks = 0;
   #hasSettings = false;
   #fault: H2Error | null = null;
 
@@ -80,6 +79,11 @@ export class FrameParser implements Parser<Frame> {
 
   get buffered(): number {
     return this.#input.held + this.#gather.held;
+  }
+
+  /** Which field block is open, counted from 1; 0 for none. */
+  get openBlock(): number {
+    return this.#fields !== null || this.#state === State.FIELDS_PREFIX ? this.#blocks : 0;
   }
 
   push(chunk: Uint8Array): void {
@@ -155,6 +159,7 @@ export class FrameParser implements Parser<Frame> {
         return undefined;
       case FrameType.HEADERS:
         this.#state = State.FIELDS_PREFIX;
+        this.#blocks++;
         return undefined;
       case FrameType.CONTINUATION:
         return this.#enterBlock(this.#fields!);

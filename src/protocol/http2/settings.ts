@@ -32,6 +32,9 @@ export interface Settings {
 /** RFC 9113 §6.5.1: Identifier (16), Value (32). */
 export const SETTING_BYTES = 6;
 
+/** The most settings of one frame: there are seven, and a sender may say each more than once. */
+export const MAX_SETTINGS = 64;
+
 /** The RFC's name of a setting, or its number in hex. */
 export const settingName: (value: number) => string = namer(SettingId);
 

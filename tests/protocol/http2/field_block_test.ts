@@ -1,5 +1,6 @@
 // RFC 9113 §4.3, §6.10: field blocks. The numbers of h2spec's cases stand where one is met.
-import { answering, type Conversation, type Setup, test } from "./conversation.ts";
+import assert from "node:assert/strict";
+import { answering, type Conversation, type Setup, silent, test, Tester } from "./conversation.ts";
 import {
   continuation,
   data,
@@ -103,3 +104,32 @@ test("field block: RFC 9113 §4.3: what HPACK can't decode is COMPRESSION_ERROR"
     sent: ["RST_STREAM 1 PROTOCOL_ERROR", "GOAWAY 1 COMPRESSION_ERROR"],
   },
 ]);
+
+Deno.test("field block: openFieldBlock tells each from the next, from the header of its first frame to its end", () => {
+  const { connection } = Tester.ready(setup.options, silent);
+  const seen: [open: number, event: string | undefined][] = [];
+  const take = (bytes: Uint8Array) => {
+    connection.push(bytes);
+    let last: string | undefined;
+    for (let event = connection.next(); event !== null; event = connection.next()) {
+      last = event.type;
+    }
+    seen.push([connection.openFieldBlock, last]);
+  };
+  const [first, second] = [headers(1, POST), headers(1, POST, END_HEADERS | END_STREAM)];
+  take(first.subarray(0, 8));
+  take(first.subarray(8, 9));
+  take(first.subarray(9, 12));
+  take(first.subarray(12));
+  take(data(1, "test"));
+  take(headers(3, "83", 0));
+  take(continuation(3, "").subarray(0, 5));
+  take(continuation(3, "").subarray(5));
+  // The last of one and the first of the next, in one chunk.
+  const end = continuation(3, POST.slice(3), END_HEADERS);
+  take(new Uint8Array([...end, ...second.subarray(0, 11)]));
+  assert.deepEqual(seen, [
+    ...[[0, undefined], [1, undefined], [1, undefined], [0, "request"], [0, "data"]],
+    ...[[2, undefined], [2, undefined], [2, undefined], [3, "request"]],
+  ]);
+});
