@@ -40,6 +40,8 @@ export interface ProxyConfig extends ProxyLimits {
   /** Whether HTTP/2 and HTTP/1.1 over TLS are served at the same port. */
   tcp: boolean;
   plainListen: Address | null;
+  /** Whether HTTP/1.1 may switch to HTTP/2 there, by `Upgrade: h2c`. */
+  h2cUpgrade: boolean;
   certFile: string;
   keyFile: string;
   clientCaFile: string | null;
@@ -105,6 +107,12 @@ export const proxyFlags: ProxyFlags = {
     kind: optionalAddress,
     default: "off",
     meaning: "TCP address of HTTP/1.1 and HTTP/2 (by prior knowledge) in clear text",
+  }),
+  h2cUpgrade: envFlag({
+    name: "h2c-upgrade",
+    kind: onOff,
+    default: "false",
+    meaning: "take Upgrade: h2c (RFC 7540 §3.2) at --plain-listen; else it is ignored",
   }),
   certFile: envFlag({
     name: "cert",

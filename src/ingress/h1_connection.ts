@@ -1,21 +1,36 @@
+import type { ByteStream } from "../net/byte_stream.ts";
 import { NetError } from "../net/error.ts";
 import { HttpError } from "../protocol/http1/error.ts";
 import type { RequestEvent } from "../protocol/http1/request_sequence.ts";
+import type { Upgrade } from "../protocol/http2/upgrade.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import type { Accepted, ConnectionEnd, DoorOptions } from "./door.ts";
-import { refusal } from "./h1_answer.ts";
+import { refusal, switchingHead } from "./h1_answer.ts";
 import { REQUEST_TIMEOUT } from "./h1_content.ts";
 import { H1Link } from "./h1_link.ts";
 import { H1Request } from "./h1_request.ts";
+import { H1Tunnel } from "./h1_tunnel.ts";
+import { h2cOf } from "./h2c.ts";
 import { readPast } from "./read_past.ts";
 
 /** RFC 9112 §9.6: behind the last answer it is read on, so that no RST takes the answer away. */
 const LINGER_MS = 2000;
 
+export interface H1DoorOptions extends DoorOptions {
+  /** Whether a request in clear text may switch to HTTP/2 (RFC 7540 §3.2); default `false`. */
+  h2cUpgrade?: boolean;
+}
+
+/** What goes on behind a 101 to HTTP/2. */
+export interface SwitchedToH2 {
+  readonly stream: ByteStream;
+  readonly upgrade: Upgrade;
+}
+
 /** One HTTP/1.1 connection on the server's side, from its first byte to its end. */
 export class H1Connection {
   readonly #conn: Accepted;
-  readonly #options: DoorOptions;
+  readonly #options: H1DoorOptions;
   readonly #link: H1Link;
   /** The one that is being answered. */
   #request: H1Request | null = null;
@@ -24,8 +39,10 @@ export class H1Connection {
   /** The answer to a head that took too long. */
   #refusing: Promise<void> | null = null;
   #end: ConnectionEnd | null = null;
+  /** Set when `run` resolves and the connection is not over: it is HTTP/2 from now on. */
+  switched: SwitchedToH2 | null = null;
 
-  constructor(conn: Accepted, options: DoorOptions) {
+  constructor(conn: Accepted, options: H1DoorOptions) {
     this.#conn = conn;
     this.#options = options;
     this.#link = new H1Link({
@@ -48,7 +65,7 @@ export class H1Connection {
       this.#ends({ code: 0, reason: error instanceof Error ? error.message : "", byPeer });
     }
     sweeper.delete(this.#link);
-    this.#conn.stream.abort();
+    if (this.switched === null) this.#conn.stream.abort();
     return this.#end ?? { code: 0, reason: "", byPeer: false };
   }
 
@@ -57,6 +74,8 @@ export class H1Connection {
     for (;;) {
       const event = await this.#nextHead();
       if (event === null) return;
+      const upgrade = this.#h2cOf(event);
+      if (upgrade !== null) return await this.#switch(upgrade);
       const request = this.#offer(event);
       const outcome = await request.done;
       if (outcome === "gone") return this.#ends(gone("the client is gone"));
@@ -69,6 +88,25 @@ export class H1Connection {
       this.#request = null;
       this.#link.sequence.restart();
     }
+  }
+
+  #h2cOf(event: RequestEvent): Upgrade | null {
+    if (this.#options.h2cUpgrade !== true) return null;
+    // RFC 7540 §3.2: "h2c" is for clear text alone.
+    if (this.#conn.secure || this.#link.draining) return null;
+    return h2cOf(event);
+  }
+
+  /** RFC 7540 §3.2: behind the 101 there are frames, and the first stream's is this request. */
+  async #switch(upgrade: Upgrade): Promise<void> {
+    const link = this.#link;
+    const { sweeper, writeTimeoutMs } = this.#options;
+    // Without content its end is told with the head.
+    link.sequence.next();
+    const stream = new H1Tunnel({ link, sweeper, writeTimeoutMs });
+    await link.write(switchingHead("h2c", []));
+    this.#ends({ code: 0, reason: "switched to HTTP/2", byPeer: false });
+    this.switched = { stream, upgrade };
   }
 
   /** `null` when there is none: the connection has ended, or must. */

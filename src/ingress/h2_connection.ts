@@ -6,6 +6,7 @@ import { Http2Connection } from "../protocol/http2/connection.ts";
 import type { H2Event } from "../protocol/http2/events.ts";
 import { encodeResponse } from "../protocol/http2/fields.ts";
 import type { LocalSettings } from "../protocol/http2/options.ts";
+import type { Upgrade } from "../protocol/http2/upgrade.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import type { Accepted, ConnectionEnd, DoorOptions } from "./door.ts";
 import { H2Drain } from "./h2_drain.ts";
@@ -40,14 +41,19 @@ export class H2Connection implements H2Wire, Swept {
   #peerEnded = false;
   #end: ConnectionEnd | null = null;
   readonly #slowness: Slowness;
+  /** Whether its first request came by HTTP/1.1. */
+  readonly #upgraded: boolean;
 
-  constructor(conn: Accepted, options: H2DoorOptions) {
+  /** `upgrade` is the request of HTTP/1.1 that it began with, if it did. */
+  constructor(conn: Accepted, options: H2DoorOptions, upgrade?: Upgrade) {
     this.#conn = conn;
     this.#options = options;
     const { maxHeaderBytes } = options;
-    this.h2 = new Http2Connection({ role: "server", settings: { maxHeaderBytes, ...options.h2 } });
+    const settings = { maxHeaderBytes, ...options.h2 };
+    this.h2 = new Http2Connection({ role: "server", settings, upgrade });
+    this.#upgraded = upgrade !== undefined;
     this.#drain = new H2Drain(this.h2);
-    this.#times = new H2Times(this.h2, options);
+    this.#times = new H2Times(this.h2, options, this.#upgraded);
     this.#output = new H2Output(this.h2, conn.stream);
     this.#slowness = new Slowness(conn.stream, options.writeTimeoutMs, () => {
       this.#finish({ code: H2Code.CANCEL, reason: "client reads too slowly", byPeer: false });
@@ -80,11 +86,11 @@ export class H2Connection implements H2Wire, Swept {
 
   async #read(): Promise<void> {
     const { stream } = this.#conn;
+    // What it began with.
+    this.#takeAll();
     for (let chunk = await stream.read(); chunk !== null; chunk = await stream.read()) {
       this.h2.push(chunk);
-      for (let event = this.h2.next(); event !== null; event = this.h2.next()) this.#take(event);
-      for (const touched of this.#touched) touched.deliver();
-      this.#touched.clear();
+      this.#takeAll();
       if (this.h2.outputBytes > 0) this.flush();
       // Answers to what a peer asks for must not pile up: it waits until they are taken.
       if (this.h2.outputBytes > HIGH_WATER_BYTES) await this.room();
@@ -92,6 +98,12 @@ export class H2Connection implements H2Wire, Swept {
     }
     this.#peerEnded = true;
     this.h2.end();
+  }
+
+  #takeAll(): void {
+    for (let event = this.h2.next(); event !== null; event = this.h2.next()) this.#take(event);
+    for (const touched of this.#touched) touched.deliver();
+    this.#touched.clear();
   }
 
   #take(event: H2Event): void {
@@ -113,7 +125,7 @@ export class H2Connection implements H2Wire, Swept {
       case "settings":
         return this.#opened(0);
       case "pong":
-        return this.#pong(event.payload);
+        return this.#drain.isAnswer(event.payload) ? this.#nameLast() : undefined;
       case "goaway":
       case "response":
       case "informational":
@@ -129,7 +141,8 @@ export class H2Connection implements H2Wire, Swept {
     this.#streams.set(streamId, stream);
     this.#times.idleSinceMs = Infinity;
     const { remote, local, secure } = this.#conn;
-    const request = new H2Request(head, { stream, wire: this, remote, local, secure });
+    const received = this.#upgraded && streamId === 1 ? "1.1" : undefined;
+    const request = new H2Request(head, { stream, wire: this, remote, local, secure, received });
     void this.#serve(request, stream);
   }
 
@@ -265,10 +278,6 @@ export class H2Connection implements H2Wire, Swept {
   /** RFC 9113 §6.8: takes no new streams; the connection ends with its last one. */
   drain(): void {
     if (this.#end === null && this.#drain.begin()) this.flush();
-  }
-
-  #pong(payload: Uint8Array): void {
-    if (this.#drain.isAnswer(payload)) this.#nameLast();
   }
 
   #nameLast(): void {

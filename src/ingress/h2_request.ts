@@ -8,6 +8,17 @@ import type { Body, Content, Offer, OfferRequest, Tunnel } from "./offer.ts";
 
 const EMPTY = new Uint8Array(0);
 
+/** Where it came. */
+export interface H2RequestAt {
+  stream: H2Stream;
+  wire: H2Wire;
+  remote: string;
+  local?: string;
+  secure: boolean;
+  /** The version that its head came by, where that is another. */
+  received?: "1.1";
+}
+
 /** One request on an HTTP/2 connection, until it is answered. */
 export class H2Request implements Offer {
   readonly request: OfferRequest;
@@ -18,12 +29,13 @@ export class H2Request implements Offer {
 
   constructor(
     head: RequestHead,
-    at: { stream: H2Stream; wire: H2Wire; remote: string; local?: string; secure: boolean },
+    at: H2RequestAt,
   ) {
     this.#stream = at.stream;
     this.#wire = at.wire;
     this.request = {
       http: "2",
+      received: at.received,
       method: head.method,
       protocol: head.protocol,
       // The connection tells, not what a client writes.

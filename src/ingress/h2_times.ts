@@ -7,20 +7,29 @@ export class H2Times {
   idleSinceMs = performance.now();
   readonly #h2: Http2Connection;
   readonly #limits: { readonly headTimeoutMs: number; readonly idleTimeoutMs: number };
+  /** Till when the client's preface may take, where a stream can be open before it. */
+  readonly #prefaceUntilMs: number;
   /** The field block that was open at the last look, and since when. */
   #block = 0;
   #blockSinceMs = Infinity;
 
-  constructor(h2: Http2Connection, limits: { headTimeoutMs: number; idleTimeoutMs: number }) {
+  /** `upgraded`: whether it began as HTTP/1.1, with a request (RFC 7540 §3.2). */
+  constructor(
+    h2: Http2Connection,
+    limits: { headTimeoutMs: number; idleTimeoutMs: number },
+    upgraded: boolean,
+  ) {
     this.#h2 = h2;
     this.#limits = limits;
+    this.#prefaceUntilMs = upgraded ? performance.now() + limits.headTimeoutMs : Infinity;
   }
 
   /** Why the connection has to end now; `null` while it need not. */
   late(nowMs: number): H2Error | null {
     const { headTimeoutMs, idleTimeoutMs } = this.#limits;
     const idleMs = nowMs - this.idleSinceMs;
-    if (!this.#h2.settingsAcknowledged && idleMs >= headTimeoutMs) {
+    const prefaceLate = nowMs >= this.#prefaceUntilMs && !this.#h2.settingsReceived;
+    if (prefaceLate || !this.#h2.settingsAcknowledged && idleMs >= headTimeoutMs) {
       // RFC 9113 §6.5.3: SETTINGS_TIMEOUT; and a client that never says anything.
       return connectionError(H2Code.SETTINGS_TIMEOUT, "no SETTINGS in time");
     }

@@ -1,14 +1,15 @@
 import type { Refusal } from "../net/accepted.ts";
 import { NetError } from "../net/error.ts";
 import { type Handshake, Handshakes } from "../net/handshakes.ts";
+import type { Upgrade } from "../protocol/http2/upgrade.ts";
 import { PeerError } from "../protocol/wire/error.ts";
-import type { Accepted, ConnectionEnd, DoorOptions } from "./door.ts";
-import { H1Connection } from "./h1_connection.ts";
+import type { Accepted, ConnectionEnd } from "./door.ts";
+import { H1Connection, type H1DoorOptions, type SwitchedToH2 } from "./h1_connection.ts";
 import { H2Connection, type H2DoorOptions } from "./h2_connection.ts";
 import type { HttpVersion } from "./offer.ts";
 import { unread } from "../net/unread.ts";
 
-export interface TcpDoorOptions extends DoorOptions, H2DoorOptions {
+export interface TcpDoorOptions extends H1DoorOptions, H2DoorOptions {
   /** Connections at once; one more is closed. */
   maxConnections: () => number;
   onConnectionOpened: (http: HttpVersion) => void;
@@ -25,6 +26,8 @@ interface Connection {
   run(): Promise<ConnectionEnd>;
   drain(): void;
   close(): void;
+  /** Of HTTP/1.1: what it has become, once it has run. */
+  readonly switched?: SwitchedToH2 | null;
 }
 
 /** RFC 7301: the ALPN token of HTTP/2. */
@@ -91,14 +94,16 @@ export class TcpDoor {
     await this.#serve(version, { ...conn, stream: unread(conn.stream, first) });
   }
 
-  async #serve(http: HttpVersion, conn: Accepted): Promise<void> {
+  async #serve(http: HttpVersion, conn: Accepted, upgrade?: Upgrade): Promise<void> {
     const { onConnectionOpened, onConnectionClosed, onBug } = this.#options;
     const startedMs = performance.now();
     onConnectionOpened(http);
     const connection: Connection = http === "2"
-      ? new H2Connection(conn, this.#options)
+      ? new H2Connection(conn, this.#options, upgrade)
       : new H1Connection(conn, this.#options);
     this.#connections.add(connection);
+    // A drain may have begun while it switched.
+    if (this.#draining) connection.drain();
     let end: ConnectionEnd = { code: -1, reason: "internal error", byPeer: false };
     try {
       end = await connection.run();
@@ -108,6 +113,10 @@ export class TcpDoor {
     }
     this.#connections.delete(connection);
     onConnectionClosed(http, { ...end, durationMs: performance.now() - startedMs });
+    const { switched } = connection;
+    if (switched) {
+      return await this.#serve("2", { ...conn, stream: switched.stream }, switched.upgrade);
+    }
     if (this.connections === 0) this.#idle?.();
   }
 

@@ -27,6 +27,8 @@ export interface ProxyOptions extends RouteDefaults, QuicTransport {
   tcp: boolean;
   /** HTTP/1.1 and HTTP/2 by prior knowledge in clear text; `null` for none. */
   plainListen: ListenAddress | null;
+  /** Whether `Upgrade: h2c` is taken there (RFC 7540 §3.2). */
+  h2cUpgrade: boolean;
   /** The certificate chain in PEM, the server's own first. */
   certPem: string;
   /** Its private key in PEM. */

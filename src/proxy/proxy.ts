@@ -134,6 +134,7 @@ class ProxyServer implements Proxy {
       contentTimeoutMs: this.#options.readTimeoutMs,
       idleTimeoutMs: this.#options.idleTimeoutMs,
       writeTimeoutMs: this.#options.writeTimeoutMs,
+      h2cUpgrade: this.#options.h2cUpgrade,
       h2: {
         maxConcurrentStreams: maxStreams,
         initialWindowBytes: h2WindowBytes.stream,

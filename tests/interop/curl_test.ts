@@ -117,6 +117,31 @@ test("curl: Upgrade: h2c is not taken, and its request answered in HTTP/1.1", as
   assert.equal(backend.requests[0].headers["http2-settings"], undefined);
 });
 
+test("curl: Upgrade: h2c is taken with --h2c-upgrade, and all that follows is HTTP/2", async (curl) => {
+  await using backend = await HttpBackend.listen();
+  await using proxy = await startDoors({ backendPort: backend.port, flags: ["--h2c-upgrade"] });
+  const call = { curl, door: DOORS[0], proxy };
+  // The second one goes by the connection that the first one switched.
+  const next = [`http://127.0.0.1:${proxy.plainPort}/b`, "--output", "/dev/null"];
+  const { version, status, head } = await callCurl({
+    ...{ ...call, path: "/a" },
+    args: ["--http2", ...next],
+  });
+  assert.deepEqual([version, status], ["2", 200]);
+  assert.match(head, /^http\/1\.1 101 .*\r\n/m);
+  assert.deepEqual(backend.requests.map(({ headers }) => headers.via).sort(), [
+    "1.1 h3ws",
+    "2 h3ws",
+  ]);
+  for (const { headers } of backend.requests) {
+    assert.deepEqual([headers.upgrade, headers["http2-settings"]], [undefined, undefined]);
+  }
+  const large = await callCurl({ ...call, path: `/download/${MIB}`, args: ["--http2"] });
+  assert.deepEqual([large.version, large.bytesDown], ["2", MIB]);
+  const post = await callCurl({ ...call, path: "/a", args: ["--http2", "--data", "content"] });
+  assert.equal(latin1(post.body), "POST of 7 bytes\n");
+});
+
 // h2c has no part that h1 and h2 have not.
 for (const door of DOORS.filter(({ name }) => name !== "h2c")) {
   test(`curl by ${door.name}: a gibibyte each way, and the proxy grows by less than 64 MiB`, async (curl) => {

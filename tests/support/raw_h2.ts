@@ -15,42 +15,11 @@ import { DEFAULT_WINDOW_BYTES } from "../../src/protocol/http2/window.ts";
 import { concat } from "../../src/protocol/wire/bytes.ts";
 import type { Field } from "../../src/protocol/wire/field.ts";
 import { H2_PING, h2Frame, h2Get, h2Settings, h2Window, SETTINGS_ACK } from "./h2_frames.ts";
-import { latin1 } from "./inbox.ts";
+import { fromLatin1, latin1 } from "./inbox.ts";
 import { connectRaw, type RawSocket, stopReading } from "./raw_socket.ts";
+import { SeenStream } from "./seen_stream.ts";
 import { until } from "./until.ts";
 import { within } from "./within.ts";
-
-/** What came on one stream. */
-export class SeenStream {
-  /** Of each field section: interim answers, the answer, its trailers. */
-  readonly sections: (readonly Field[])[] = [];
-  readonly data: Uint8Array[] = [];
-  /** Bytes of content up to now. */
-  bytes = 0;
-  /** Whether END_STREAM has come. */
-  ended = false;
-  /** The code of its RST_STREAM. */
-  reset: number | null = null;
-
-  /** Of the final answer; `null` without one. */
-  get status(): number | null {
-    const statuses = this.sections.map((section) => section.find(([name]) => name === ":status"));
-    const last = statuses.filter((field) => field !== undefined && !field[1].startsWith("1")).at(0);
-    return last === undefined ? null : Number(last[1]);
-  }
-
-  get(name: string): string | null {
-    return this.sections.flat().find((field) => field[0] === name)?.[1] ?? null;
-  }
-
-  get body(): string {
-    return latin1(concat(this.data));
-  }
-
-  get isOver(): boolean {
-    return this.ended || this.reset !== null;
-  }
-}
 
 export interface RawH2Options {
   port: number;
@@ -60,6 +29,10 @@ export interface RawH2Options {
   settings?: readonly (readonly [id: number, value: number])[];
   /** Whether windows are opened as content comes; default `true`. */
   opensWindows?: boolean;
+  /** In clear text: the request of HTTP/1.1 that asks for HTTP/2 (RFC 7540 §3.2). */
+  upgrade?: string;
+  /** How much of our preface goes with it in one packet, in bytes; default 0. */
+  earlyBytes?: number;
 }
 
 /** What the connection's GOAWAY said. */
@@ -82,6 +55,10 @@ export class RawH2 {
   isClosed = false;
   /** Whether the server has acknowledged our SETTINGS. */
   isReady = false;
+  /** The head of the answer to `upgrade`. */
+  switching = "";
+  #awaitsSwitching: boolean;
+  readonly #preface: Uint8Array;
   readonly #streams = new Map<number, SeenStream>();
   readonly #encoder = new HpackEncoder();
   readonly #decoder = new HpackDecoder();
@@ -106,7 +83,17 @@ export class RawH2 {
         resolve();
       });
     });
-    this.write(CLIENT_PREFACE, h2Settings(options.settings ?? []));
+    const { upgrade, earlyBytes = 0 } = options;
+    const preface = concat([CLIENT_PREFACE, h2Settings(options.settings ?? [])]);
+    this.#awaitsSwitching = upgrade !== undefined;
+    this.#preface = upgrade === undefined ? preface : preface.slice(earlyBytes);
+    if (upgrade === undefined) {
+      this.write(preface);
+    } else {
+      // Stream 1 is that of the request.
+      this.#nextId = 3;
+      this.write(fromLatin1(upgrade), preface.subarray(0, earlyBytes));
+    }
   }
 
   /** Resolves when the SETTINGS of both sides are known. */
@@ -237,6 +224,7 @@ export class RawH2 {
 
   #take(chunk: Uint8Array): void {
     this.#pending = concat([this.#pending, chunk]);
+    if (this.#awaitsSwitching && !this.#switch()) return;
     const header = { length: 0, type: 0, flags: 0, streamId: 0 };
     let at = 0;
     while (this.#pending.length - at >= FRAME_HEADER_BYTES) {
@@ -247,6 +235,18 @@ export class RawH2 {
       at = end;
     }
     this.#pending = this.#pending.slice(at);
+  }
+
+  /** Whether the answer's head is whole; behind a 101 our preface goes out. */
+  #switch(): boolean {
+    const text = latin1(this.#pending);
+    const end = text.indexOf("\r\n\r\n") + 4;
+    if (end < 4) return false;
+    this.switching = text.slice(0, end);
+    this.#pending = this.#pending.slice(end);
+    this.#awaitsSwitching = false;
+    if (this.switching.startsWith("HTTP/1.1 101 ")) this.write(this.#preface);
+    return true;
   }
 
   #frame(
@@ -310,5 +310,6 @@ export class RawH2 {
   }
 }
 
+export { SeenStream } from "./seen_stream.ts";
 export { Flag, FrameType, SettingId };
 export * from "./h2_frames.ts";

@@ -48,6 +48,7 @@ export class Http2Connection implements Parser<H2Event> {
       admitData: (header) => content.admit(header),
     });
     this.limit = this.#parser.limit;
+    if (options.upgrade !== undefined) this.#receiver.upgraded(options.upgrade);
   }
 
   get buffered(): number {
@@ -96,6 +97,11 @@ export class Http2Connection implements Parser<H2Event> {
   /** What the peer said of itself; the defaults before it did. */
   get peerSettings(): Readonly<Settings> {
     return this.#core.peerSettings;
+  }
+
+  /** Whether the peer's SETTINGS came, which its preface ends with (RFC 9113 §3.4). */
+  get settingsReceived(): boolean {
+    return this.#core.settingsReceived;
   }
 
   /** Whether the peer has acknowledged our settings: RFC 9113 §6.5.3 has a code for too late. */

@@ -35,6 +35,8 @@ export class Core {
   /** What the peer said of itself. */
   readonly peerSettings: Settings = defaultSettings();
   readonly encoder: HpackEncoder;
+  /** Whether the peer's SETTINGS came. */
+  settingsReceived = false;
   /** Whether the peer knows of our settings. */
   settingsAcknowledged = false;
   /** RFC 9113 §6.8: the last stream that our GOAWAY names; `null` before there was one. */

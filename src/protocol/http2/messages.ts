@@ -94,6 +94,17 @@ export class Messages {
     return { type: "request", streamId, head, endStream };
   }
 
+  /** RFC 7540 §3.2: a request that came by HTTP/1.1, whole, is stream 1, half-closed (remote). */
+  upgraded(head: RequestHead): H2Event {
+    const { streams } = this.#core;
+    const streamId = 1;
+    streams.useRemoteId(streamId);
+    const stream = streams.openRemote(streamId, exchangeOf(head.method));
+    stream.headReceived = true;
+    this.#core.remoteEnd(stream);
+    return { type: "request", streamId, head, endStream: true };
+  }
+
   #readRequest(fields: Field[]): RequestHead {
     const head = readRequestHead(fields);
     const { enableConnectProtocol, givesUnaskedProtocol } = this.#core.local;

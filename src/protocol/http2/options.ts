@@ -1,6 +1,7 @@
 import { DEFAULT_RATES, type Rates } from "./budget.ts";
 import { MAX_MAX_FRAME_BYTES, MIN_MAX_FRAME_BYTES, type Role } from "./frame.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
+import type { Upgrade } from "./upgrade.ts";
 import { DEFAULT_WINDOW_BYTES, MAX_WINDOW_BYTES } from "./window.ts";
 
 /** What we announce to the peer, and keep to. */
@@ -41,6 +42,8 @@ export interface Http2Options {
   role: Role;
   settings?: Partial<LocalSettings>;
   limits?: Partial<Limits>;
+  /** Server: what came by HTTP/1.1. The 101 was sent; the client's preface is still to come. */
+  upgrade?: Upgrade;
 }
 
 /** A field block may be so many times as large, encoded, as what it may say. */

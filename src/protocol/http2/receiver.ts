@@ -7,12 +7,15 @@ import { Messages } from "./messages.ts";
 import { applySettings, SettingId } from "./settings.ts";
 import type { Stream } from "./stream.ts";
 import { Fate } from "./streams.ts";
+import type { Upgrade } from "./upgrade.ts";
 
 /** RFC 9113 §5, §6: what each frame does to the connection and its streams. */
 export class Receiver {
   readonly content: Content;
   readonly #core: Core;
   readonly #messages: Messages;
+  /** What is to be told first of all. */
+  #first: H2Event | null = null;
   /** Streams that the peer's GOAWAY left out, to be told of. */
   #leftOut: number[] = [];
 
@@ -24,9 +27,20 @@ export class Receiver {
 
   /** What is to be told before the next frame is taken; `null` for nothing. */
   pending(): H2Event | null {
+    const first = this.#first;
+    if (first !== null) {
+      this.#first = null;
+      return first;
+    }
     const streamId = this.#leftOut.pop();
     if (streamId === undefined) return null;
     return { type: "reset", streamId, code: H2Code.REFUSED_STREAM };
+  }
+
+  /** RFC 7540 §3.2.1: the settings need no acknowledgement: the 101 was one. */
+  upgraded({ settings, request }: Upgrade): void {
+    this.#applySettings(settings);
+    this.#first = this.#messages.upgraded(request);
   }
 
   /**
@@ -135,8 +149,16 @@ export class Receiver {
 
   /** RFC 9113 §6.5.3: settings are applied, and acknowledged at once. */
   #takeSettings(payload: Uint8Array): H2Event {
-    const { role, budget, encoder, output, peerSettings, streams } = this.#core;
+    const { budget, output, peerSettings } = this.#core;
+    this.#core.settingsReceived = true;
     budget.settings();
+    this.#applySettings(payload);
+    output.settingsAck();
+    return { type: "settings", settings: { ...peerSettings } };
+  }
+
+  #applySettings(payload: Uint8Array): void {
+    const { role, encoder, peerSettings, streams } = this.#core;
     const before = peerSettings.initialWindowSize;
     applySettings(peerSettings, payload, {
       role,
@@ -150,8 +172,6 @@ export class Receiver {
     for (const stream of streams.all()) {
       if (change !== 0 && !stream.localEnded) stream.sendWindow.grow(change, "connection");
     }
-    output.settingsAck();
-    return { type: "settings", settings: { ...peerSettings } };
   }
 
   #takeSettingsAck(): null {
