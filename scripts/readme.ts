@@ -1,8 +1,8 @@
 // deno-lint-ignore-file no-console
 /**
  * `deno run -A scripts/readme.ts`: writes into README.md what the source knows better: the flags of
- * every command, the names of all metrics, and what the matrix of doors has tested. A test fails
- * while they differ.
+ * every command, the keys of the configuration file, the names of all metrics, and what the matrix of
+ * doors has tested. A test fails while they differ.
  *
  * Each of these parts stands between `<!-- generated: NAME -->` and `<!-- end of NAME -->`.
  */
@@ -14,6 +14,7 @@ import { silentLog } from "../src/observe/log.ts";
 import { createObserver } from "../src/observe/observer.ts";
 import { registerRuntime } from "../src/observe/runtime.ts";
 import { testedMarkdown } from "../tests/support/tunnel_matrix.ts";
+import { fileKeyParts } from "./file_keys.ts";
 import { main, ROOT, ScriptError } from "./project.ts";
 
 /** What `prom-client` tells of a metric. */
@@ -88,7 +89,11 @@ function code(text: string): string {
 
 /** Every generated part by its name. */
 async function parts(): Promise<Map<string, string>> {
-  const made = new Map([["metrics", await metricsMarkdown()], ["matrix", testedMarkdown()]]);
+  const made = new Map([
+    ["metrics", await metricsMarkdown()],
+    ["matrix", testedMarkdown()],
+    ...fileKeyParts(),
+  ]);
   for (const { name, flags } of COMMANDS) made.set(`flags of ${name}`, flagTableMarkdown(flags));
   return made;
 }

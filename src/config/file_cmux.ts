@@ -66,36 +66,57 @@ function parseClients(input: unknown): IpPredicate {
   return parseCidrs(list.map((entry) => textOf(entry, CLIENTS_ALLOWED)).join(","));
 }
 
-const host = valueOf(parseHost, { type: "string" });
+const host = valueOf(parseHost, { type: "string", title: "host" });
 
 export const cmuxSchema = map({
-  enabled: ofKind(onOff).optional(),
-  "header-routing": ofKind(onOff, "whether X-Cmux-* fields count").optional(),
-  "workspace-isolation": ofKind(onOff, "an address of its own for each workspace").optional(),
+  enabled: ofKind(onOff, "default true; --cmux goes before it").optional(),
+  "header-routing": ofKind(
+    onOff,
+    "whether X-Cmux-* fields count; if not, host names alone do; default true",
+  ).optional(),
+  "workspace-isolation": ofKind(
+    onOff,
+    "whether each workspace has a loopback address of its own; default true",
+  ).optional(),
   "allow-default-upstream": ofKind(
     onOff,
-    "whether a workspace that only the host name names is at upstream-host",
+    "whether a workspace that only the host name names is at upstream-host; default false",
   ).optional(),
-  "upstream-host": text(isHostname, "a name or an IPv4 address").optional(),
-  domains: oneOrMore(host, "names below them ask for ports").optional(),
+  "upstream-host": text(isHostname, {
+    allowed: "a name or an IPv4 address",
+    meaning: "where ports are that no workspace is named for; default 127.0.0.1",
+  }).optional(),
+  domains: oneOrMore(host, "names below them ask for ports; default cmux.local, cmux.sh")
+    .optional(),
   "allow-ports": oneOrMore(
-    valueOf(parseRange, { type: ["integer", "string"] }),
-    "the ports that a request may name; default 1024-65535",
+    valueOf(parseRange, {
+      type: ["integer", "string"],
+      title: "port or range",
+    }),
+    "the ports that a request may name; 403 else; default 1024-65535",
   ).optional(),
-  "host-overrides": oneOrMore(host, "what X-Cmux-Host-Override may name; default anything")
+  "host-overrides": oneOrMore(
+    host,
+    "what X-Cmux-Host-Override may name; 403 else; default anything",
+  )
     .optional(),
   clients: valueOf(parseClients, {
     anyOf: [{ type: "string" }, { type: "array", items: { type: "string" } }],
-    description: "who may ask for ports; default everyone",
+    title: "ranges",
+    description: "who may ask for ports, by IP address; 403 else; default loopback and private",
   }).optional(),
-  required: ofKind(onOff, "whether a request that asks for no port is refused").optional(),
+  required: ofKind(
+    onOff,
+    "whether a request that asks for no port is refused; default true without routes, false beside them",
+  ).optional(),
   map: valueOf(parseTable, {
     type: "object",
     additionalProperties: { type: ["integer", "string"] },
-    description: '"web.8080": 32768, or "host:port"',
+    title: "map of names and ports",
+    description: '"web.8080": 32768, or "host:port": where the port of a container or workspace is',
   }).optional(),
   "map-file": ofKind(optionalFile, "the same table in a file of its own").optional(),
-  ttl: ofKind(duration({ min: 0 }), "how long a port that was found is kept").optional(),
+  ttl: ofKind(duration({ min: 0 }), "how long what map-file says is kept; default 2s").optional(),
 }, "X-Cmux-* fields and names of workspaces choose the port");
 
 /** `null` in place of undefined where there is no section. */

@@ -56,22 +56,30 @@ const limits = map(
     const { name, kind, meaning } = proxyFlags[field];
     return [name, ofKind(kind, meaning).optional()];
   })),
-  "what differs from the flags of the same names",
+  "what differs from the flags of the same names; limits and timeouts stand here",
 );
 
 const match = map({
-  host: oneOrMore(valueOf(parseHost, { type: "string" }), "a.example, *.a.example, or a list")
-    .optional(),
+  host: oneOrMore(
+    valueOf(parseHost, { type: "string", title: "host" }),
+    "a.example, or *.a.example for every name below it, without port; default any",
+  ).optional(),
   path: valueOf(parseRoutePath, {
     type: "string",
+    title: "path",
     description: "exact, or a regular expression that begins with ^",
   }).optional(),
-  prefix: valueOf(parsePrefix, { type: "string", description: "/api takes /api and /api/x" })
+  prefix: valueOf(parsePrefix, {
+    type: "string",
+    title: "path",
+    description: "instead of path: /api takes /api and all below it",
+  }).optional(),
+  strip: ofKind(onOff, "whether the backend gets the path without the prefix; default false")
     .optional(),
-  strip: ofKind(onOff, "whether the backend gets the path without the prefix").optional(),
   headers: oneOrMore(
     valueOf(parseCondition, {
       type: "object",
+      title: "{ name, value }, { name, regexp } or { name, present }",
       properties: {
         name: { type: "string" },
         value: { type: "string" },
@@ -81,33 +89,51 @@ const match = map({
       required: ["name"],
       additionalProperties: false,
     }),
-    "all of them must hold",
+    "fields of the request: one value is this, one fits this, the field is there (true) or not (false); all must hold",
   ).optional(),
-  method: oneOrMore(valueOf(parseMethod, { type: "string" }), "a WebSocket's is GET").optional(),
-}, "which requests it takes; all conditions must hold");
+  method: oneOrMore(
+    valueOf(parseMethod, { type: "string", title: "method" }),
+    "in capitals; a WebSocket's is GET by every version; default any",
+  ).optional(),
+}, "which requests it takes; all conditions must hold; default all");
 
-const ASK_PATH = text((path) => /^\/[\x21-\x7e]*$/.test(path), "a path (/health)", "is not a path");
+const ASK_PATH = text((path) => /^\/[\x21-\x7e]*$/.test(path), {
+  allowed: "a path (/health)",
+  meaning: "what is asked for; default /",
+  problem: "is not a path",
+});
 
 const active = map({
-  kind: ofKind(choice(["websocket", "get"]), "a handshake, or a GET that must give 200 to 399")
+  kind: ofKind(
+    choice(["websocket", "get"]),
+    "a handshake, or a GET that must give 200 to 399; default websocket",
+  )
     .optional(),
   path: ASK_PATH.optional(),
   interval: ofKind(duration({ min: 100 }), "between two checks; default 10s").optional(),
   timeout: ofKind(duration(), "of one check; default 5s").optional(),
   "unhealthy-after": ofKind(count(), "failures in a row; default 3").optional(),
   "healthy-after": ofKind(count(), "successes in a row; default 2").optional(),
-}, "asks each backend again and again");
+}, "asks each backend again and again; {} for the defaults");
 
 const passive = map({
   failures: ofKind(count(), "in a row; default 3").optional(),
   for: ofKind(duration(), "how long it is down then; default 30s").optional(),
-}, "learns from the sessions that fail");
+}, "learns from sessions and requests that fail; {} for the defaults");
 
-const fieldRules = map({
-  set: valueOf(parseSet, { type: "object", additionalProperties: { type: ["string", "number"] } })
-    .optional(),
-  remove: oneOrMore(valueOf(parseChangedName, { type: "string" })).optional(),
-});
+const fieldRules = (about: string) =>
+  map({
+    set: valueOf(parseSet, {
+      type: "object",
+      title: "map of names and values",
+      description: "each stands once, whatever was there",
+      additionalProperties: { type: ["string", "number"] },
+    }).optional(),
+    remove: oneOrMore(
+      valueOf(parseChangedName, { type: "string", title: "name" }),
+      "taken away before set",
+    ).optional(),
+  }, about);
 
 /** What routes have, and `defaults` may say for all of them. */
 const SHARED = {
@@ -119,31 +145,49 @@ const SHARED = {
       { enum: ["round-robin", "least-sessions"] },
       { type: "object", required: ["hash"], additionalProperties: false, properties: { hash: {} } },
     ],
-    description: "which backend is tried first; default round-robin",
+    title:
+      "round-robin|least-sessions, or { hash: ip }, { hash: { header: name } }, { hash: { cookie: name } }",
+    description:
+      "which backend is tried first; a hash keeps those with the same value at one; default round-robin",
   }).optional(),
-  health: map({ active: active.optional(), passive: passive.optional() }).optional(),
+  health: map(
+    { active: active.optional(), passive: passive.optional() },
+    "which backends are left out; default none",
+  ).optional(),
   limits: limits.optional(),
   "allowed-origins": oneOrMore(
-    valueOf(parseOrigin, { type: "string" }),
-    "who may open a tunnel; default anyone",
+    valueOf(parseOrigin, { type: "string", title: "origin" }),
+    "what Origin of a WebSocket may be, if it is there; 403 else; default any",
   ).optional(),
   upgrades: oneOrMore(ofKind(protocols), "what may be upgraded to; default as --upgrade")
     .optional(),
-  headers: map({ request: fieldRules.optional(), response: fieldRules.optional() }).optional(),
-  "keep-host": ofKind(onOff, "whether the backend gets the client's Host; default true").optional(),
+  headers: map({
+    request: fieldRules("on the way to the backend").optional(),
+    response: fieldRules("on the way to the client").optional(),
+  }, "header fields that are changed; those of defaults hold too").optional(),
+  "keep-host": ofKind(
+    onOff,
+    "whether the backend gets the client's Host, or else its own; default true",
+  ).optional(),
 };
 
-const backendUrl = ofKind(backend.kind, backend.meaning);
+const backendUrl = ofKind(backend.kind);
 
 export const defaultsSchema = map(SHARED, "what all routes have that do not say otherwise");
 
 export const routeSchema = map({
-  name: text((name) => /^[\w.:/*^-]{1,64}$/.test(name), "1 to 64 letters, digits and . : / * ^ _ -")
-    .optional(),
-  enabled: ofKind(onOff, "a route that is off takes no request").optional(),
+  name: text((name) => /^[\w.:/*^-]{1,64}$/.test(name), {
+    allowed: "1 to 64 letters, digits and . : / * ^ _ -",
+    meaning:
+      "by which a route that is changed keeps what is known of its backends; default of host and path",
+  }).optional(),
+  enabled: ofKind(onOff, "a route that is off takes no request; default true").optional(),
   match: match.optional(),
-  backend: backendUrl.optional(),
-  backends: oneOrMore(backendUrl, "several, instead of backend").optional(),
+  backend: ofKind(backend.kind, `${backend.meaning}; default that at the top`).optional(),
+  backends: oneOrMore(
+    backendUrl,
+    "several, instead of backend; one that can't be dialled leaves the request to the next",
+  ).optional(),
   ...SHARED,
 });
 

@@ -24,15 +24,21 @@ const flags = Object.fromEntries(
   }),
 );
 
-const certificate = map({ cert: ofKind(file), key: ofKind(file) });
+const certificate = map({
+  cert: ofKind(file, "the chain in PEM"),
+  key: ofKind(file, "its private key in PEM"),
+});
 
 const SECTION_SHAPE = {
   certificates: z.array(certificate).meta({
-    description: "several, chosen by the name that a client asks for; the first is the default",
+    description:
+      "instead of cert and key: several, chosen over TCP by the name that a client asks for (SNI); the " +
+      "first is the default, and that of HTTP/3",
   }).optional(),
   log: map({
-    level: textOfKind(choice(LOG_LEVELS), {}).optional(),
-    format: textOfKind(choice(LOG_FORMATS), {}).optional(),
+    level: textOfKind(choice(LOG_LEVELS), { description: proxyFlags.logLevel.meaning }).optional(),
+    format: textOfKind(choice(LOG_FORMATS), { description: proxyFlags.logFormat.meaning })
+      .optional(),
   }, "the same as log-level and log-format").optional(),
   defaults: defaultsSchema.optional(),
   routes: z.array(routeSchema).meta({

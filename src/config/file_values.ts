@@ -1,7 +1,7 @@
 // What values in the file may be, each with its JSON Schema for editors.
 import { z } from "zod";
 import { ValueError } from "./error.ts";
-import type { Kind } from "./kinds.ts";
+import { type Kind, shownValue } from "./kinds.ts";
 
 /** JSON Schema of a value as it is written. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -62,7 +62,18 @@ export function textOfKind(kind: Kind<unknown>, json: JsonSchema) {
   }, { ...jsonOfKind(kind), ...json });
 }
 
-function jsonOfKind({ placeholder, words }: Kind<unknown>): JsonSchema {
+function jsonOfKind(kind: Kind<unknown>): JsonSchema {
+  return { title: formOfKind(kind), ...typeOfKind(kind) };
+}
+
+/** In few words, for whoever writes it. */
+function formOfKind(kind: Kind<unknown>): string {
+  const { placeholder } = kind;
+  if (placeholder === "") return "true or false";
+  return placeholder === "n" ? "number" : shownValue(kind);
+}
+
+function typeOfKind({ placeholder, words }: Kind<unknown>): JsonSchema {
   switch (placeholder) {
     case "":
       return { anyOf: [{ type: "boolean" }, VARIABLE] };
@@ -88,13 +99,22 @@ function jsonOfKind({ placeholder, words }: Kind<unknown>): JsonSchema {
   }
 }
 
-/** A text that fits; `allowed` says which do. */
-export function text(fits: (text: string) => boolean, allowed: string, problem = "can't be used") {
+/** What is told of a text. */
+export interface TextSpec {
+  /** Which texts fit. */
+  readonly allowed: string;
+  readonly meaning: string;
+  /** What is told of one that does not. */
+  readonly problem?: string;
+}
+
+/** A text that fits. */
+export function text(fits: (text: string) => boolean, { allowed, meaning, problem }: TextSpec) {
   return valueOf((input) => {
     const value = textOf(input, allowed);
-    if (!fits(value)) throw new ValueError(problem, allowed);
+    if (!fits(value)) throw new ValueError(problem ?? "can't be used", allowed);
     return value;
-  }, { type: "string", description: allowed });
+  }, { type: "string", title: allowed, description: meaning });
 }
 
 /** A map with these keys and no others; all of them may be left out. */

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { cmuxOptions } from "../../src/cli/cmux.ts";
 import { configure } from "../../src/cli/configured.ts";
-import { createLog } from "../../src/observe/log.ts";
+import { fileJsonSchema } from "../../src/config/file_schema.ts";
+import { readProxyConfig } from "../../src/config/proxy.ts";
+import { createLog, silentLog } from "../../src/observe/log.ts";
 import { CMUX_DEFAULTS } from "../../src/proxy/cmux.ts";
 import { withFolder } from "./support.ts";
 
@@ -50,3 +52,14 @@ for (const { section, flag, env, want } of ROWS) {
       assert.deepEqual({ upstreamHost, required }, want);
     }));
 }
+
+Deno.test("cmux: who may ask for ports where nothing is said, as the JSON schema tells", () => {
+  const sections = fileJsonSchema().properties as Record<string, Record<string, unknown>>;
+  const { clients } = sections.cmux.properties as typeof sections;
+  assert.match(String(clients.description), /default loopback and private$/);
+  const options = cmuxOptions(readProxyConfig({ cmux: "true" }), { file: null, log: silentLog });
+  const asked = ["127.0.0.1", "::1", "10.1.2.3", "192.168.1.1", "192.0.2.1", "8.8.8.8"];
+  const allowed = asked.filter((ip) => options?.clients?.(ip));
+  assert.deepEqual(allowed, asked.slice(0, 4));
+  assert.equal(CMUX_DEFAULTS.clients, null, "the library's: everyone");
+});
