@@ -6,7 +6,7 @@ import type { Command } from "../../src/cli/command.ts";
 import { COMMANDS } from "../../src/cli/main.ts";
 import { normalizeArgs } from "../../src/cli/normalize.ts";
 import { readFlags } from "../../src/config/flags.ts";
-import { createLog, type LogRecord } from "../../src/observe/log.ts";
+import { createLog, type LogRecord, silentLog } from "../../src/observe/log.ts";
 import { createObserver } from "../../src/observe/observer.ts";
 import { Registry } from "prom-client";
 import { TestIo, withFolder } from "../cli/support.ts";
@@ -73,6 +73,13 @@ Deno.test("README: h3ws check finds its configuration files right", async () => 
       assert.deepEqual([code, io.stderr], [0, ""]);
     });
   }
+});
+
+Deno.test("README: the fields of /stats are those that it has", () => {
+  const observer = createObserver({ registry: new Registry(), log: silentLog });
+  const [, table] = /`\/stats` has these:\n\n([^]*?)\n\n/.exec(readme)!;
+  const fields = [...table.matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name);
+  assert.deepEqual(fields, Object.keys(observer.stats()));
 });
 
 /** The rows of the table of log events: event, level and fields. */
