@@ -1,23 +1,20 @@
-import { setImmediate } from "node:timers";
 import { NetError } from "../net/error.ts";
 import type { Swept } from "../net/sweeper.ts";
 import { H2Code, type H2Error } from "../protocol/http2/codes.ts";
 import { Http2Connection } from "../protocol/http2/connection.ts";
-import type { H2Event } from "../protocol/http2/events.ts";
 import { encodeResponse } from "../protocol/http2/fields.ts";
 import type { LocalSettings } from "../protocol/http2/options.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import type { Accepted, ConnectionEnd, DoorOptions } from "./door.ts";
+import { H2Driver, type H2OwnEvent, lost } from "./h2_driver.ts";
 import { H2Request } from "./h2_request.ts";
-import { H2Stream, type H2Wire } from "./h2_stream.ts";
+import type { H2Stream } from "./h2_stream.ts";
 
 export interface H2DoorOptions extends DoorOptions {
   /** Streams at once, the windows, and whether RFC 8441 is spoken. */
   h2: Partial<LocalSettings>;
 }
 
-/** More than this waits for the socket before streams are held up. */
-const HIGH_WATER_BYTES = 64 * 1024;
 /** RFC 9113 §6.8: GOAWAY's second step comes a round trip after the first, or so much later. */
 const DRAIN_PING = new Uint8Array([0x68, 0x33, 0x77, 0x73, 1, 1, 1, 1]);
 const DRAIN_PING_MS = 1_000;
@@ -27,18 +24,11 @@ const MAX_LINGER_MS = 30_000;
 const LINGER_BYTES = 8 * 1024 * 1024;
 
 /** One HTTP/2 connection on the server's side, from its preface to its end. */
-export class H2Connection implements H2Wire, Swept {
+export class H2Connection implements Swept {
   readonly h2: Http2Connection;
   readonly #conn: Accepted;
   readonly #options: H2DoorOptions;
-  readonly #streams = new Map<number, H2Stream>();
-  /** Streams that something came on in the chunk at hand. */
-  readonly #touched = new Set<H2Stream>();
-  #flushing = false;
-  #written: Promise<void> = Promise.resolve();
-  #scheduled = false;
-  #room: PromiseWithResolvers<void> | null = null;
-  #writingSinceMs = Infinity;
+  readonly #driver: H2Driver;
   #idleSinceMs = performance.now();
   #draining = false;
   #nameLastAtMs = Infinity;
@@ -52,6 +42,7 @@ export class H2Connection implements H2Wire, Swept {
     this.#options = options;
     const { maxHeaderBytes } = options;
     this.h2 = new Http2Connection({ role: "server", settings: { maxHeaderBytes, ...options.h2 } });
+    this.#driver = new H2Driver(conn.stream, this.h2, (event) => this.#take(event));
   }
 
   /** Resolves when the connection is gone and told of. Never rejects. */
@@ -59,17 +50,17 @@ export class H2Connection implements H2Wire, Swept {
     const { sweeper } = this.#options;
     this.h2.tick(performance.now());
     sweeper.add(this);
-    this.flush();
+    this.#driver.flush();
     try {
-      await this.#read();
+      this.#peerEnded = await this.#driver.read();
+      if (this.#peerEnded) this.h2.end();
     } catch (error) {
       this.#fail(error);
     }
     const end = this.#finish({ code: 0, reason: "", byPeer: true });
     const { writeTimeoutMs } = this.#options;
     this.#lingersUntilMs = performance.now() + Math.max(LINGER_MS, writeTimeoutMs);
-    for (const stream of this.#streams.values()) stream.fail(lost());
-    this.#streams.clear();
+    this.#driver.dropAll(lost());
     await this.#flushed();
     if (!this.#peerEnded) await this.#linger();
     sweeper.delete(this);
@@ -77,42 +68,19 @@ export class H2Connection implements H2Wire, Swept {
     return end;
   }
 
-  async #read(): Promise<void> {
-    const { stream } = this.#conn;
-    for (let chunk = await stream.read(); chunk !== null; chunk = await stream.read()) {
-      this.h2.push(chunk);
-      for (let event = this.h2.next(); event !== null; event = this.h2.next()) this.#take(event);
-      for (const touched of this.#touched) touched.deliver();
-      this.#touched.clear();
-      if (this.h2.outputBytes > 0) this.flush();
-      // Answers to what a peer asks for must not pile up: it waits until they are taken.
-      if (this.h2.outputBytes > HIGH_WATER_BYTES) await this.room();
-      if (this.h2.isDone) return;
-    }
-    this.#peerEnded = true;
-    this.h2.end();
-  }
-
-  #take(event: H2Event): void {
+  #take(event: H2OwnEvent): void {
     switch (event.type) {
-      case "data":
-        return this.#data(event.streamId, event.bytes, event.endStream);
       case "request":
         return this.#request(event);
       case "oversize":
         return this.#oversize(event.streamId, event.endStream);
-      case "trailers":
-        return this.#touch(event.streamId, (stream) => stream.end(event.fields));
       case "reset":
-        return this.#drop(event.streamId, new NetError("reset", "the client reset the stream"));
+        return this.#driver.drop(event.streamId, resetByClient());
       case "streamError":
         return this.#streamError(event.streamId, event.error);
-      case "window":
-        return this.#opened(event.streamId);
-      case "settings":
-        return this.#opened(0);
       case "pong":
         return this.#pong(event.payload);
+      case "settings":
       case "goaway":
       case "response":
       case "informational":
@@ -122,13 +90,12 @@ export class H2Connection implements H2Wire, Swept {
     }
   }
 
-  #request({ streamId, head, endStream }: Extract<H2Event, { type: "request" }>): void {
-    const stream = new H2Stream(streamId, this);
+  #request({ streamId, head, endStream }: Extract<H2OwnEvent, { type: "request" }>): void {
+    const stream = this.#driver.add(streamId);
     if (endStream) stream.end();
-    this.#streams.set(streamId, stream);
     this.#idleSinceMs = Infinity;
     const { remote, local, secure } = this.#conn;
-    const request = new H2Request(head, { stream, wire: this, remote, local, secure });
+    const request = new H2Request(head, { stream, wire: this.#driver, remote, local, secure });
     void this.#serve(request, stream);
   }
 
@@ -142,38 +109,13 @@ export class H2Connection implements H2Wire, Swept {
       }
     } finally {
       stream.abort();
-      this.#streams.delete(stream.id);
-      if (this.#streams.size === 0) {
+      this.#driver.streams.delete(stream.id);
+      if (this.#driver.streams.size === 0) {
         this.#idleSinceMs = performance.now();
         // An end that lingers has its own.
         if (this.h2.isDone && this.#end === null) this.#conclude();
       }
     }
-  }
-
-  #data(streamId: number, bytes: Uint8Array, endStream: boolean): void {
-    const stream = this.#streams.get(streamId);
-    if (stream === undefined) {
-      this.h2.consumed(streamId, bytes.length);
-      return;
-    }
-    stream.receive(bytes);
-    if (endStream) stream.end();
-    this.#touched.add(stream);
-  }
-
-  #touch(streamId: number, change: (stream: H2Stream) => void): void {
-    const stream = this.#streams.get(streamId);
-    if (stream === undefined) return;
-    change(stream);
-    this.#touched.add(stream);
-  }
-
-  #drop(streamId: number, error: Error): void {
-    const stream = this.#streams.get(streamId);
-    if (stream === undefined) return;
-    this.#streams.delete(streamId);
-    stream.fail(error);
   }
 
   #oversize(streamId: number, endStream: boolean): void {
@@ -183,86 +125,15 @@ export class H2Connection implements H2Wire, Swept {
   }
 
   #streamError(streamId: number, error: H2Error): void {
-    const known = this.#streams.has(streamId);
-    this.#drop(streamId, error);
+    const known = this.#driver.streams.has(streamId);
+    this.#driver.drop(streamId, error);
     this.#options.onPeerError(error, this.#conn.remote);
     if (!known) this.#options.onHeadRefused(400, this.#conn.remote);
   }
 
-  /** RFC 9113 §6.9: more may be sent. */
-  #opened(streamId: number): void {
-    if (streamId !== 0) return this.#wake(this.#streams.get(streamId));
-    for (const stream of this.#streams.values()) this.#wake(stream);
-  }
-
-  #wake(stream: H2Stream | undefined): void {
-    const waiting = stream?.waiting;
-    if (stream === undefined || waiting === null || waiting === undefined) return;
-    stream.waiting = null;
-    waiting.resolve();
-  }
-
-  window(stream: H2Stream): Promise<void> {
-    stream.waiting ??= Promise.withResolvers();
-    return stream.waiting.promise;
-  }
-
-  room(): Promise<void> | null {
-    if (this.h2.outputBytes <= HIGH_WATER_BYTES) return null;
-    if (this.#end !== null) return Promise.reject(lost());
-    this.#room ??= Promise.withResolvers();
-    this.flush();
-    return this.#room.promise;
-  }
-
-  /** What is ready within a turn of the loop goes out in one write. */
-  flush(): void {
-    if (this.#flushing || this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      void this.#flush();
-    });
-  }
-
-  /** Resolves when all that waits was written, or can't be. */
-  #flush(): Promise<void> {
-    if (!this.#flushing) this.#written = this.#writeOut();
-    return this.#written;
-  }
-
-  async #writeOut(): Promise<void> {
-    this.#flushing = true;
-    try {
-      while (this.h2.outputBytes > 0) {
-        const bytes = this.h2.output();
-        // Each part has its own time: who reads steadily is not slow.
-        for (let at = 0; at < bytes.length; at += HIGH_WATER_BYTES) {
-          this.#writingSinceMs = performance.now();
-          await this.#conn.stream.write(bytes.subarray(at, at + HIGH_WATER_BYTES));
-        }
-        if (this.h2.outputBytes <= HIGH_WATER_BYTES) this.#freed();
-      }
-      this.#freed();
-    } catch {
-      // Whoever reads is told why.
-      this.#conn.stream.abort();
-      this.#room?.reject(lost());
-      this.#room = null;
-    } finally {
-      this.#writingSinceMs = Infinity;
-      this.#flushing = false;
-    }
-  }
-
-  #freed(): void {
-    this.#room?.resolve();
-    this.#room = null;
-  }
-
   /** The last words, GOAWAY among them, as far as the peer takes them. */
   async #flushed(): Promise<void> {
-    await this.#flush();
+    await this.#driver.flushed();
     await this.#conn.stream.closeWrite().catch(() => {});
   }
 
@@ -300,13 +171,14 @@ export class H2Connection implements H2Wire, Swept {
 
   #finish(end: ConnectionEnd): ConnectionEnd {
     this.#end ??= end;
+    this.#driver.over();
     return this.#end;
   }
 
   sweep(nowMs: number): void {
     const { writeTimeoutMs, idleTimeoutMs, headTimeoutMs } = this.#options;
     this.h2.tick(nowMs);
-    if (nowMs - this.#writingSinceMs >= writeTimeoutMs) {
+    if (nowMs - this.#driver.writingSinceMs >= writeTimeoutMs) {
       this.#finish({ code: H2Code.CANCEL, reason: "client reads too slowly", byPeer: false });
       this.#conn.stream.abort();
     } else if (this.#end !== null) {
@@ -319,7 +191,7 @@ export class H2Connection implements H2Wire, Swept {
     } else {
       const { contentTimeoutMs: readMs = headTimeoutMs } = this.#options;
       const limits = { readMs, writeMs: writeTimeoutMs };
-      for (const stream of this.#streams.values()) stream.sweep(nowMs, limits);
+      for (const stream of this.#driver.streams.values()) stream.sweep(nowMs, limits);
       if (nowMs >= this.#nameLastAtMs) this.#nameLast();
     }
   }
@@ -331,7 +203,7 @@ export class H2Connection implements H2Wire, Swept {
     this.#nameLastAtMs = performance.now() + DRAIN_PING_MS;
     this.h2.drain();
     this.h2.ping(DRAIN_PING);
-    this.flush();
+    this.#driver.flush();
   }
 
   #pong(payload: Uint8Array): void {
@@ -341,7 +213,7 @@ export class H2Connection implements H2Wire, Swept {
   #nameLast(): void {
     this.#nameLastAtMs = Infinity;
     this.h2.goaway();
-    this.flush();
+    this.#driver.flush();
     if (this.h2.isDone) this.#conclude();
   }
 
@@ -350,7 +222,7 @@ export class H2Connection implements H2Wire, Swept {
     if (this.#end !== null) return this.#conn.stream.abort();
     this.h2.goaway(code);
     this.#finish({ code, reason, byPeer: false });
-    void this.#flush().then(() => this.#conn.stream.abort());
+    void this.#driver.flushed().then(() => this.#conn.stream.abort());
   }
 
   /** The last stream is over: what waits is sent, and what still comes is read past. */
@@ -361,6 +233,6 @@ export class H2Connection implements H2Wire, Swept {
   }
 }
 
-function lost(): NetError {
-  return new NetError("lost", "the connection is over");
+function resetByClient(): NetError {
+  return new NetError("reset", "the client reset the stream");
 }
