@@ -1,6 +1,6 @@
 /**
- * h3ws as a library: a WebSocket client over HTTP/3 (RFC 9220) and HTTP/1.1, and the proxy that
- * takes WebSockets over HTTP/3 to `ws://` and `wss://` backends. It needs Deno with
+ * h3ws as a library: a WebSocket client over HTTP/3 (RFC 9220), HTTP/2 (RFC 8441) and HTTP/1.1, and
+ * the proxy that takes WebSockets over HTTP/3 to `ws://` and `wss://` backends. It needs Deno with
  * `--unstable-net`.
  *
  * A client:
@@ -46,12 +46,16 @@ export {
 } from "./endpoint/socket.ts";
 export type { DeflateParameters } from "./protocol/websocket/permessage_deflate.ts";
 export { Sweeper, type Swept } from "./net/sweeper.ts";
-export {
-  H3Client,
-  type H3ConnectOptions,
-  type H3Response,
-  type H3Tunnelled,
-} from "./client/h3_client.ts";
+export { Connections, type ConnectionsOptions } from "./client/connections.ts";
+export { H2Client, type H2ConnectOptions } from "./client/h2_client.ts";
+export { H3Client, type H3ConnectOptions } from "./client/h3_client.ts";
+export type {
+  AskOptions,
+  ClientResponse,
+  CloseInfo,
+  HttpClient,
+  Tunnelled,
+} from "./client/http_client.ts";
 
 // The proxy.
 export {
@@ -128,4 +132,4 @@ export type { QuicCloseInfo, QuicTransport } from "./net/quic.ts";
 export type { QuicConnectOptions } from "./net/quic_connect.ts";
 export { PeerError, type Scope } from "./protocol/wire/error.ts";
 export type { Field } from "./protocol/wire/field.ts";
-export type { RequestHead, ResponseHead } from "./protocol/http3/fields.ts";
+export type { RequestHead, ResponseHead } from "./protocol/wire/message.ts";

@@ -19,6 +19,8 @@ Deno.test("library: the examples in its documentation fit its types", async () =
 Deno.test("library: what it gives at run time", () => {
   assert.deepEqual(Object.keys(h3ws).sort(), [
     "CMUX_DEFAULTS",
+    "Connections",
+    "H2Client",
     "H3Client",
     "ListenError",
     "NetError",

@@ -49,6 +49,7 @@ export class H3Client implements HttpClient {
   readonly #settings: Promise<boolean>;
   #gotSettings!: (extendedConnect: boolean) => void;
   #goaway = Infinity;
+  #isOver = false;
   #error: Error | null = null;
 
   /** Resolves when the connection is gone. */
@@ -66,6 +67,7 @@ export class H3Client implements HttpClient {
       onError: (error) => this.#fail(error),
     });
     this.closed = quic.closed.then((info) => {
+      this.#isOver = true;
       this.#gotSettings(false);
       this.#control.release();
       return info;
@@ -94,7 +96,7 @@ export class H3Client implements HttpClient {
 
   /** RFC 9114 §5.2: whether the server said that it takes no more requests. */
   get goingAway(): boolean {
-    return this.#goaway !== Infinity;
+    return this.#isOver || this.#goaway !== Infinity;
   }
 
   /** What the peer broke, or a bug of ours: whoever waits for the connection is told. */

@@ -67,7 +67,8 @@ const MISMATCHES: { name: string; fields: Field[]; message: RegExp }[] = [
 for (const { name, fields, message } of MISMATCHES) {
   Deno.test(`client: RFC 6455 §4.1, HTTP/3: ${name} that was not offered fails the connection`, async () => {
     await withServer(fields, async (url, caPem) => {
-      const opening = connectWebSocket(url, { caCerts: [caPem], protocols: ["chat"] });
+      const options = { httpVersion: "3", protocols: ["chat"] } as const;
+      const opening = connectWebSocket(url, { ...options, caCerts: [caPem] });
       await assert.rejects(within("the client's refusal", opening), (error) => {
         assert.ok(error instanceof NetError, String(error));
         assert.match(error.message, message);
