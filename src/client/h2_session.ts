@@ -216,7 +216,8 @@ export class H2Session {
   /** Sends a request, and waits for the head of its answer. */
   async send(head: RequestHead, endStream: boolean, options: AskOptions): Promise<Answered> {
     const { signal, onFreed } = options;
-    await this.#room(options);
+    // What others take meanwhile is gone, so it is looked for again behind each wait.
+    while (!this.#hasRoom(options)) await this.#room(signal);
     const id = this.#h2.openStream(encodeRequest(head), endStream);
     const stream = this.#driver.add(id);
     if (endStream) stream.sentEnd();
@@ -236,21 +237,23 @@ export class H2Session {
     }
   }
 
-  /** RFC 9113 §5.1.2: resolves once the server takes one more stream. */
-  async #room({ signal, wait = true }: AskOptions): Promise<void> {
-    for (;;) {
-      if (signal?.aborted) throw abortError(signal);
-      if (this.#end !== null) throw this.error;
-      if (this.#goingAway) throw new Unprocessed("the server is going away (GOAWAY)");
-      if (this.#h2.canOpenStream) return;
-      if (!wait) throw new NoRoom();
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#waiting.add(resolve);
-      try {
-        await orAborted(promise, signal);
-      } finally {
-        this.#waiting.delete(resolve);
-      }
+  /** RFC 9113 §5.1.2: whether the server takes one more stream, now. */
+  #hasRoom({ signal, wait = true }: AskOptions): boolean {
+    if (signal?.aborted) throw abortError(signal);
+    if (this.#end !== null) throw this.error;
+    if (this.#goingAway) throw new Unprocessed("the server is going away (GOAWAY)");
+    if (!this.#h2.canOpenStream && !wait) throw new NoRoom();
+    return this.#h2.canOpenStream;
+  }
+
+  /** Resolves when it may take one more. */
+  async #room(signal: AbortSignal | undefined): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.add(resolve);
+    try {
+      await orAborted(promise, signal);
+    } finally {
+      this.#waiting.delete(resolve);
     }
   }
 

@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import * as http2 from "node:http2";
 import type { AddressInfo } from "node:net";
-import { WebSocket } from "ws";
+import { WebSocket, WebSocketServer } from "ws";
 import { testCertificates } from "../support/proxy.ts";
 
 export interface NodeHttp2ServerOptions {
@@ -13,7 +13,7 @@ export interface NodeHttp2ServerOptions {
   maxConcurrentStreams?: number;
   /** Without TLS, by prior knowledge. */
   plain?: boolean;
-  /** Whether HTTP/1.1 is spoken where ALPN chooses it; what is asked there is answered 426. */
+  /** Whether WebSockets go over HTTP/1.1 too, where ALPN chooses it. */
   allowHTTP1?: boolean;
   /** More fields of each answer. */
   fields?: Record<string, string>;
@@ -28,6 +28,8 @@ export interface SeenRequest {
 export class NodeHttp2Server {
   readonly sessions: http2.ServerHttp2Session[] = [];
   readonly requests: SeenRequest[] = [];
+  /** Sockets over HTTP/1.1. */
+  readonly upgraded: WebSocket[] = [];
   readonly #server: http2.Http2Server | http2.Http2SecureServer;
   readonly #options: NodeHttp2ServerOptions;
 
@@ -38,6 +40,7 @@ export class NodeHttp2Server {
       this.sessions.push(session);
       session.on("error", () => {});
     });
+    if (options.allowHTTP1) this.#serveHttp1();
     server.on("stream", (stream, headers) => {
       this.#take(stream as http2.ServerHttp2Stream, headers);
     });
@@ -95,12 +98,29 @@ export class NodeHttp2Server {
     socket.on("error", () => {});
   }
 
+  #serveHttp1(): void {
+    const sockets = new WebSocketServer({ noServer: true });
+    sockets.on("headers", (lines) => {
+      for (const [name, value] of Object.entries(this.#options.fields ?? {})) {
+        lines.push(`${name}: ${value}`);
+      }
+    });
+    (this.#server as http2.Http2SecureServer).on("upgrade", (request, socket, head) => {
+      sockets.handleUpgrade(request, socket, head, (opened) => {
+        this.upgraded.push(opened);
+        opened.on("message", (data, isBinary) => opened.send(data, { binary: isBinary }));
+        opened.on("error", () => {});
+      });
+    });
+  }
+
   /** RFC 9113 §6.8: takes no more requests. */
   goaway(): void {
     for (const session of this.sessions) session.goaway();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.upgraded) socket.terminate();
     for (const session of this.sessions) session.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
