@@ -1,7 +1,6 @@
 import { Socket } from "../endpoint/socket.ts";
 import { NetError } from "../net/error.ts";
-import type { Field } from "../protocol/wire/field.ts";
-import { getField } from "../protocol/wire/field.ts";
+import { type Field, getField, isToken } from "../protocol/wire/field.ts";
 import { openAuto, openH1, openH2, openH3 } from "./auto.ts";
 import { type Connections, defaultConnections, originIn } from "./connections.ts";
 import { failure } from "./failure.ts";
@@ -55,7 +54,7 @@ const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 /**
  * Opens a WebSocket to a `ws:`, `wss:`, `http:` or `https:` URL.
  *
- * @throws {TypeError} for a URL that is none of these
+ * @throws {TypeError} for a URL that is none of these, and for what no field can say
  * @throws {UpgradeRefused} when the server answers with anything but a WebSocket
  * @throws {NetError} when it can't be reached, or chose what was not offered (RFC 6455 §4.1)
  * @throws {PeerError} when its answer breaks a rule of HTTP
@@ -113,13 +112,26 @@ async function open(
   }
 }
 
-function handshakeFields(options: ConnectOptions): Field[] {
+function handshakeFields({ protocols = [], headers = [] }: ConnectOptions): Field[] {
   const fields: Field[] = [];
-  if (options.protocols?.length) {
-    fields.push(["sec-websocket-protocol", options.protocols.join(", ")]);
+  if (protocols.length > 0) {
+    checkProtocols(protocols);
+    fields.push(["sec-websocket-protocol", protocols.join(", ")]);
   }
-  for (const [name, value] of options.headers ?? []) fields.push([name.toLowerCase(), value]);
+  for (const [name, value] of headers) fields.push([name.toLowerCase(), value]);
   return fields;
+}
+
+/** RFC 6455 §4.1: they are tokens, and all unique. */
+function checkProtocols(protocols: readonly string[]): void {
+  protocols.forEach((protocol, i) => {
+    if (!isToken(protocol)) {
+      throw new TypeError(`"${protocol}" is no subprotocol: expected letters, digits, "-", "."`);
+    }
+    if (protocols.indexOf(protocol) !== i) {
+      throw new TypeError(`The subprotocol "${protocol}" is offered twice`);
+    }
+  });
 }
 
 function socketOf({ stream, fields, http }: Opened, options: ConnectOptions): Socket {

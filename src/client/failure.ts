@@ -3,8 +3,8 @@ import { type TlsFault, tlsFaultOf } from "../net/tls_fault.ts";
 import { H2Error } from "../protocol/http2/codes.ts";
 import { H3Error } from "../protocol/http3/codes.ts";
 import { PeerError } from "../protocol/wire/error.ts";
+import { NoExtendedConnect } from "./http_client.ts";
 import { UpgradeMismatch } from "./negotiated.ts";
-import { NoExtendedConnect } from "./origin.ts";
 import type { Target } from "./target.ts";
 
 /** What was tried when it failed. */
@@ -61,8 +61,14 @@ function cause(error: NetError, attempted: Attempted): string {
     case "tls":
       return TLS[tlsFaultOf(error)](attempted, messageOf(error));
     default:
-      return error.message;
+      return error.message + tlsHint(error, attempted);
   }
+}
+
+/** Who waits for a ClientHello ends what is none. */
+function tlsHint({ kind }: NetError, { target }: Attempted): string {
+  const isEnded = kind === "lost" || kind === "reset";
+  return isEnded && !target.secure ? "; if it is TLS that is spoken there, use wss:" : "";
 }
 
 const TLS: Readonly<Record<TlsFault, (attempted: Attempted, message: string) => string>> = {

@@ -10,6 +10,7 @@ import {
   type ClientResponse,
   type CloseInfo,
   type HttpClient,
+  NoExtendedConnect,
   orAborted,
   type Tunnelled,
 } from "./http_client.ts";
@@ -83,7 +84,10 @@ export class H2Client implements HttpClient {
     return this.#session.goingAway;
   }
 
-  /** RFC 8441 §3: whether the server's SETTINGS allow WebSockets here; waits for them. */
+  /**
+   * RFC 8441 §3: whether the server's SETTINGS allow WebSockets here; waits for them. Rejects where
+   * the connection is over.
+   */
   extendedConnect(): Promise<boolean> {
     return this.#session.extendedConnect();
   }
@@ -101,10 +105,8 @@ export class H2Client implements HttpClient {
   /** An extended CONNECT (RFC 8441); waits for the server's SETTINGS, which must allow it. */
   async connect(head: RequestHead, options: AskOptions = {}): Promise<Tunnelled> {
     // RFC 8441 §3: not before SETTINGS_ENABLE_CONNECT_PROTOCOL = 1 has come.
-    if (!await orAborted(this.extendedConnect(), options.signal)) {
-      if (this.#session.isOver) throw this.#session.error;
-      throw new NetError("other", "the server does not announce SETTINGS_ENABLE_CONNECT_PROTOCOL");
-    }
+    const allows = await orAborted(this.extendedConnect(), options.signal);
+    if (!allows) throw new NoExtendedConnect(this.http);
     const { stream, response } = await this.#session.send(head, false, options);
     if (response.status >= 200 && response.status < 300) {
       stream.isTunnel = true;

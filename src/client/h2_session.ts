@@ -73,11 +73,6 @@ export class H2Session {
     this.closed = this.#run();
   }
 
-  /** Whether there is nothing more to be had of it. */
-  get isOver(): boolean {
-    return this.#end !== null;
-  }
-
   /** RFC 9113 §6.8: whether the server said that it takes no more requests. */
   get goingAway(): boolean {
     return this.#goingAway || this.#end !== null;
@@ -86,7 +81,8 @@ export class H2Session {
   /** RFC 8441 §3: whether the server's SETTINGS allow WebSockets here; waits for them. */
   async extendedConnect(): Promise<boolean> {
     await this.#settings.promise;
-    return this.#end === null && this.#h2.peerSettings.enableConnectProtocol;
+    if (this.#end !== null) throw this.error;
+    return this.#h2.peerSettings.enableConnectProtocol;
   }
 
   async #run(): Promise<CloseInfo> {

@@ -25,6 +25,7 @@ import {
   type ClientResponse,
   type CloseInfo,
   type HttpClient,
+  NoExtendedConnect,
   NoRoom,
   orAborted,
   type Tunnelled,
@@ -89,9 +90,17 @@ export class H3Client implements HttpClient {
     return client;
   }
 
-  /** Whether the server's SETTINGS allow WebSockets here; waits for them. */
-  extendedConnect(): Promise<boolean> {
-    return this.#settings;
+  /**
+   * RFC 9220 §3: whether the server's SETTINGS allow WebSockets here; waits for them. Rejects where
+   * the connection is over.
+   */
+  async extendedConnect(): Promise<boolean> {
+    const allows = await this.#settings;
+    if (!this.#isOver) return allows;
+    if (this.#error !== null) throw this.#error;
+    const { code, reason } = await this.closed;
+    const said = code < 0 ? reason : `${h3CodeName(code)} ${reason}`.trimEnd();
+    throw new NetError("lost", `the connection was closed: ${said}`);
   }
 
   /** RFC 9114 §5.2: whether the server said that it takes no more requests. */
@@ -117,9 +126,8 @@ export class H3Client implements HttpClient {
   /** An extended CONNECT (RFC 9220); waits for the server's SETTINGS, which must allow it. */
   async connect(head: RequestHead, options: AskOptions = {}): Promise<Tunnelled> {
     // RFC 9220 §3: not before SETTINGS_ENABLE_CONNECT_PROTOCOL = 1 has come.
-    if (!await orAborted(this.#settings, options.signal)) {
-      throw this.#error ?? new NetError("other", await this.#whyNoConnect());
-    }
+    const allows = await orAborted(this.extendedConnect(), options.signal);
+    if (!allows) throw new NoExtendedConnect(this.http);
     const { stream, parser, response } = await this.#send(head, false, options);
     if (response.status < 200 || response.status > 299) {
       const answered = { stream, parser, response, method: head.method };
@@ -139,12 +147,6 @@ export class H3Client implements HttpClient {
       aborted: (freed) => void freed.then(options.onFreed),
     });
     return { head: response, tunnel, body: new Uint8Array(0) };
-  }
-
-  async #whyNoConnect(): Promise<string> {
-    const gone = await Promise.race([this.closed, Promise.resolve(null)]);
-    if (gone === null) return "the server does not announce SETTINGS_ENABLE_CONNECT_PROTOCOL";
-    return `the connection was closed: ${h3CodeName(gone.code)} ${gone.reason}`.trimEnd();
   }
 
   async #send(head: RequestHead, fin: boolean, options: AskOptions) {

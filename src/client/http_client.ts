@@ -49,7 +49,10 @@ export interface HttpClient {
   readonly closed: Promise<CloseInfo>;
   /** Whether the server said that it takes no more requests. */
   readonly goingAway: boolean;
-  /** Whether the server's SETTINGS allow WebSockets here; waits for them. */
+  /**
+   * Whether the server's SETTINGS allow WebSockets here; waits for them. Rejects where the
+   * connection is over.
+   */
   extendedConnect(): Promise<boolean>;
   /** An ordinary request without a body. */
   fetch(head: RequestHead, options?: AskOptions): Promise<ClientResponse>;
@@ -67,6 +70,20 @@ export class NoRoom extends NetError {
   /** The error. */
   constructor() {
     super("other", "the server takes no more streams on this connection");
+  }
+}
+
+/** The server's SETTINGS came, and do not allow WebSockets. */
+export class NoExtendedConnect extends NetError {
+  /** The name of the class. */
+  override name = "NoExtendedConnect";
+
+  /** The error, on a connection of that version. */
+  constructor(http: "2" | "3") {
+    const rfc = http === "2" ? "RFC 8441" : "RFC 9220";
+    const said = `no extended CONNECT over HTTP/${http}`;
+    const setting = `SETTINGS_ENABLE_CONNECT_PROTOCOL, ${rfc} §3`;
+    super("other", `the server announces ${said} (${setting})`);
   }
 }
 

@@ -5,6 +5,7 @@ import { type Field, getFields } from "../protocol/wire/field.ts";
 import { ClientPool } from "./client_pool.ts";
 import { ALPN_H2, H2Client } from "./h2_client.ts";
 import { H3Client } from "./h3_client.ts";
+import { NoExtendedConnect } from "./http_client.ts";
 import { SharedAttempt } from "./shared_attempt.ts";
 import type { Target } from "./target.ts";
 
@@ -168,7 +169,7 @@ export class Origin {
     signal.addEventListener("abort", giveUp, { once: true });
     try {
       if (signal.aborted) giveUp();
-      if (!await client.extendedConnect()) throw await whyNot(client);
+      if (!await client.extendedConnect()) throw new NoExtendedConnect(client.http);
       if (this.#closed) throw new NetError("aborted", "the connections were closed");
     } catch (error) {
       client.close();
@@ -186,26 +187,6 @@ export class Origin {
     this.h2.close();
     this.h3.close();
   }
-}
-
-/** The server's SETTINGS came, and do not allow WebSockets. */
-export class NoExtendedConnect extends NetError {
-  /** The name of the class. */
-  override name = "NoExtendedConnect";
-}
-
-/** There is no extended CONNECT, because the server says so or because the connection is gone. */
-async function whyNot(client: H2Client | H3Client): Promise<NetError> {
-  const end = await Promise.race([client.closed, Promise.resolve(null)]);
-  if (end !== null) {
-    return new NetError("lost", `the connection was closed: ${end.reason || `code ${end.code}`}`);
-  }
-  const rfc = client.http === "2" ? "RFC 8441" : "RFC 9220";
-  const said = `no extended CONNECT over HTTP/${client.http}`;
-  return new NoExtendedConnect(
-    "other",
-    `the server announces ${said} (SETTINGS_ENABLE_CONNECT_PROTOCOL, ${rfc} §3)`,
-  );
 }
 
 /** A connection that one of those who waited for it gets, or nobody. */

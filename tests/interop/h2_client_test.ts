@@ -1,7 +1,7 @@
 // The HTTP/2 client against node:http2 and npm's ws (RFC 8441).
 import assert from "node:assert/strict";
 import { H2Client } from "../../src/client/h2_client.ts";
-import { NoRoom, Unprocessed } from "../../src/client/http_client.ts";
+import { NoExtendedConnect, NoRoom, Unprocessed } from "../../src/client/http_client.ts";
 import { Socket } from "../../src/endpoint/socket.ts";
 import { NetError } from "../../src/net/error.ts";
 import { testCertificates } from "../support/proxy.ts";
@@ -94,8 +94,8 @@ test("RFC 8441 §3: no extended CONNECT before SETTINGS allow it", {
 }, async ({ client, head, server }) => {
   assert.equal(await client.extendedConnect(), false);
   await assert.rejects(client.connect(head("/echo")), (error) => {
-    assert.ok(error instanceof NetError);
-    assert.match(error.message, /does not announce SETTINGS_ENABLE_CONNECT_PROTOCOL/);
+    assert.ok(error instanceof NoExtendedConnect);
+    assert.match(error.message, /announces no extended CONNECT over HTTP.2 \(SETTINGS_ENABLE_/);
     return true;
   });
   const answer = await client.fetch({ ...head("/body"), method: "GET", protocol: null });
