@@ -175,12 +175,12 @@ export class Socket implements AsyncIterable<Message> {
 
   #sendClose(code: number, reason = ""): Promise<void> {
     this.#closing = this.#outbox.close(code, reason);
-    this.#closing.catch(() => {});
     this.#awaitClose();
+    this.#closing.then(() => this.#end === null && this.#awaitClose(), () => {});
     return this.#closing;
   }
 
-  /** As long as what goes before the Close gets on, there is no hurry. */
+  /** As long as what goes before our Close gets on, there is no hurry. */
   #awaitClose(): void {
     const { written } = this.#outbox;
     this.#arm(CLOSE_TIMEOUT_MS, () => {
