@@ -163,6 +163,32 @@ for (const role of ROLES) {
     });
   });
 
+  Deno.test(`socket, ${role}: a write that fails takes no message from who is slow to read`, async () => {
+    using time = new FakeTime();
+    const { socket, stream, peer } = socketOn(role);
+    stream.feed(peer.text("one"), peer.text("two"), peer.close(1008, "not you"), null);
+    stream.breakWrites(new NetError("reset", "Broken pipe"));
+    await assert.rejects(socket.send("late"), { kind: "reset" });
+    await time.pass(60_000);
+    assert.equal(await socket.receive(), "one");
+    await time.pass(60_000);
+    assert.equal(await socket.receive(), "two");
+    assert.equal((await socket.closed).reason, "not you");
+    assert.equal(time.pending, 0);
+  });
+
+  Deno.test(`socket, ${role}: an end on both sides leaves no timer`, async () => {
+    using time = new FakeTime();
+    const one = socketOn(role);
+    const closing = one.socket.close();
+    one.stream.feed(one.peer.close(1000), null);
+    await closing;
+    const other = socketOn(role);
+    other.stream.feed(other.peer.close(1000), null);
+    await other.socket.closed;
+    assert.equal(time.pending, 0);
+  });
+
   Deno.test(`socket, ${role}: no Close in answer for 5 s is 1006, by us`, async () => {
     using time = new FakeTime();
     const { socket, stream } = socketOn(role);

@@ -1,3 +1,5 @@
+import { setImmediate } from "node:timers";
+
 /** Timers and the clock in the hands of a test, until it is disposed. */
 export class FakeTime {
   readonly #real = {
@@ -26,6 +28,11 @@ export class FakeTime {
     performance.now = () => this.#nowMs;
   }
 
+  /** How many timers wait. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
   /** Runs what is due within so long, and what comes of it. */
   async pass(ms: number): Promise<void> {
     const endMs = this.#nowMs + ms;
@@ -44,9 +51,19 @@ export class FakeTime {
     await this.turn();
   }
 
+  /** Time passes in which nothing runs; then each timer that was due runs, before all else. */
+  stop(ms: number): void {
+    this.#nowMs += ms;
+    for (const timer of [...this.#timers.values()]) {
+      if (timer.atMs > this.#nowMs) continue;
+      timer.atMs = this.#nowMs + (timer.everyMs ?? Infinity);
+      timer.run();
+    }
+  }
+
   /** Lets run what is ready. */
   async turn(): Promise<void> {
-    for (let i = 0; i < 5; i++) await new Promise((resolve) => this.#real.setTimeout(resolve, 0));
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
   }
 
   [Symbol.dispose](): void {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers";
 import { Socket, type SocketOptions } from "../../src/endpoint/socket.ts";
 import type { ByteStream } from "../../src/net/byte_stream.ts";
 import { NetError } from "../../src/net/error.ts";
@@ -181,7 +182,7 @@ export function sent(role: Role, text: string): string {
 
 export { concat };
 
-/** Lets all that is ready to run run, but no timer of a millisecond or more. */
+/** Lets all run that is ready, but no timer. */
 export async function settled(): Promise<void> {
-  for (let i = 0; i < 20; i++) await new Promise((resolve) => setTimeout(resolve, 0));
+  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
 }
