@@ -100,7 +100,7 @@ export class H2Session {
     this.#settings.resolve();
     for (const answer of this.#answers.values()) answer.reject(this.error);
     this.#answers.clear();
-    this.#driver.dropAll(this.error);
+    this.#driver.cutOffAll(this.error);
     this.#wakeAll();
     await this.#driver.flushed();
     this.#stream.abort();
@@ -175,15 +175,14 @@ export class H2Session {
 
   #reset(streamId: number, code: number): void {
     const message = `the server reset the stream: ${h2CodeName(code)}`;
-    const stream = this.#driver.streams.get(streamId);
     // RFC 9113 §8.7: such a request was not processed, and is safe to be sent again.
     if (code === H2Code.REFUSED_STREAM || code === H2Code.HTTP_1_1_REQUIRED) {
       const wantsHttp11 = code === H2Code.HTTP_1_1_REQUIRED;
       this.#drop(streamId, new Unprocessed(message, wantsHttp11));
-    } else if (stream?.ended) {
-      stream.cutOff(new NetError("stopped", message));
-    } else {
+    } else if (this.#answers.has(streamId)) {
       this.#drop(streamId, new NetError("reset", message));
+    } else {
+      this.#driver.streams.get(streamId)?.cutOff(new NetError("reset", message));
     }
   }
 

@@ -190,6 +190,11 @@ export class H2Driver implements H2Wire {
     for (const stream of this.streams.values()) stream.fail(error);
     this.streams.clear();
   }
+
+  /** The same, where what came on them is still to be read. */
+  cutOffAll(error: Error): void {
+    for (const stream of this.streams.values()) stream.cutOff(error);
+  }
 }
 
 /** What is told to who uses a stream of a connection that is over. */

@@ -39,7 +39,7 @@ export class H2Stream implements Tunnel, Content {
   /** Bytes that the last read gave: they are consumed when the next one begins. */
   #given = 0;
   #sentEnd = false;
-  /** Why nothing more can be sent, where what came is still to be read. */
+  /** Why nothing more comes or goes, where what came is still to be read. */
   #cutOff: Error | null = null;
   #cancelled = false;
   /** Called once when the peer gives it up. */
@@ -129,12 +129,14 @@ export class H2Stream implements Tunnel, Content {
   }
 
   /**
-   * RFC 9113 §8.1: a reset behind a whole message takes nothing from it. Our side alone is over.
+   * Nothing more comes, and nothing can be sent; but what came is read first. RFC 9113 §8.1: a reset
+   * behind a whole message takes nothing from it.
    */
   cutOff(error: Error): void {
-    this.#cutOff = error;
+    this.#cutOff ??= error;
     this.waiting?.reject(error);
     this.waiting = null;
+    this.deliver();
   }
 
   /** Gives what has come to the read that waits for it. */
@@ -147,6 +149,9 @@ export class H2Stream implements Tunnel, Content {
     } else if (this.#queue.length > 0 || this.#ended) {
       this.#reader = null;
       reader.resolve(this.#take());
+    } else if (this.#cutOff !== null) {
+      this.#reader = null;
+      reader.reject(this.#cutOff);
     }
   }
 
@@ -154,6 +159,7 @@ export class H2Stream implements Tunnel, Content {
     this.#consume();
     if (this.#error !== null) return Promise.reject(this.#error);
     if (this.#queue.length > 0 || this.#ended) return Promise.resolve(this.#take());
+    if (this.#cutOff !== null) return Promise.reject(this.#cutOff);
     this.#reader = Promise.withResolvers();
     return this.#reader.promise;
   }

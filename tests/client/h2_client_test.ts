@@ -106,6 +106,28 @@ for (const code of [0, 8]) {
   });
 }
 
+test("what came before a reset, or before the connection's end, is read first", async (t) => {
+  const { server, client } = t;
+  await server.welcome();
+  const open = async (id: number, ...rest: Uint8Array[]) => {
+    const asking = ask(client);
+    await server.until("HEADERS");
+    const head = server.head(id, [[":status", "200"]]);
+    await server.send(head, h2Data(id, "last words"), ...rest);
+    return (await asking).tunnel!;
+  };
+  const reset = await open(1, h2Reset(1, 0));
+  assert.equal(text(await reset.read()), "last words");
+  await assert.rejects(reset.read(), { name: "NetError", kind: "reset" });
+  const lost = await open(3);
+  const ended = await open(5, h2Data(5, "", true));
+  await server.fin();
+  await client.closed;
+  for (const tunnel of [lost, ended]) assert.equal(text(await tunnel.read()), "last words");
+  await assert.rejects(lost.read(), { name: "NetError", kind: "lost" });
+  assert.equal(await ended.read(), null);
+});
+
 test("a body that breaks off is no answer", async ({ server, client }) => {
   await server.welcome();
   const asking = ask(client);
