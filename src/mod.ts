@@ -16,6 +16,18 @@
  * await socket.close(1000, "bye");
  * ```
  *
+ * It chooses the version of HTTP by what it knows of the origin, and a second socket goes by the
+ * same HTTP/2 or HTTP/3 connection. To say which version, and to have connections of one's own:
+ *
+ * ```ts
+ * import { Connections, connectWebSocket } from "h3ws";
+ *
+ * using connections = new Connections({ idleTimeoutMs: 5_000 });
+ * const url = "wss://localhost:8443/ws";
+ * const socket = await connectWebSocket(url, { httpVersion: "2", connections });
+ * console.log(socket.http, connections.size); // "2" 1
+ * ```
+ *
  * A proxy:
  *
  * ```ts
