@@ -24,9 +24,9 @@ export async function withHeadStart<T>(options: HeadStart<T>): Promise<T> {
   const first = preferred(either);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const begun = new Promise<void>((resolve) => timer = setTimeout(resolve, headStartMs));
-  const second = Promise.race([begun, first.then(() => {}, () => {})]).then(() =>
-    cancel.signal.aborted ? Promise.reject(abortError(either)) : other(either)
-  );
+  // Where the first succeeds the second is never begun.
+  const failed = first.then(() => new Promise<void>(() => {}), () => {});
+  const second = Promise.race([begun, failed]).then(() => other(either));
   try {
     const winner = await Promise.any([
       first.then((value) => ({ value, isPreferred: true })),

@@ -156,3 +156,33 @@ test("Connections.close ends what is open, and nothing is known behind it", SOON
   assert.equal((await socket.closed).code, 1006);
   assert.equal((await t.open()).http, "2");
 });
+
+test("RFC 9000 §4.6: HTTP/3: what one connection has no room for gets another", {
+  setup: { maxStreams: 2 },
+}, async ({ open, connections, proxy }) => {
+  const sockets = await Promise.all(Array.from({ length: 5 }, () => open("3")));
+  assert.deepEqual([connections.size, proxy.connections], [3, 3]);
+  await sockets[0].close();
+  await until("the end of a session", () => proxy.sessions === 4);
+  await open("3");
+  assert.equal(connections.size, 3, "where there is room, it is taken");
+});
+
+test(
+  "auto: what is trusted by its hash is HTTP/3's",
+  { connect: { caCerts: [] } },
+  async (talk) => {
+    const { certPem } = await testCertificates();
+    const [leaf] = certPem.split("-----END CERTIFICATE-----");
+    const base64 = leaf.replace(/-----BEGIN CERTIFICATE-----|\s/g, "");
+    const der = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+    const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", der));
+    const { proxy, connections } = talk;
+    const socket = await connectWebSocket(`wss://localhost:${proxy.port}/ws`, {
+      certificateHashes: [hash],
+      connections,
+    });
+    assert.equal(socket.http, "3");
+    await socket.close();
+  },
+);

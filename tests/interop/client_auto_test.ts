@@ -1,9 +1,12 @@
 // What the client makes of servers that are not as one would like: node:http2 and ws by TCP, and by
 // UDP nobody.
 import assert from "node:assert/strict";
+import { makeCertificates } from "../../src/cli/certificates.ts";
 import { connectWebSocket } from "../../src/client/connect.ts";
 import { Connections, type ConnectionsOptions } from "../../src/client/connections.ts";
 import type { Socket } from "../../src/endpoint/socket.ts";
+import { proxyOptions } from "../../src/config/proxy_options.ts";
+import { startProxy } from "../../src/proxy/proxy.ts";
 import { testCertificates } from "../support/proxy.ts";
 import { until } from "../support/until.ts";
 import { NodeHttp2Server, type NodeHttp2ServerOptions } from "./node_http2_server.ts";
@@ -16,15 +19,16 @@ interface Talk {
 }
 
 async function withServer(
-  options: NodeHttp2ServerOptions & ConnectionsOptions,
+  options: NodeHttp2ServerOptions & ConnectionsOptions & { caCerts?: string[] },
   body: (talk: Talk) => Promise<void>,
 ): Promise<void> {
   await using server = await NodeHttp2Server.listen(options);
   const { caPem } = await testCertificates();
+  const caCerts = [caPem, ...options.caCerts ?? []];
   using connections = new Connections(options);
   const open = async (path = "/echo") => {
     const url = `wss://localhost:${server.port}${path}`;
-    const socket = await connectWebSocket(url, { connections, caCerts: [caPem] });
+    const socket = await connectWebSocket(url, { connections, caCerts });
     await socket.send("hello");
     assert.equal(await socket.receive(), "hello");
     return socket;
@@ -95,6 +99,32 @@ Deno.test("client: HTTP/3 is tried again when its failure is old", async () => {
     await rest(await open());
     assert.ok(deaf.taken > taken);
   });
+});
+
+Deno.test("client: RFC 7838 §2.1: another place is trusted as the origin, or not at all", async () => {
+  await using backend = await NodeHttp2Server.listen({ allowHTTP1: true });
+  const own = await testCertificates();
+  const foreign = await makeCertificates({ hosts: ["other.example"], days: 1 });
+  for (const { certPem, keyPem, http } of [{ ...foreign, http: "2" }, { ...own, http: "3" }]) {
+    const proxy = await startProxy(proxyOptions({
+      ...{ certPem, keyPem, listen: "127.0.0.1:0", tcp: false, path: "/echo" },
+      backend: `wss://localhost:${backend.port}`,
+      backendCaCerts: [own.caPem],
+    }));
+    try {
+      const fields = { "alt-svc": `h3="127.0.0.1:${proxy.port}"` };
+      const caCerts = [foreign.caPem];
+      const soon = { idleTimeoutMs: 1, idleQuicTimeoutMs: 1 };
+      await withServer({ fields, caCerts, ...soon }, async (talk) => {
+        await talk.rest(await talk.open());
+        const socket = await talk.open();
+        assert.equal(socket.http, http);
+        await talk.rest(socket);
+      });
+    } finally {
+      await proxy.stop();
+    }
+  }
 });
 
 const FORGOTTEN = [
