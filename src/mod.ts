@@ -52,7 +52,7 @@ export { type ConnectOptions, connectWebSocket, UpgradeRefused } from "./client/
 export { Socket, type SocketEnd, type SocketOptions } from "./endpoint/socket.ts";
 export type { Keepalive } from "./endpoint/keepalive.ts";
 export type { Message } from "./endpoint/message.ts";
-export type { DeflateParameters } from "./protocol/websocket/permessage_deflate.ts";
+export type { DeflateParameters, DeflateWishes } from "./protocol/websocket/permessage_deflate.ts";
 export { Sweeper, type Swept } from "./net/sweeper.ts";
 export { Connections, type ConnectionsOptions } from "./client/connections.ts";
 export { H2Client, type H2ConnectOptions } from "./client/h2_client.ts";

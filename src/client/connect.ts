@@ -1,6 +1,15 @@
+import type { Keepalive } from "../endpoint/keepalive.ts";
 import { Socket } from "../endpoint/socket.ts";
+import type { ByteStream } from "../net/byte_stream.ts";
 import { NetError } from "../net/error.ts";
-import { type Field, getField, isToken } from "../protocol/wire/field.ts";
+import { parseExtensions } from "../protocol/websocket/extensions.ts";
+import {
+  type DeflateParameters,
+  type DeflateWishes,
+  offerDeflate,
+  readDeflateAnswer,
+} from "../protocol/websocket/permessage_deflate.ts";
+import { type Field, getField, getFields, isToken } from "../protocol/wire/field.ts";
 import { openAuto, openH1, openH2, openH3 } from "./auto.ts";
 import { type Connections, defaultConnections, originIn } from "./connections.ts";
 import { failure } from "./failure.ts";
@@ -44,6 +53,13 @@ export interface ConnectOptions {
   maxFrameBytes?: number;
   /** Of one message over all its frames; above it the socket is closed with 1009. */
   maxMessageBytes?: number;
+  /**
+   * Offers permessage-deflate (RFC 7692), as it is wished or with no wishes; default `false`. The
+   * server may decline.
+   */
+  deflate?: boolean | DeflateWishes;
+  /** Pings that find out whether the server is gone; none by default. */
+  keepalive?: Keepalive;
   /** Called for each Pong, while the socket is read. */
   onPong?: (payload: Uint8Array) => void;
 }
@@ -112,8 +128,11 @@ async function open(
   }
 }
 
-function handshakeFields({ protocols = [], headers = [] }: ConnectOptions): Field[] {
+function handshakeFields(options: ConnectOptions): Field[] {
+  const { protocols = [], headers = [] } = options;
   const fields: Field[] = [];
+  const wishes = wishesOf(options);
+  if (wishes !== null) fields.push(["sec-websocket-extensions", offerDeflate(wishes)]);
   if (protocols.length > 0) {
     checkProtocols(protocols);
     fields.push(["sec-websocket-protocol", protocols.join(", ")]);
@@ -134,13 +153,36 @@ function checkProtocols(protocols: readonly string[]): void {
   });
 }
 
+function wishesOf({ deflate = false }: ConnectOptions): DeflateWishes | null {
+  if (deflate === false) return null;
+  return deflate === true ? {} : deflate;
+}
+
 function socketOf({ stream, fields, http }: Opened, options: ConnectOptions): Socket {
+  const extensions = getFields(fields, "sec-websocket-extensions").join(", ");
   return new Socket({
-    ...{ stream, fields, http, role: "client" },
+    ...{ stream, fields, http, extensions, role: "client" },
     protocol: getField(fields, "sec-websocket-protocol") ?? "",
-    extensions: getField(fields, "sec-websocket-extensions") ?? "",
     maxFrameBytes: options.maxFrameBytes ?? DEFAULT_MAX_BYTES,
     maxMessageBytes: options.maxMessageBytes ?? DEFAULT_MAX_BYTES,
+    deflate: deflateOf({ stream, extensions }, options),
+    keepalive: options.keepalive,
     onPong: options.onPong,
   });
+}
+
+/** RFC 7692 §7.1: an answer that does not fit the offer fails the connection. */
+function deflateOf(
+  { stream, extensions }: { stream: ByteStream; extensions: string },
+  options: ConnectOptions,
+): DeflateParameters | undefined {
+  const wishes = wishesOf(options);
+  if (wishes === null) return undefined;
+  try {
+    const answers = extensions === "" ? [] : parseExtensions(extensions);
+    return readDeflateAnswer(answers, wishes) ?? undefined;
+  } catch (error) {
+    stream.abort();
+    throw error;
+  }
 }

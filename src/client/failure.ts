@@ -1,5 +1,6 @@
 import { messageOf, NetError } from "../net/error.ts";
 import { type TlsFault, tlsFaultOf } from "../net/tls_fault.ts";
+import { HttpError } from "../protocol/http1/error.ts";
 import { H2Error } from "../protocol/http2/codes.ts";
 import { H3Error } from "../protocol/http3/codes.ts";
 import { PeerError } from "../protocol/wire/error.ts";
@@ -32,7 +33,8 @@ export function failure(error: unknown, attempted: Attempted): unknown {
 
 function ruleOf(error: PeerError): string {
   if (error instanceof H2Error) return "HTTP/2";
-  return error instanceof H3Error ? "HTTP/3" : "HTTP";
+  if (error instanceof H3Error) return "HTTP/3";
+  return error instanceof HttpError ? "HTTP/1.1" : "the WebSocket handshake";
 }
 
 function withHint(error: PeerError, { target, httpVersion }: Attempted): string {
