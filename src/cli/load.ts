@@ -3,6 +3,7 @@ import { connectWebSocket, UpgradeRefused } from "../client/connect.ts";
 import { H3Client } from "../client/h3_client.ts";
 import type { Message, Socket } from "../endpoint/socket.ts";
 import { messageOf, NetError } from "../net/error.ts";
+import { PeerError } from "../protocol/wire/error.ts";
 
 export interface LoadOptions {
   url: string;
@@ -244,8 +245,11 @@ const full = (sockets: number) =>
   `--connections gives more`;
 
 /** The report names the URL once, for all of them. */
+/** What went wrong alone: the report says where, and what the flags can do about it. */
 function textOf(error: unknown): string {
-  return error instanceof UpgradeRefused ? `the server answered ${error.status}` : messageOf(error);
+  if (error instanceof UpgradeRefused) return `the server answered ${error.status}`;
+  const cause = error instanceof Error ? error.cause : undefined;
+  return messageOf(cause instanceof NetError || cause instanceof PeerError ? cause : error);
 }
 
 function histogram(): Histogram {

@@ -27,6 +27,8 @@ export interface SeenRequest {
 
 export class NodeHttp2Server {
   readonly sessions: http2.ServerHttp2Session[] = [];
+  /** Why sessions ended, as far as it is told. */
+  readonly faults: string[] = [];
   readonly requests: SeenRequest[] = [];
   /** Sockets over HTTP/1.1. */
   readonly upgraded: WebSocket[] = [];
@@ -38,7 +40,8 @@ export class NodeHttp2Server {
     this.#options = options;
     server.on("session", (session) => {
       this.sessions.push(session);
-      session.on("error", () => {});
+      session.on("error", (error: Error) => this.faults.push(error.message));
+      session.on("goaway", (code) => this.faults.push(`the client's GOAWAY with ${code}`));
     });
     if (options.allowHTTP1) this.#serveHttp1();
     server.on("stream", (stream, headers) => {
