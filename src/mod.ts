@@ -1,6 +1,6 @@
 /**
- * h3ws as a library: a WebSocket client over HTTP/3 (RFC 9220) and HTTP/1.1, and the proxy that
- * takes WebSockets over HTTP/3 to `ws://` and `wss://` backends. It needs Deno with
+ * h3ws as a library: a WebSocket client over HTTP/3 (RFC 9220), HTTP/2 (RFC 8441) and HTTP/1.1, and
+ * the proxy that takes WebSockets over HTTP/3 to `ws://` and `wss://` backends. It needs Deno with
  * `--unstable-net`.
  *
  * A client:
@@ -14,6 +14,18 @@
  * await socket.send("hello");
  * console.log(await socket.receive()); // "hello"
  * await socket.close(1000, "bye");
+ * ```
+ *
+ * It chooses the version of HTTP by what it knows of the origin, and a second socket goes by the
+ * same HTTP/2 or HTTP/3 connection. To say which version, and to have connections of one's own:
+ *
+ * ```ts
+ * import { Connections, connectWebSocket } from "h3ws";
+ *
+ * using connections = new Connections({ idleTimeoutMs: 5_000 });
+ * const url = "wss://localhost:8443/ws";
+ * const socket = await connectWebSocket(url, { httpVersion: "2", connections });
+ * console.log(socket.http, connections.size); // "2" 1
  * ```
  *
  * A proxy:
@@ -51,13 +63,21 @@
 
 // The client.
 export { type ConnectOptions, connectWebSocket, UpgradeRefused } from "./client/connect.ts";
-export { ClientSocket, type Message, type SocketEnd, type SocketOptions } from "./client/socket.ts";
-export {
-  H3Client,
-  type H3ConnectOptions,
-  type H3Response,
-  type H3Tunnelled,
-} from "./client/h3_client.ts";
+export { Socket, type SocketEnd, type SocketOptions } from "./endpoint/socket.ts";
+export type { Keepalive } from "./endpoint/keepalive.ts";
+export type { Message } from "./endpoint/message.ts";
+export type { DeflateParameters, DeflateWishes } from "./protocol/websocket/permessage_deflate.ts";
+export { Sweeper, type Swept } from "./net/sweeper.ts";
+export { Connections, type ConnectionsOptions } from "./client/connections.ts";
+export { H2Client, type H2ConnectOptions } from "./client/h2_client.ts";
+export { H3Client, type H3ConnectOptions } from "./client/h3_client.ts";
+export type {
+  AskOptions,
+  ClientResponse,
+  CloseInfo,
+  HttpClient,
+  Tunnelled,
+} from "./client/http_client.ts";
 
 // The proxy.
 export {
@@ -142,4 +162,4 @@ export type { QuicCloseInfo, QuicTransport } from "./net/quic.ts";
 export type { QuicConnectOptions } from "./net/quic_connect.ts";
 export { PeerError, type Scope } from "./protocol/wire/error.ts";
 export type { Field } from "./protocol/wire/field.ts";
-export type { RequestHead, ResponseHead } from "./protocol/http3/fields.ts";
+export type { RequestHead, ResponseHead } from "./protocol/wire/message.ts";

@@ -1,8 +1,9 @@
 import { build, type Histogram } from "hdr-histogram-js";
 import { connectWebSocket, UpgradeRefused } from "../client/connect.ts";
 import { H3Client } from "../client/h3_client.ts";
-import type { ClientSocket, Message } from "../client/socket.ts";
+import type { Message, Socket } from "../endpoint/socket.ts";
 import { messageOf, NetError } from "../net/error.ts";
+import { PeerError } from "../protocol/wire/error.ts";
 
 export interface LoadOptions {
   url: string;
@@ -72,7 +73,7 @@ class Load {
   readonly #options: LoadOptions;
   readonly #latency = histogram();
   readonly #connect = histogram();
-  readonly #sockets: ClientSocket[] = [];
+  readonly #sockets: Socket[] = [];
   readonly #clients: H3Client[] = [];
   readonly #errorTexts: Record<string, number> = {};
   #errors = 0;
@@ -174,7 +175,7 @@ class Load {
     return this.#report((performance.now() - startedMs) / 1000);
   }
 
-  async #echo(socket: ClientSocket, index: number): Promise<void> {
+  async #echo(socket: Socket, index: number): Promise<void> {
     const { ratePerSecond, sizeBytes, text } = this.#options;
     const payload = makePayload(sizeBytes, text);
     const everyMs = ratePerSecond > 0 ? 1000 * this.#sockets.length / ratePerSecond : 0;
@@ -244,8 +245,11 @@ const full = (sockets: number) =>
   `--connections gives more`;
 
 /** The report names the URL once, for all of them. */
+/** What went wrong alone: the report says where, and what the flags can do about it. */
 function textOf(error: unknown): string {
-  return error instanceof UpgradeRefused ? `the server answered ${error.status}` : messageOf(error);
+  if (error instanceof UpgradeRefused) return `the server answered ${error.status}`;
+  const cause = error instanceof Error ? error.cause : undefined;
+  return messageOf(cause instanceof NetError || cause instanceof PeerError ? cause : error);
 }
 
 function histogram(): Histogram {
@@ -279,7 +283,7 @@ async function until(atMs: number): Promise<void> {
   if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
 }
 
-async function endText(socket: ClientSocket): Promise<string> {
+async function endText(socket: Socket): Promise<string> {
   const { code, reason } = await socket.closed;
   return `closed with ${code}${reason === "" ? "" : ` ${reason}`}`;
 }

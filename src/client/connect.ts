@@ -1,18 +1,36 @@
-import { readWhole } from "../ingress/content.ts";
+import type { Keepalive } from "../endpoint/keepalive.ts";
+import { Socket } from "../endpoint/socket.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
-import { dial } from "../net/dial.ts";
-import { messageOf, NetError } from "../net/error.ts";
-import type { Field } from "../protocol/wire/field.ts";
-import { getField } from "../protocol/wire/field.ts";
-import { requestUpgrade } from "./h1.ts";
-import { H3Client } from "./h3_client.ts";
-import { negotiated, UpgradeMismatch } from "./negotiated.ts";
-import { ClientSocket } from "./socket.ts";
+import { NetError } from "../net/error.ts";
+import { parseExtensions } from "../protocol/websocket/extensions.ts";
+import {
+  type DeflateParameters,
+  type DeflateWishes,
+  offerDeflate,
+  readDeflateAnswer,
+} from "../protocol/websocket/permessage_deflate.ts";
+import { type Field, getField, getFields, isToken } from "../protocol/wire/field.ts";
+import { openAuto, openH1, openH2, openH3 } from "./auto.ts";
+import { type Connections, defaultConnections, originIn } from "./connections.ts";
+import { failure } from "./failure.ts";
+import type { H2Client } from "./h2_client.ts";
+import type { H3Client } from "./h3_client.ts";
+import { abortError } from "./http_client.ts";
+import { connectHead, type Opened, openedBy, type Wanted } from "./open.ts";
+import { parseTarget } from "./target.ts";
+
+export { UpgradeRefused } from "./refused.ts";
 
 /** What `connectWebSocket` may be told; all of it is optional. */
 export interface ConnectOptions {
-  /** Which HTTP carries it; "3" for `https`/`wss` URLs only. Default "3" for wss, "1.1" for ws. */
-  httpVersion?: "1.1" | "3";
+  /**
+   * Which HTTP carries it. "auto", the default, takes an HTTP/3 or HTTP/2 connection to the same
+   * origin that is open; or HTTP/3, where the server said that it speaks it (Alt-Svc, RFC 7838), and
+   * TCP soon after if it does not answer; or what the server chooses over TCP: HTTP/2 if it takes
+   * WebSockets (RFC 8441), else HTTP/1.1. "2" over `ws:` is HTTP/2 by prior knowledge, "3" needs
+   * `wss:` or `https:`.
+   */
+  httpVersion?: "auto" | "1.1" | "2" | "3";
   /** Subprotocols to offer, most wanted first. */
   protocols?: readonly string[];
   /** More header fields; names in any case. */
@@ -21,10 +39,12 @@ export interface ConnectOptions {
   caCerts?: string[];
   /** HTTP/3: SHA-256 of certificates that are trusted whoever signed them. */
   certificateHashes?: Uint8Array[];
-  /** HTTP/1.1: takes any certificate. */
+  /** HTTP/1.1 and HTTP/2: takes any certificate. With it "auto" leaves HTTP/3 out. */
   insecure?: boolean;
-  /** HTTP/3: a connection to use; it stays open after the socket. */
-  connection?: H3Client;
+  /** A connection to use, whatever `httpVersion` says; it stays open after the socket. */
+  connection?: H2Client | H3Client;
+  /** Whose connections it shares, and what they know; default those of all that say nothing. */
+  connections?: Connections;
   /** Default 10 s, for all up to the server's answer. */
   timeoutMs?: number;
   /** Gives up the attempt. */
@@ -33,38 +53,24 @@ export interface ConnectOptions {
   maxFrameBytes?: number;
   /** Of one message over all its frames; above it the socket is closed with 1009. */
   maxMessageBytes?: number;
+  /**
+   * Offers permessage-deflate (RFC 7692), as it is wished or with no wishes; default `false`. The
+   * server may decline.
+   */
+  deflate?: boolean | DeflateWishes;
+  /** Pings that find out whether the server is gone; none by default. */
+  keepalive?: Keepalive;
   /** Called for each Pong, while the socket is read. */
   onPong?: (payload: Uint8Array) => void;
 }
 
-/** The server answered, but not with a WebSocket. */
-export class UpgradeRefused extends Error {
-  /** The name of the class. */
-  override name = "UpgradeRefused";
-  /** Its status: 404, 401, 503. */
-  readonly status: number;
-  /** Its header fields; names in lower case. */
-  readonly fields: readonly Field[];
-  /** Its body, whole. */
-  readonly body: Uint8Array;
-
-  /** An error for the answer to a request for `url`. */
-  constructor(url: string, answer: { status: number; fields: readonly Field[]; body: Uint8Array }) {
-    super(`Cannot open ${url}: the server answered ${answer.status}`);
-    this.status = answer.status;
-    this.fields = answer.fields;
-    this.body = answer.body;
-  }
-}
-
 const DEFAULT_TIMEOUT_MS = 10_000;
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
-const MAX_HEADER_BYTES = 64 * 1024;
-const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
 /**
  * Opens a WebSocket to a `ws:`, `wss:`, `http:` or `https:` URL.
  *
+ * @throws {TypeError} for a URL that is none of these, and for what no field can say
  * @throws {UpgradeRefused} when the server answers with anything but a WebSocket
  * @throws {NetError} when it can't be reached, or chose what was not offered (RFC 6455 §4.1)
  * @throws {PeerError} when its answer breaks a rule of HTTP
@@ -72,174 +78,111 @@ const MAX_BODY_BYTES = 16 * 1024 * 1024;
 export async function connectWebSocket(
   url: string | URL,
   options: ConnectOptions = {},
-): Promise<ClientSocket> {
-  const target = parseUrl(url);
-  try {
-    return await connect(target, options);
-  } catch (error) {
-    if (!(error instanceof UpgradeMismatch)) throw error;
-    throw new NetError("other", `Cannot open ${target.text}: ${error.message}`, error);
+): Promise<Socket> {
+  const target = parseTarget(url);
+  const { httpVersion = "auto", timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  if (httpVersion === "3" && !target.secure) {
+    throw new TypeError(`${target.text}: HTTP/3 needs wss: or https:`);
   }
-}
-
-async function connect(target: Target, options: ConnectOptions): Promise<ClientSocket> {
-  const version = options.httpVersion ?? (target.secure ? "3" : "1.1");
-  const signal = signalOf(options);
-  if (version === "3") {
-    if (!target.secure) throw new TypeError(`${target.text}: HTTP/3 needs wss: or https:`);
-    return await raced(signal, (abort) => connectH3(target, { ...options, signal }, abort));
-  }
-  return await connectH1(target, options, signal);
-}
-
-interface Target {
-  text: string;
-  secure: boolean;
-  hostname: string;
-  port: number;
-  authority: string;
-  path: string;
-}
-
-function parseUrl(url: string | URL): Target {
-  const parsed = new URL(url);
-  const secure = parsed.protocol === "wss:" || parsed.protocol === "https:";
-  if (!secure && parsed.protocol !== "ws:" && parsed.protocol !== "http:") {
-    throw new TypeError(`"${parsed.href}": expected ws:, wss:, http: or https:`);
-  }
-  return {
-    text: parsed.href,
-    secure,
-    hostname: parsed.hostname.replace(/^\[|\]$/g, ""),
-    port: parsed.port === "" ? (secure ? 443 : 80) : Number(parsed.port),
-    authority: parsed.host,
-    path: parsed.pathname + parsed.search,
-  };
-}
-
-function signalOf({ timeoutMs = DEFAULT_TIMEOUT_MS, signal }: ConnectOptions): AbortSignal {
   const timeout = AbortSignal.timeout(timeoutMs);
-  return signal === undefined ? timeout : AbortSignal.any([timeout, signal]);
+  const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
+  const wanted = { target, fields: handshakeFields(options), signal };
+  try {
+    return socketOf(await open(wanted, httpVersion, options), options);
+  } catch (error) {
+    const isCut = signal.aborted && error instanceof NetError;
+    const told = isCut ? abortError(signal) : error;
+    throw failure(told, {
+      target,
+      httpVersion: options.connection?.http ?? httpVersion,
+      timeoutMs,
+    });
+  }
 }
 
-/** Rejects as soon as the signal fires; `work` gets a way to tidy up then. */
-async function raced<T>(
-  signal: AbortSignal,
-  work: (onAbort: (tidy: () => void) => void) => Promise<T>,
-): Promise<T> {
-  const tidies: (() => void)[] = [];
-  let onAbort = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => {
-      for (const tidy of tidies) tidy();
-      reject(new NetError("timeout", `gave up: ${messageOf(signal.reason)}`));
-    };
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
-  const running = work((tidy) => tidies.push(tidy));
-  running.catch(() => {});
-  try {
-    return await Promise.race([running, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
+async function open(
+  wanted: Wanted,
+  httpVersion: "auto" | "1.1" | "2" | "3",
+  options: ConnectOptions,
+): Promise<Opened> {
+  const { connection, connections = defaultConnections, signal } = options;
+  if (signal?.aborted) throw abortError(signal);
+  if (connection !== undefined) {
+    const answer = await connection.connect(connectHead(wanted), { signal: wanted.signal });
+    return openedBy(answer, connection.http, wanted);
+  }
+  const { caCerts, certificateHashes, insecure } = options;
+  const origin = originIn(connections, wanted.target, { caCerts, certificateHashes, insecure });
+  switch (httpVersion) {
+    case "auto":
+      return await openAuto(origin, wanted);
+    case "1.1":
+      return await openH1(origin, wanted);
+    case "2":
+      return await openH2(origin, wanted);
+    case "3":
+      return await openH3(origin, wanted);
+    default:
+      httpVersion satisfies never;
+      throw new TypeError(`httpVersion "${httpVersion}": expected auto, 1.1, 2 or 3`);
   }
 }
 
 function handshakeFields(options: ConnectOptions): Field[] {
+  const { protocols = [], headers = [] } = options;
   const fields: Field[] = [];
-  if (options.protocols?.length) {
-    fields.push(["sec-websocket-protocol", options.protocols.join(", ")]);
+  const wishes = wishesOf(options);
+  if (wishes !== null) fields.push(["sec-websocket-extensions", offerDeflate(wishes)]);
+  if (protocols.length > 0) {
+    checkProtocols(protocols);
+    fields.push(["sec-websocket-protocol", protocols.join(", ")]);
   }
-  for (const [name, value] of options.headers ?? []) fields.push([name.toLowerCase(), value]);
+  for (const [name, value] of headers) fields.push([name.toLowerCase(), value]);
   return fields;
 }
 
-async function connectH3(
-  target: Target,
-  options: ConnectOptions,
-  onAbort: (tidy: () => void) => void,
-): Promise<ClientSocket> {
-  const { hostname, port, authority, path } = target;
-  const { caCerts, certificateHashes, signal } = options;
-  const own = options.connection === undefined;
-  const client = options.connection ??
-    await H3Client.connect({ hostname, port, caCerts, certificateHashes, signal });
-  if (own) onAbort(() => client.close());
-  const fields: Field[] = [["sec-websocket-version", "13"], ...handshakeFields(options)];
-  try {
-    const { head, tunnel, body } = await client.connect({
-      method: "CONNECT",
-      protocol: "websocket",
-      scheme: "https",
-      authority,
-      path,
-      fields,
-    });
-    if (tunnel === null) throw new UpgradeRefused(target.text, { ...head, body });
-    try {
-      negotiated(head.fields, fields);
-    } catch (error) {
-      tunnel.abort();
-      throw error;
+/** RFC 6455 §4.1: they are tokens, and all unique. */
+function checkProtocols(protocols: readonly string[]): void {
+  protocols.forEach((protocol, i) => {
+    if (!isToken(protocol)) {
+      throw new TypeError(`"${protocol}" is no subprotocol: expected letters, digits, "-", "."`);
     }
-    const socket = socketOf({ stream: tunnel, fields: head.fields, http: "3" }, options);
-    if (own) void socket.closed.then(() => setTimeout(() => client.close(), 0));
-    return socket;
-  } catch (error) {
-    if (own) client.close();
-    throw error;
-  }
+    if (protocols.indexOf(protocol) !== i) {
+      throw new TypeError(`The subprotocol "${protocol}" is offered twice`);
+    }
+  });
 }
 
-async function connectH1(
-  target: Target,
-  options: ConnectOptions,
-  signal: AbortSignal,
-): Promise<ClientSocket> {
-  const { hostname, port, authority, path, secure } = target;
-  const tls = secure
-    ? {
-      serverName: hostname,
-      caCerts: options.caCerts,
-      alpnProtocols: ["http/1.1"],
-      insecure: options.insecure ?? false,
-    }
-    : undefined;
-  const stream = await dial({ hostname, port, tls }, signal);
-  const onAbort = () => stream.abort();
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    const answer = await requestUpgrade(stream, {
-      target: path,
-      host: authority,
-      fields: handshakeFields(options),
-      maxHeaderBytes: MAX_HEADER_BYTES,
-    });
-    if (answer.kind === "refused") {
-      const body = await readWhole(answer.content, MAX_BODY_BYTES);
-      if (body === null) throw new NetError("other", "the answer's body is too big");
-      throw new UpgradeRefused(target.text, { ...answer, body });
-    }
-    return socketOf({ ...answer, http: "1.1" }, options);
-  } catch (error) {
-    stream.abort();
-    if (signal.aborted) throw new NetError("timeout", `gave up: ${messageOf(signal.reason)}`);
-    throw error;
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
+function wishesOf({ deflate = false }: ConnectOptions): DeflateWishes | null {
+  if (deflate === false) return null;
+  return deflate === true ? {} : deflate;
 }
 
-function socketOf(
-  answer: { stream: ByteStream; fields: readonly Field[]; http: "1.1" | "3" },
-  options: ConnectOptions,
-): ClientSocket {
-  return new ClientSocket({
-    ...answer,
-    protocol: getField(answer.fields, "sec-websocket-protocol") ?? "",
-    extensions: getField(answer.fields, "sec-websocket-extensions") ?? "",
+function socketOf({ stream, fields, http }: Opened, options: ConnectOptions): Socket {
+  const extensions = getFields(fields, "sec-websocket-extensions").join(", ");
+  return new Socket({
+    ...{ stream, fields, http, extensions, role: "client" },
+    protocol: getField(fields, "sec-websocket-protocol") ?? "",
     maxFrameBytes: options.maxFrameBytes ?? DEFAULT_MAX_BYTES,
     maxMessageBytes: options.maxMessageBytes ?? DEFAULT_MAX_BYTES,
+    deflate: deflateOf({ stream, extensions }, options),
+    keepalive: options.keepalive,
     onPong: options.onPong,
   });
+}
+
+/** RFC 7692 §7.1: an answer that does not fit the offer fails the connection. */
+function deflateOf(
+  { stream, extensions }: { stream: ByteStream; extensions: string },
+  options: ConnectOptions,
+): DeflateParameters | undefined {
+  const wishes = wishesOf(options);
+  if (wishes === null) return undefined;
+  try {
+    const answers = extensions === "" ? [] : parseExtensions(extensions);
+    return readDeflateAnswer(answers, wishes) ?? undefined;
+  } catch (error) {
+    stream.abort();
+    throw error;
+  }
 }

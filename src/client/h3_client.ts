@@ -1,8 +1,7 @@
 import { H3Control } from "../ingress/h3_control.ts";
 import { H3Tunnel } from "../ingress/h3_tunnel.ts";
-import type { ByteStream } from "../net/byte_stream.ts";
 import { NetError } from "../net/error.ts";
-import { type QuicCloseInfo, type QuicConnection } from "../net/quic.ts";
+import type { QuicConnection } from "../net/quic.ts";
 import { connectQuic, type QuicConnectOptions } from "../net/quic_connect.ts";
 import { type QuicStream } from "../net/quic_stream.ts";
 import { H3Code, h3CodeName } from "../protocol/http3/codes.ts";
@@ -20,22 +19,18 @@ import { decodeFieldSection } from "../protocol/qpack/decoder.ts";
 import { encodeFieldSection } from "../protocol/qpack/encoder.ts";
 import { concat } from "../protocol/wire/bytes.ts";
 import { PeerError } from "../protocol/wire/error.ts";
-
-/** The answer to an ordinary request. */
-export interface H3Response extends ResponseHead {
-  /** Its body, whole. */
-  body: Uint8Array;
-}
-
-/** The answer to an extended CONNECT: a tunnel when `status` is 2xx. */
-export interface H3Tunnelled {
-  /** Its status and header fields. */
-  head: ResponseHead;
-  /** The bytes of the tunnel; `null` for a refusal. */
-  tunnel: ByteStream | null;
-  /** The body of a refusal. */
-  body: Uint8Array;
-}
+import {
+  abortError,
+  type AskOptions,
+  type ClientResponse,
+  type CloseInfo,
+  type HttpClient,
+  NoExtendedConnect,
+  NoRoom,
+  orAborted,
+  type Tunnelled,
+  Unprocessed,
+} from "./http_client.ts";
 
 const MAX_HEADER_BYTES = 64 * 1024;
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
@@ -47,16 +42,19 @@ export type H3ConnectOptions =
   & { idleTimeoutMs?: number; keepaliveMs?: number };
 
 /** One HTTP/3 connection on the client's side; any number of requests at once. */
-export class H3Client {
+export class H3Client implements HttpClient {
+  /** The version that it speaks. */
+  readonly http = "3";
   readonly #quic: QuicConnection;
   readonly #control: H3Control;
   readonly #settings: Promise<boolean>;
   #gotSettings!: (extendedConnect: boolean) => void;
   #goaway = Infinity;
+  #isOver = false;
   #error: Error | null = null;
 
   /** Resolves when the connection is gone. */
-  readonly closed: Promise<QuicCloseInfo>;
+  readonly closed: Promise<CloseInfo>;
 
   private constructor(quic: QuicConnection) {
     this.#quic = quic;
@@ -70,6 +68,7 @@ export class H3Client {
       onError: (error) => this.#fail(error),
     });
     this.closed = quic.closed.then((info) => {
+      this.#isOver = true;
       this.#gotSettings(false);
       this.#control.release();
       return info;
@@ -91,14 +90,22 @@ export class H3Client {
     return client;
   }
 
-  /** Whether the server's SETTINGS allow WebSockets here; waits for them. */
-  extendedConnect(): Promise<boolean> {
-    return this.#settings;
+  /**
+   * RFC 9220 §3: whether the server's SETTINGS allow WebSockets here; waits for them. Rejects where
+   * the connection is over.
+   */
+  async extendedConnect(): Promise<boolean> {
+    const allows = await this.#settings;
+    if (!this.#isOver) return allows;
+    if (this.#error !== null) throw this.#error;
+    const { code, reason } = await this.closed;
+    const said = code < 0 ? reason : `${h3CodeName(code)} ${reason}`.trimEnd();
+    throw new NetError("lost", `the connection was closed: ${said}`);
   }
 
   /** RFC 9114 §5.2: whether the server said that it takes no more requests. */
   get goingAway(): boolean {
-    return this.#goaway !== Infinity;
+    return this.#isOver || this.#goaway !== Infinity;
   }
 
   /** What the peer broke, or a bug of ours: whoever waits for the connection is told. */
@@ -110,22 +117,21 @@ export class H3Client {
   }
 
   /** An ordinary request without a body. */
-  async fetch(head: RequestHead): Promise<H3Response> {
-    const { stream, parser, response } = await this.#send(head, true);
-    const body = await this.#body({ stream, parser, response, method: head.method });
-    return { ...response, body };
+  async fetch(head: RequestHead, options: AskOptions = {}): Promise<ClientResponse> {
+    const { stream, parser, response } = await this.#send(head, true, options);
+    const answered = { stream, parser, response, method: head.method };
+    return { ...response, body: await this.#body(answered, options.signal) };
   }
 
   /** An extended CONNECT (RFC 9220); waits for the server's SETTINGS, which must allow it. */
-  async connect(head: RequestHead): Promise<H3Tunnelled> {
+  async connect(head: RequestHead, options: AskOptions = {}): Promise<Tunnelled> {
     // RFC 9220 §3: not before SETTINGS_ENABLE_CONNECT_PROTOCOL = 1 has come.
-    if (!await this.#settings) {
-      throw this.#error ?? new NetError("other", await this.#whyNoConnect());
-    }
-    const { stream, parser, response } = await this.#send(head, false);
+    const allows = await orAborted(this.extendedConnect(), options.signal);
+    if (!allows) throw new NoExtendedConnect(this.http);
+    const { stream, parser, response } = await this.#send(head, false, options);
     if (response.status < 200 || response.status > 299) {
-      const body = await this.#body({ stream, parser, response, method: head.method });
-      return { head: response, tunnel: null, body };
+      const answered = { stream, parser, response, method: head.method };
+      return { head: response, tunnel: null, body: await this.#body(answered, options.signal) };
     }
     const rest: Uint8Array[] = [];
     for (let event = parser.next(); event !== null; event = parser.next()) {
@@ -138,31 +144,40 @@ export class H3Client {
       rest,
       early: null,
       broken: (error) => this.#fail(error),
+      aborted: (freed) => void freed.then(options.onFreed),
     });
     return { head: response, tunnel, body: new Uint8Array(0) };
   }
 
-  async #whyNoConnect(): Promise<string> {
-    const gone = await Promise.race([this.closed, Promise.resolve(null)]);
-    if (gone === null) return "the server does not announce SETTINGS_ENABLE_CONNECT_PROTOCOL";
-    return `the connection was closed: ${h3CodeName(gone.code)} ${gone.reason}`.trimEnd();
-  }
-
-  async #send(head: RequestHead, fin: boolean) {
-    if (this.goingAway) throw new NetError("aborted", "the server is going away (GOAWAY)");
-    const stream = await this.#quic.openStream();
+  async #send(head: RequestHead, fin: boolean, options: AskOptions) {
+    const { signal } = options;
+    const stream = await this.#open(options);
     const parser = new RequestStreamParser({ role: "client", maxHeaderBytes: MAX_HEADER_BYTES });
-    try {
+    const ask = async () => {
       const block = encodeFieldSection(encodeRequest(head));
       await stream.write(encodeFrame(FrameType.HEADERS, block));
       if (fin) await stream.closeWrite();
-      const response = await this.#response(stream, parser);
-      return { stream, parser, response };
+      return await this.#response(stream, parser);
+    };
+    try {
+      return { stream, parser, response: await orAborted(ask(), signal) };
     } catch (error) {
-      stream.abort();
+      void stream.abort();
+      if (signal?.aborted) throw abortError(signal);
       if (error instanceof PeerError) this.#fail(error);
       throw error;
     }
+  }
+
+  async #open({ signal, wait = true }: AskOptions): Promise<QuicStream> {
+    if (signal?.aborted) throw abortError(signal);
+    if (this.goingAway) throw new Unprocessed("the server is going away (GOAWAY)");
+    if (!wait) {
+      const stream = await this.#quic.tryOpenStream();
+      if (stream === null) throw new NoRoom();
+      return stream;
+    }
+    return await orAborted(this.#quic.openStream(), signal, (late) => void late.abort());
   }
 
   async #response(stream: QuicStream, parser: RequestStreamParser): Promise<ResponseHead> {
@@ -184,16 +199,9 @@ export class H3Client {
   }
 
   /** The whole body; throws when it broke off (RFC 9114 §4.1.2). */
-  async #body(from: Answered): Promise<Uint8Array> {
+  async #body(from: Answered, signal?: AbortSignal): Promise<Uint8Array> {
     try {
-      const parts: Uint8Array[] = [];
-      let length = 0;
-      for await (const part of bodyParts(from)) {
-        length += part.length;
-        if (length > MAX_BODY_BYTES) throw new NetError("other", "the answer's body is too big");
-        parts.push(part.slice());
-      }
-      return concat(parts, length);
+      return await orAborted(wholeBody(from), signal);
     } catch (error) {
       if (error instanceof PeerError) this.#fail(error);
       throw error;
@@ -215,6 +223,17 @@ interface Answered {
   response: ResponseHead;
   /** Of the request. */
   method: string;
+}
+
+async function wholeBody(from: Answered): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of bodyParts(from)) {
+    length += part.length;
+    if (length > MAX_BODY_BYTES) throw new NetError("other", "the answer's body is too big");
+    parts.push(part.slice());
+  }
+  return concat(parts, length);
 }
 
 async function* bodyParts({ stream, parser, response, method }: Answered) {

@@ -3,16 +3,16 @@ import { NetError } from "../net/error.ts";
 import type { Swept } from "../net/sweeper.ts";
 import { H2Code, type H2Error } from "../protocol/http2/codes.ts";
 import { Http2Connection } from "../protocol/http2/connection.ts";
-import type { H2Event } from "../protocol/http2/events.ts";
 import { encodeResponse } from "../protocol/http2/fields.ts";
 import type { LocalSettings } from "../protocol/http2/options.ts";
 import type { Upgrade } from "../protocol/http2/upgrade.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import type { Accepted, ConnectionEnd, DoorOptions } from "./door.ts";
 import { H2Drain } from "./h2_drain.ts";
-import { H2Output, HIGH_WATER_BYTES, lost } from "./h2_output.ts";
+import { H2Driver, type H2OwnEvent } from "./h2_driver.ts";
+import { lost } from "./h2_output.ts";
 import { H2Request } from "./h2_request.ts";
-import { H2Stream, type H2Wire } from "./h2_stream.ts";
+import type { H2Stream } from "./h2_stream.ts";
 import { H2Times } from "./h2_times.ts";
 import { readPast } from "./read_past.ts";
 
@@ -26,14 +26,11 @@ const LINGER_MS = 2_000;
 const MAX_LINGER_MS = 30_000;
 
 /** One HTTP/2 connection on the server's side, from its preface to its end. */
-export class H2Connection implements H2Wire, Swept {
+export class H2Connection implements Swept {
   readonly h2: Http2Connection;
   readonly #conn: Accepted;
   readonly #options: H2DoorOptions;
-  readonly #streams = new Map<number, H2Stream>();
-  /** Streams that something came on in the chunk at hand. */
-  readonly #touched = new Set<H2Stream>();
-  readonly #output: H2Output;
+  readonly #driver: H2Driver;
   readonly #times: H2Times;
   readonly #drain: H2Drain;
   #lingersUntilMs = Infinity;
@@ -54,7 +51,7 @@ export class H2Connection implements H2Wire, Swept {
     this.#upgraded = upgrade !== undefined;
     this.#drain = new H2Drain(this.h2);
     this.#times = new H2Times(this.h2, options, this.#upgraded);
-    this.#output = new H2Output(this.h2, conn.stream);
+    this.#driver = new H2Driver(conn.stream, this.h2, (event) => this.#take(event));
     this.#slowness = new Slowness(conn.stream, options.writeTimeoutMs, () => {
       this.#finish({ code: H2Code.CANCEL, reason: "client reads too slowly", byPeer: false });
       this.#conn.stream.abort();
@@ -66,66 +63,39 @@ export class H2Connection implements H2Wire, Swept {
     const { sweeper } = this.#options;
     this.h2.tick(performance.now());
     sweeper.add(this);
-    this.flush();
+    this.#driver.flush();
     try {
-      await this.#read();
+      if (await this.#driver.read()) {
+        this.#peerEnded = true;
+        this.h2.end();
+      }
     } catch (error) {
       this.#fail(error);
     }
     const end = this.#finish({ code: 0, reason: "", byPeer: true });
     const { writeTimeoutMs } = this.#options;
     this.#lingersUntilMs = performance.now() + Math.max(LINGER_MS, writeTimeoutMs);
-    for (const stream of this.#streams.values()) stream.fail(lost());
-    this.#streams.clear();
-    await this.#output.close();
+    this.#driver.dropAll(lost());
+    await this.#driver.close();
     if (!this.#peerEnded) await this.#linger();
     sweeper.delete(this);
     this.#conn.stream.abort();
     return end;
   }
 
-  async #read(): Promise<void> {
-    const { stream } = this.#conn;
-    // What it began with.
-    this.#takeAll();
-    for (let chunk = await stream.read(); chunk !== null; chunk = await stream.read()) {
-      this.h2.push(chunk);
-      this.#takeAll();
-      if (this.h2.outputBytes > 0) this.flush();
-      // Answers to what a peer asks for must not pile up: it waits until they are taken.
-      if (this.h2.outputBytes > HIGH_WATER_BYTES) await this.room();
-      if (this.h2.isDone) return;
-    }
-    this.#peerEnded = true;
-    this.h2.end();
-  }
-
-  #takeAll(): void {
-    for (let event = this.h2.next(); event !== null; event = this.h2.next()) this.#take(event);
-    for (const touched of this.#touched) touched.deliver();
-    this.#touched.clear();
-  }
-
-  #take(event: H2Event): void {
+  #take(event: H2OwnEvent): void {
     switch (event.type) {
-      case "data":
-        return this.#data(event.streamId, event.bytes, event.endStream);
       case "request":
         return this.#request(event);
       case "oversize":
         return this.#oversize(event.streamId, event.endStream);
-      case "trailers":
-        return this.#touch(event.streamId, (stream) => stream.end(event.fields));
       case "reset":
-        return this.#drop(event.streamId, new NetError("reset", "the client reset the stream"));
+        return this.#driver.drop(event.streamId, resetByClient());
       case "streamError":
         return this.#streamError(event.streamId, event.error);
-      case "window":
-        return this.#opened(event.streamId);
-      case "settings":
-        return this.#opened(0);
       case "pong":
         return this.#drain.isAnswer(event.payload) ? this.#nameLast() : undefined;
+      case "settings":
       case "goaway":
       case "response":
       case "informational":
@@ -135,14 +105,15 @@ export class H2Connection implements H2Wire, Swept {
     }
   }
 
-  #request({ streamId, head, endStream }: Extract<H2Event, { type: "request" }>): void {
-    const stream = new H2Stream(streamId, this);
+  #request({ streamId, head, endStream }: Extract<H2OwnEvent, { type: "request" }>): void {
+    const stream = this.#driver.add(streamId);
     if (endStream) stream.end();
-    this.#streams.set(streamId, stream);
     this.#times.idleSinceMs = Infinity;
     const { remote, local, secure } = this.#conn;
     const received = this.#upgraded && streamId === 1 ? "1.1" : undefined;
-    const request = new H2Request(head, { stream, wire: this, remote, local, secure, received });
+    const request = new H2Request(head, {
+      ...{ stream, wire: this.#driver, remote, local, secure, received },
+    });
     void this.#serve(request, stream);
   }
 
@@ -156,38 +127,13 @@ export class H2Connection implements H2Wire, Swept {
       }
     } finally {
       stream.abort();
-      this.#streams.delete(stream.id);
-      if (this.#streams.size === 0) {
+      this.#driver.streams.delete(stream.id);
+      if (this.#driver.streams.size === 0) {
         this.#times.idleSinceMs = performance.now();
         // An end that lingers has its own.
         if (this.h2.isDone && this.#end === null) this.#conclude();
       }
     }
-  }
-
-  #data(streamId: number, bytes: Uint8Array, endStream: boolean): void {
-    const stream = this.#streams.get(streamId);
-    if (stream === undefined) {
-      this.h2.consumed(streamId, bytes.length);
-      return;
-    }
-    stream.receive(bytes);
-    if (endStream) stream.end();
-    this.#touched.add(stream);
-  }
-
-  #touch(streamId: number, change: (stream: H2Stream) => void): void {
-    const stream = this.#streams.get(streamId);
-    if (stream === undefined) return;
-    change(stream);
-    this.#touched.add(stream);
-  }
-
-  #drop(streamId: number, error: Error): void {
-    const stream = this.#streams.get(streamId);
-    if (stream === undefined) return;
-    this.#streams.delete(streamId);
-    stream.fail(error);
   }
 
   #oversize(streamId: number, endStream: boolean): void {
@@ -199,26 +145,12 @@ export class H2Connection implements H2Wire, Swept {
   #streamError(streamId: number, error: H2Error): void {
     const { onHeadRefused, onPeerError } = this.#options;
     const { remote } = this.#conn;
-    const known = this.#streams.has(streamId);
-    this.#drop(streamId, error);
+    const known = this.#driver.streams.has(streamId);
+    this.#driver.drop(streamId, error);
     // RFC 9113 §8.1.1: so a malformed head is told; what else breaks a stream behind its end is none.
     const isHead = !known && error.code === H2Code.PROTOCOL_ERROR;
     if (isHead) onHeadRefused(400, remote, error.message);
     else onPeerError(error, remote);
-  }
-
-  /** RFC 9113 §6.9: more may be sent. */
-  #opened(streamId: number): void {
-    if (streamId !== 0) return this.#streams.get(streamId)?.opened();
-    for (const stream of this.#streams.values()) stream.opened();
-  }
-
-  room(): Promise<void> | null {
-    return this.#output.room();
-  }
-
-  flush(): void {
-    this.#output.flush();
   }
 
   async #linger(): Promise<void> {
@@ -247,7 +179,7 @@ export class H2Connection implements H2Wire, Swept {
   }
 
   #finish(end: ConnectionEnd): ConnectionEnd {
-    this.#output.end();
+    this.#driver.over();
     this.#end ??= end;
     return this.#end;
   }
@@ -255,7 +187,7 @@ export class H2Connection implements H2Wire, Swept {
   sweep(nowMs: number): void {
     const { writeTimeoutMs, headTimeoutMs } = this.#options;
     this.h2.tick(nowMs);
-    this.#slowness.sweep(Math.max(0, nowMs - this.#output.writingSinceMs));
+    this.#slowness.sweep(Math.max(0, nowMs - this.#driver.writingSinceMs));
     if (this.#end !== null) {
       if (nowMs >= this.#lingersUntilMs) this.#conn.stream.abort();
     } else {
@@ -263,7 +195,7 @@ export class H2Connection implements H2Wire, Swept {
       if (late !== null) return this.#late(late);
       const { contentTimeoutMs: readMs = headTimeoutMs } = this.#options;
       const limits = { readMs, writeMs: writeTimeoutMs };
-      for (const stream of this.#streams.values()) stream.sweep(nowMs, limits);
+      for (const stream of this.#driver.streams.values()) stream.sweep(nowMs, limits);
       if (this.#drain.isDue(nowMs)) this.#nameLast();
     }
   }
@@ -277,12 +209,12 @@ export class H2Connection implements H2Wire, Swept {
 
   /** RFC 9113 §6.8: takes no new streams; the connection ends with its last one. */
   drain(): void {
-    if (this.#end === null && this.#drain.begin()) this.flush();
+    if (this.#end === null && this.#drain.begin()) this.#driver.flush();
   }
 
   #nameLast(): void {
     this.#drain.nameLast();
-    this.flush();
+    this.#driver.flush();
     if (this.h2.isDone) this.#conclude();
   }
 
@@ -291,13 +223,17 @@ export class H2Connection implements H2Wire, Swept {
     if (this.#end !== null) return this.#conn.stream.abort();
     this.h2.goaway(code);
     this.#finish({ code, reason, byPeer: false });
-    void this.#output.flushNow().then(() => this.#conn.stream.abort());
+    void this.#driver.flushed().then(() => this.#conn.stream.abort());
   }
 
   /** The last stream is over: what waits is sent, and what still comes is read past. */
   #conclude(): void {
     this.#finish({ code: H2Code.NO_ERROR, reason: "", byPeer: false });
     this.#lingersUntilMs = performance.now() + LINGER_MS;
-    void this.#output.close();
+    void this.#driver.close();
   }
+}
+
+function resetByClient(): NetError {
+  return new NetError("reset", "the client reset the stream");
 }

@@ -37,10 +37,14 @@ export class H2Stream implements Tunnel, Content {
   /** Bytes that the last read gave: they are consumed when the next one begins. */
   #given = 0;
   #sentEnd = false;
+  /** Why nothing more comes or goes, where what came is still to be read. */
+  #cutOff: Error | null = null;
   #cancelled = false;
   /** Called once when the peer gives it up. */
   onGone: (() => void) | null = null;
   onReset: ((error: Error) => void) | null = null;
+  /** Called once when it is over for good, given up by whichever side. */
+  onFreed: (() => void) | null = null;
   /** Of a tunnel the session knows how long a side may take. */
   isTunnel = false;
   /** Chunks that came and went, up to the last sweep, and when there were none to wait for. */
@@ -119,6 +123,20 @@ export class H2Stream implements Tunnel, Content {
     const gone = this.onGone;
     this.onGone = null;
     gone?.();
+    const freed = this.onFreed;
+    this.onFreed = null;
+    freed?.();
+  }
+
+  /**
+   * Nothing more comes, and nothing can be sent; but what came is read first. RFC 9113 §8.1: a reset
+   * behind a whole message takes nothing from it.
+   */
+  cutOff(error: Error): void {
+    this.#cutOff ??= error;
+    this.#waiting?.reject(error);
+    this.#waiting = null;
+    this.deliver();
   }
 
   /** Gives what has come to the read that waits for it. */
@@ -131,6 +149,9 @@ export class H2Stream implements Tunnel, Content {
     } else if (this.#queue.length > 0 || this.#ended) {
       this.#reader = null;
       reader.resolve(this.#take());
+    } else if (this.#cutOff !== null) {
+      this.#reader = null;
+      reader.reject(this.#cutOff);
     }
   }
 
@@ -138,6 +159,7 @@ export class H2Stream implements Tunnel, Content {
     this.#consume();
     if (this.#error !== null) return Promise.reject(this.#error);
     if (this.#queue.length > 0 || this.#ended) return Promise.resolve(this.#take());
+    if (this.#cutOff !== null) return Promise.reject(this.#cutOff);
     this.#reader = Promise.withResolvers();
     return this.#reader.promise;
   }
@@ -173,6 +195,7 @@ export class H2Stream implements Tunnel, Content {
         continue;
       }
       if (this.#error !== null) throw this.#error;
+      if (this.#cutOff !== null) throw this.#cutOff;
       if (this.#sentEnd) throw new NetError("aborted", "the stream was ended");
       const taken = h2.sendData(this.id, rest, end);
       if (taken > 0) this.#steps++;

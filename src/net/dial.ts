@@ -29,13 +29,22 @@ export interface TlsClientOptions {
   insecure: boolean;
 }
 
+/** A connection that was dialled. */
+export interface Dialled extends ByteStream {
+  /** What ALPN chose (RFC 7301); `null` for nothing, and without TLS. */
+  readonly alpn: string | null;
+  /** The process waits for it, as it does at first; or, after `unref`, does not. */
+  ref(): void;
+  unref(): void;
+}
+
 const IPV4 = /^\d+\.\d+\.\d+\.\d+$/;
 
 /**
  * Connects by TCP, TLS or a unix socket, with Nagle's algorithm off.
  * Throws `NetError`; an abort of `signal` ends the attempt wherever it is.
  */
-export async function dial(target: DialTarget, signal: AbortSignal): Promise<ByteStream> {
+export async function dial(target: DialTarget, signal: AbortSignal): Promise<Dialled> {
   const { tls } = target;
   if (tls !== undefined) return await dialTls({ ...target, tls }, signal);
   const stream = new ConnStream(await connect(target, signal));

@@ -79,6 +79,19 @@ export class NodeStream implements ByteStream {
     });
   }
 
+  /** What ALPN chose (RFC 7301). */
+  get alpn(): string | null {
+    return this.#socket.alpnProtocol || null;
+  }
+
+  ref(): void {
+    this.#socket.ref();
+  }
+
+  unref(): void {
+    this.#socket.unref();
+  }
+
   #stop(): void {
     this.#stopped = true;
     this.#handle?.readStop();

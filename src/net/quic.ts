@@ -147,6 +147,17 @@ export class QuicConnection {
     }
   }
 
+  /** The same at once; `null` where the peer has given no credit for one more (RFC 9000 §4.6). */
+  async tryOpenStream(): Promise<QuicStream | null> {
+    try {
+      const stream = await this.#conn.createBidirectionalStream({ waitUntilAvailable: false });
+      return new QuicStream(stream.readable, stream.writable);
+    } catch (error) {
+      if (/maximum number of concurrent/.test(messageOf(error))) return null;
+      throw toNetError(error);
+    }
+  }
+
   /** Opens a one-way stream. Hold it while the connection lives: collecting it is a FIN. */
   async openUniStream(): Promise<QuicSendStream> {
     try {

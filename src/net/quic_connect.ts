@@ -1,5 +1,5 @@
 import { isIPv4 } from "node:net";
-import { toNetError } from "./error.ts";
+import { NetError, toNetError } from "./error.ts";
 import { addressesOf, type Attempt, raceAddresses } from "./happy_eyeballs.ts";
 import { QuicConnection, type QuicTransport, transportOptions } from "./quic.ts";
 
@@ -23,6 +23,9 @@ export interface QuicConnectOptions extends QuicTransport {
 
 /** Connects to the first of the host's addresses that answers. Throws `NetError`. */
 export async function connectQuic(options: QuicConnectOptions): Promise<QuicConnection> {
+  if (Deno.QuicEndpoint === undefined) {
+    throw new NetError("other", "HTTP/3 needs Deno to be run with --unstable-net");
+  }
   try {
     // Deno takes the first address alone: "localhost" is often ::1, where nobody may listen.
     const addresses = await addressesOf(options.hostname);

@@ -8,6 +8,8 @@ const EMPTY = new Uint8Array(0);
 /** A TCP, TLS or unix connection of Deno's as a `ByteStream`. */
 export class ConnStream implements ByteStream {
   readonly headroom = HEADROOM;
+  /** There is no TLS that ALPN could have been spoken in. */
+  readonly alpn = null;
   readonly #conn: Deno.Conn;
   readonly #size = new ReadSize();
   #buffer: Uint8Array<ArrayBuffer> = EMPTY;
@@ -17,6 +19,14 @@ export class ConnStream implements ByteStream {
 
   constructor(conn: Deno.Conn) {
     this.#conn = conn;
+  }
+
+  ref(): void {
+    this.#conn.ref();
+  }
+
+  unref(): void {
+    this.#conn.unref();
   }
 
   read(): Promise<Uint8Array | null> {

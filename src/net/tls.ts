@@ -3,8 +3,7 @@
 // it for ever. node:tls does both right.
 import * as net from "node:net";
 import * as tls from "node:tls";
-import type { ByteStream } from "./byte_stream.ts";
-import type { DialTarget, TlsClientOptions } from "./dial.ts";
+import type { Dialled, DialTarget, TlsClientOptions } from "./dial.ts";
 import { NetError, toNetError } from "./error.ts";
 import { NodeStream } from "./node_stream.ts";
 
@@ -15,7 +14,7 @@ import { NodeStream } from "./node_stream.ts";
 export function dialTls(
   target: DialTarget & { tls: TlsClientOptions },
   signal: AbortSignal,
-): Promise<ByteStream> {
+): Promise<Dialled> {
   const raw = target.unixPath !== undefined
     ? net.connect({ path: target.unixPath })
     : net.connect({ host: target.hostname, port: target.port, noDelay: true });

@@ -1,5 +1,6 @@
 import type { OfferRequest } from "../ingress/offer.ts";
-import { isValidKey, parseExtensions, parseTokenList } from "../protocol/websocket/handshake.ts";
+import { parseExtensions } from "../protocol/websocket/extensions.ts";
+import { isValidKey, parseTokenList } from "../protocol/websocket/handshake.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import { getField, getFields } from "../protocol/wire/field.ts";
 import type { Field } from "../protocol/wire/field.ts";

@@ -229,7 +229,7 @@ Deno.test("refusal: the library's client tells a refusal from one that broke off
     const { caPem } = await testCertificates();
     const url = `wss://localhost:${t.proxy.port}/ws`;
     const open = async (answer: string) => {
-      const opening = connectWebSocket(url, { caCerts: [caPem] });
+      const opening = connectWebSocket(url, { httpVersion: "3", caCerts: [caPem] });
       opening.catch(() => {});
       const conn = await t.backend.accept();
       await conn.request();

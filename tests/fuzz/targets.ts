@@ -27,6 +27,7 @@ export const twins: readonly (readonly [Target, Target])[] = [
 ];
 
 export const decoders: readonly Decoder[] = [
+  ...wire.decoders,
   ...websocketValues.decoders,
   ...hpack.decoders,
   ...http2Values.decoders,

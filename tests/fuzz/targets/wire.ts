@@ -1,4 +1,5 @@
 import * as fc from "fast-check";
+import { type AltService, parseAltSvc } from "../../../src/protocol/wire/alt_svc.ts";
 import { latin1, latin1Bytes } from "../../../src/protocol/wire/latin1.ts";
 import {
   MAX_LENGTH,
@@ -7,7 +8,7 @@ import {
   varintSizeAt,
   writeVarint,
 } from "../../../src/protocol/wire/varint.ts";
-import type { Codec } from "../driver.ts";
+import type { Codec, Decoder } from "../driver.ts";
 
 const value = fc.oneof(
   fc.nat(0x3f),
@@ -38,4 +39,30 @@ const text: Codec<Uint8Array, string> = {
   decode: latin1Bytes,
 };
 
-export const codecs: Codec[] = [varint, text] as Codec[];
+const service: fc.Arbitrary<AltService> = fc.record({
+  protocol: fc.constantFrom("h3", "h2", "w=x:y#z", "100%"),
+  host: fc.constantFrom("", "a.example", "192.0.2.1", "2001:db8::1"),
+  port: fc.integer({ min: 1, max: 65_535 }),
+  maxAgeSeconds: fc.nat(86_400),
+});
+
+function altSvc({ protocol, host, port, maxAgeSeconds }: AltService): string {
+  const id = protocol.replace(/[%=:#]/g, (c) => `%${c.charCodeAt(0).toString(16)}`);
+  const name = host.includes(":") ? `[${host}]` : host;
+  return `${id}="${name}:${port}"; ma=${maxAgeSeconds}`;
+}
+
+const services: Codec<AltService[], string> = {
+  name: "Alt-Svc",
+  value: fc.array(service, { minLength: 1, maxLength: 32 }),
+  encode: (value) => value.map(altSvc).join(", "),
+  decode: parseAltSvc,
+};
+
+export const decoders: Decoder[] = [{
+  name: "Alt-Svc",
+  decode: (bytes) => parseAltSvc(latin1(bytes, 0, bytes.length)),
+  valid: services.value.map((value) => latin1Bytes(services.encode(value))),
+}];
+
+export const codecs: Codec[] = [varint, text, services] as Codec[];

@@ -1,0 +1,161 @@
+import type { Dialled } from "../net/dial.ts";
+import { NetError } from "../net/error.ts";
+import type { ClientPool } from "./client_pool.ts";
+import { withHeadStart } from "./head_start.ts";
+import { Unprocessed } from "./http_client.ts";
+import { connectHead, type Opened, openedBy, upgrade, type Wanted } from "./open.ts";
+import type { Dial, H3Place, Origin } from "./origin.ts";
+import { UpgradeRefused } from "./refused.ts";
+
+/** Where nobody answers by TCP, HTTP/3 may serve alone; it is given so long to say so. */
+const LAST_RESORT_MS = 1_000;
+const NOBODY: ReadonlySet<string> = new Set(["refused", "unreachable", "reset"]);
+/** RFC 9110 §15.5.20 */
+const MISDIRECTED_REQUEST = 421;
+
+/** Opens it by HTTP/1.1, on a connection of its own. */
+export async function openH1(origin: Origin, wanted: Wanted): Promise<Opened> {
+  return await upgraded(origin, await origin.dialH1(wanted.signal), wanted);
+}
+
+async function upgraded(origin: Origin, stream: Dialled, wanted: Wanted): Promise<Opened> {
+  return await learning(origin, () => upgrade(stream, wanted));
+}
+
+/** Opens it by HTTP/2, on a connection that is open or a new one. */
+export function openH2(origin: Origin, wanted: Wanted): Promise<Opened> {
+  return openOn(origin, wanted, { pool: origin.h2, dial: () => origin.dialH2(wanted.signal) });
+}
+
+/** Opens it by HTTP/3, on a connection that is open or a new one. */
+export function openH3(origin: Origin, wanted: Wanted): Promise<Opened> {
+  const dial = () => origin.dialH3(origin.target, wanted.signal);
+  return openOn(origin, wanted, { pool: origin.h3, dial });
+}
+
+/** More are dialled as long as none has room: others may take what one has. */
+async function openOn(
+  origin: Origin,
+  wanted: Wanted,
+  { pool, dial }: { pool: ClientPool; dial: () => Promise<void> },
+): Promise<Opened> {
+  for (;;) {
+    const opened = await openIn(origin, pool, wanted);
+    if (opened !== null) return opened;
+    await dial();
+  }
+}
+
+/** On a connection that is open; `null` where none has room. */
+async function openIn(origin: Origin, pool: ClientPool, wanted: Wanted): Promise<Opened | null> {
+  return await learning(origin, async () => {
+    const answer = await pool.connect(connectHead(wanted), wanted.signal);
+    return answer === null ? null : openedBy(answer, pool === origin.h3 ? "3" : "2", wanted);
+  });
+}
+
+/** RFC 7838 §3: any answer may tell where else the origin is. */
+async function learning<T extends Opened | null>(
+  origin: Origin,
+  open: () => Promise<T>,
+): Promise<T> {
+  try {
+    const opened = await open();
+    if (opened !== null) origin.learn(opened.fields);
+    return opened;
+  } catch (error) {
+    if (error instanceof UpgradeRefused) origin.learn(error.fields);
+    throw error;
+  }
+}
+
+/**
+ * Opens it by the best version that is known to serve: on a connection that is open; by HTTP/3
+ * where the server said that it speaks it; or by what it chooses over TCP.
+ */
+export async function openAuto(origin: Origin, wanted: Wanted): Promise<Opened> {
+  if (!origin.target.secure) {
+    return await openIn(origin, origin.h2, wanted) ?? await openH1(origin, wanted);
+  }
+  for (;;) {
+    const opened = await openShared(origin, wanted);
+    if (opened !== null) return opened;
+    const dial = await dialBest(origin, wanted.signal);
+    if (dial === null || dial.http === "2") continue;
+    const stream = dial.take() ?? await origin.dialH1(wanted.signal);
+    return await upgraded(origin, stream, wanted);
+  }
+}
+
+/** On a connection that is open, if it is of use. */
+async function openShared(origin: Origin, wanted: Wanted): Promise<Opened | null> {
+  if (!origin.h3Failed) {
+    try {
+      const opened = await openIn(origin, origin.h3, wanted);
+      if (opened !== null) return opened;
+    } catch (error) {
+      // RFC 7838 §2.1: that place is not the origin's, so it is not asked again.
+      if (!(error instanceof UpgradeRefused) || error.status !== MISDIRECTED_REQUEST) throw error;
+      origin.failedH3();
+    }
+  }
+  try {
+    return await openIn(origin, origin.h2, wanted);
+  } catch (error) {
+    // RFC 9113 §7: HTTP_1_1_REQUIRED.
+    if (!(error instanceof Unprocessed && error.wantsHttp11)) throw error;
+    origin.unfitH2();
+    return await openH1(origin, wanted);
+  }
+}
+
+/** Dials what may serve best; `null` where that was HTTP/3. */
+function dialBest(origin: Origin, signal: AbortSignal): Promise<Dial | null> {
+  const place = origin.alternative;
+  if (place === null) return dialTcpOrLast(origin, signal);
+  return withHeadStart<Dial | null>({
+    preferred: (signal) => dialH3(origin, place, signal),
+    other: (signal) => dialTcp(origin, signal),
+    headStartMs: origin.times.headStartMs,
+    signal,
+    onLost: () => origin.failedH3(),
+    late: (dial) => {
+      if (dial?.http === "1.1") dial.take()?.abort();
+    },
+  });
+}
+
+async function dialH3(origin: Origin, place: H3Place, signal: AbortSignal): Promise<null> {
+  await origin.dialH3(place, signal);
+  return null;
+}
+
+async function dialTcp(origin: Origin, signal: AbortSignal): Promise<Dial> {
+  if (!origin.h2Unfit) return await origin.dialTcp(signal);
+  let stream: Dialled | null = await origin.dialH1(signal);
+  return {
+    http: "1.1",
+    take() {
+      const taken = stream;
+      stream = null;
+      return taken;
+    },
+  };
+}
+
+/** Where nobody listens by TCP, there may be a server of HTTP/3 alone. */
+async function dialTcpOrLast(origin: Origin, signal: AbortSignal): Promise<Dial | null> {
+  try {
+    return await dialTcp(origin, signal);
+  } catch (error) {
+    const isNobody = error instanceof NetError && NOBODY.has(error.kind);
+    if (!isNobody || origin.h3Failed || origin.trust.insecure || signal.aborted) throw error;
+    const last = AbortSignal.any([signal, AbortSignal.timeout(LAST_RESORT_MS)]);
+    try {
+      return await dialH3(origin, origin.target, last);
+    } catch {
+      if (!signal.aborted) origin.failedH3();
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,148 @@
+import { readWhole } from "../ingress/content.ts";
+import type { H2Stream } from "../ingress/h2_stream.ts";
+import type { ByteStream } from "../net/byte_stream.ts";
+import { dial, type Dialled } from "../net/dial.ts";
+import { NetError } from "../net/error.ts";
+import type { RequestHead } from "../protocol/http2/fields.ts";
+import { H2Session } from "./h2_session.ts";
+import {
+  type AskOptions,
+  type ClientResponse,
+  type CloseInfo,
+  type HttpClient,
+  NoExtendedConnect,
+  orAborted,
+  type Tunnelled,
+} from "./http_client.ts";
+
+/** Where an `H2Client` connects to, and whom it trusts. */
+export interface H2ConnectOptions {
+  /** A name or an IP address, IPv6 without brackets. */
+  hostname: string;
+  /** The TCP port. */
+  port: number;
+  /** Default: TLS, where ALPN must choose h2. Without it HTTP/2 is spoken by prior knowledge. */
+  secure?: boolean;
+  /** SNI, and the name that the certificate must have; default the hostname. */
+  serverName?: string;
+  /** PEM, beside the roots that Deno trusts. */
+  caCerts?: string[];
+  /** Takes any certificate. */
+  insecure?: boolean;
+  /** Gives up the attempt. */
+  signal?: AbortSignal;
+  /**
+   * Milliseconds between our own PINGs, the first of which that stays without an answer for as long
+   * ends the connection; default 20 s, 0 for none.
+   */
+  keepaliveMs?: number;
+}
+
+/** RFC 7301: the ALPN token of HTTP/2. */
+export const ALPN_H2 = "h2";
+
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
+const KEEPALIVE_MS = 20_000;
+
+/** One HTTP/2 connection on the client's side (RFC 9113, RFC 8441); any number of requests at once. */
+export class H2Client implements HttpClient {
+  /** The version that it speaks. */
+  readonly http = "2";
+  /** Resolves when the connection is gone. Never rejects. */
+  readonly closed: Promise<CloseInfo>;
+
+  readonly #session: H2Session;
+
+  private constructor(session: H2Session) {
+    this.#session = session;
+    this.closed = session.closed;
+  }
+
+  /**
+   * Connects and sends SETTINGS.
+   *
+   * @throws {NetError} when it can't, or the server does not choose HTTP/2
+   */
+  static async connect(options: H2ConnectOptions): Promise<H2Client> {
+    const { hostname, port, secure = true, serverName = hostname, caCerts, insecure } = options;
+    const signal = options.signal ?? new AbortController().signal;
+    const tls = secure
+      ? { serverName, caCerts, alpnProtocols: [ALPN_H2], insecure: insecure ?? false }
+      : undefined;
+    const stream = await dial({ hostname, port, tls }, signal);
+    if (secure) checkAlpn(stream);
+    return H2Client.over(stream, options);
+  }
+
+  /** HTTP/2 on a connection that is there, by ALPN or by prior knowledge. Sends SETTINGS. */
+  static over(stream: ByteStream, options: { keepaliveMs?: number } = {}): H2Client {
+    return new H2Client(new H2Session(stream, options.keepaliveMs ?? KEEPALIVE_MS));
+  }
+
+  /** RFC 9113 §6.8: whether the server said that it takes no more requests. */
+  get goingAway(): boolean {
+    return this.#session.goingAway;
+  }
+
+  /**
+   * RFC 8441 §3: whether the server's SETTINGS allow WebSockets here; waits for them. Rejects where
+   * the connection is over.
+   */
+  extendedConnect(): Promise<boolean> {
+    return this.#session.extendedConnect();
+  }
+
+  /** An ordinary request without a body. */
+  async fetch(head: RequestHead, options: AskOptions = {}): Promise<ClientResponse> {
+    const { stream, response } = await this.#session.send(head, true, options);
+    try {
+      return { ...response, body: await wholeBody(stream, options.signal) };
+    } finally {
+      stream.abort();
+    }
+  }
+
+  /** An extended CONNECT (RFC 8441); waits for the server's SETTINGS, which must allow it. */
+  async connect(head: RequestHead, options: AskOptions = {}): Promise<Tunnelled> {
+    // RFC 8441 §3: not before SETTINGS_ENABLE_CONNECT_PROTOCOL = 1 has come.
+    const allows = await orAborted(this.extendedConnect(), options.signal);
+    if (!allows) throw new NoExtendedConnect(this.http);
+    const { stream, response } = await this.#session.send(head, false, options);
+    if (response.status >= 200 && response.status < 300) {
+      stream.isTunnel = true;
+      return { head: response, tunnel: stream, body: new Uint8Array(0) };
+    }
+    try {
+      return { head: response, tunnel: null, body: await wholeBody(stream, options.signal) };
+    } finally {
+      stream.abort();
+    }
+  }
+
+  /** The process waits for the connection, as it does at first. */
+  ref(): void {
+    this.#session.ref();
+  }
+
+  /** The process does not wait for the connection any more. */
+  unref(): void {
+    this.#session.unref();
+  }
+
+  /** Ends the connection with NO_ERROR, and all that is open on it. */
+  close(): void {
+    this.#session.close();
+  }
+}
+
+async function wholeBody(stream: H2Stream, signal?: AbortSignal): Promise<Uint8Array> {
+  const body = await orAborted(readWhole(stream, MAX_BODY_BYTES), signal);
+  if (body === null) throw new NetError("other", "the answer's body is too big");
+  return body;
+}
+
+function checkAlpn(stream: Dialled): void {
+  if (stream.alpn === ALPN_H2) return;
+  stream.abort();
+  throw new NetError("other", "the server did not choose HTTP/2 (ALPN h2)");
+}
