@@ -2,8 +2,6 @@
 // be megabytes: a peer that reads slowly but steadily then looks as if it read nothing. Linux tells
 // in /proc/net how much of what was written the peer has not acknowledged.
 
-import ipaddr from "ipaddr.js";
-
 /** Both ends of a TCP connection of this machine's. */
 export interface SocketEnds {
   readonly local: { readonly hostname: string; readonly port: number };
@@ -62,6 +60,17 @@ function hex(number: number, digits: number): string {
   return number.toString(16).toUpperCase().padStart(digits, "0");
 }
 
+/** Of an address as the system writes it (RFC 5952): four bytes or sixteen. */
 function addressBytes(hostname: string): number[] {
-  return ipaddr.isValid(hostname) ? ipaddr.parse(hostname).toByteArray() : [];
+  const colon = hostname.lastIndexOf(":");
+  if (colon < 0) return hostname.split(".").map(Number);
+  if (hostname.includes(".")) return [...MAPPED_BYTES, ...addressBytes(hostname.slice(colon + 1))];
+  const [before, behind] = hostname.replace(/%.*$/, "").split("::").map((part) =>
+    part.split(":").filter((word) => word !== "").map((word) => parseInt(word, 16))
+  );
+  const rest = behind ?? [];
+  const zeros = new Array<number>(8 - before.length - rest.length).fill(0);
+  return [...before, ...zeros, ...rest].flatMap((word) => [word >> 8, word & 255]);
 }
+
+const MAPPED_BYTES: readonly number[] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255];
