@@ -1,9 +1,8 @@
 import { plainFlag } from "../config/flags.ts";
 import { file, onOrOff } from "../config/kinds.ts";
 import type { FileConfig } from "../config/file.ts";
-import { type Command, CommandError, defineCommand, ExitCode } from "./command.ts";
-import { shortReason } from "./files.ts";
-import type { Io } from "./io.ts";
+import { type Command, defineCommand, ExitCode } from "./command.ts";
+import { readConfig } from "./configured.ts";
 
 const checkFlags = {
   file: plainFlag({
@@ -37,7 +36,7 @@ export const checkCommand: Command = defineCommand({
     const { ConfigFileError, faultLine } = await import("../config/file.ts");
     const { namedFileFaults } = await import("./check_files.ts");
     try {
-      const config = await read(file, io);
+      const config = await readConfig(file, io.env);
       const faults = files ? await namedFileFaults(config) : [];
       if (faults.length === 0) {
         io.out(`${file} is right: ${summaryOf(config)}\n`);
@@ -53,16 +52,6 @@ export const checkCommand: Command = defineCommand({
     }
   },
 });
-
-async function read(file: string, io: Io): Promise<FileConfig> {
-  const { ConfigFileError, readConfigFile } = await import("../config/file.ts");
-  try {
-    return await readConfigFile(file, io.env);
-  } catch (error) {
-    if (error instanceof ConfigFileError) throw error;
-    throw new CommandError(`Cannot read ${file}: ${shortReason(error)}`, { cause: error });
-  }
-}
 
 /** `3 routes (1 off), 4 backends, 2 certificates, cmux`. */
 function summaryOf({ routes, certificates, flags, cmux }: FileConfig): string {

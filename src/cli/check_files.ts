@@ -5,7 +5,7 @@ import { messageOf } from "../net/error.ts";
 import { ServerCertificates } from "../net/tls_certificates.ts";
 import { filePorts } from "../proxy/cmux_file.ts";
 import { PortTableError } from "../proxy/cmux_ports.ts";
-import { shortReason } from "./files.ts";
+import { regularText, shortReason } from "./files.ts";
 import { certificatesProblem, keyFits, keyProblem } from "./pem.ts";
 
 const ALLOWED: Readonly<Record<NamedKind, string>> = {
@@ -41,7 +41,7 @@ async function readPem(
 ): Promise<string | null> {
   let pem: string;
   try {
-    pem = await Deno.readTextFile(named.path);
+    pem = await regularText(named.path);
   } catch (error) {
     wrong(named, unreadable(named, error));
     return null;
@@ -76,7 +76,10 @@ function checkPair(
 
 async function checkPorts(ports: NamedFile, wrong: Wrong): Promise<void> {
   let fault: unknown = null;
-  const lookup = filePorts(ports.path, { onFailed: (_, error) => fault = error });
+  const lookup = filePorts(ports.path, {
+    read: regularText,
+    onFailed: (_, error) => fault = error,
+  });
   try {
     await lookup({ kind: "container", name: "", port: 1 });
   } catch (error) {

@@ -6,6 +6,7 @@ import type { Log } from "../observe/log.ts";
 import { CMUX_DEFAULTS, type CmuxOptions, loopbackAdvice } from "../proxy/cmux.ts";
 import { filePorts } from "../proxy/cmux_file.ts";
 import type { PortLookup } from "../proxy/cmux_ports.ts";
+import { regularText } from "./files.ts";
 
 /** A client names ports of this machine: only those who are on it, or near it, may. */
 const CLIENTS = parseCidrs("loopback, private");
@@ -21,6 +22,7 @@ export function cmuxOptions(
   > = file?.cmux ?? {};
   const portLookup: PortLookup | null = mapFile === null ? portTable : filePorts(mapFile, {
     ...(ttlMs !== null && { ttlMs }),
+    read: regularText,
     onFailed: (path, error) => log.warning("cmux.map", { file: path, message: messageOf(error) }),
   });
   const advice = loopbackAdvice(Deno.build.os);

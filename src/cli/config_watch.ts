@@ -2,7 +2,7 @@ import { messageOf } from "../net/error.ts";
 import type { Log } from "../observe/log.ts";
 import type { Proxy } from "../proxy/options.ts";
 import { type Configured, load } from "./configured.ts";
-import { stampOf } from "./files.ts";
+import { stampOf, stampsOf } from "./files.ts";
 import { inForce } from "./start_line.ts";
 
 const INTERVAL_MS = 2_000;
@@ -23,6 +23,8 @@ export class ConfigWatch {
   #stamps: ReadonlyMap<string, string>;
   #busy: Promise<void> | null = null;
   #again = false;
+  #looking: Promise<void> | null = null;
+  #stopped = false;
 
   constructor(
     configured: Configured,
@@ -34,13 +36,26 @@ export class ConfigWatch {
     this.#log = log;
     this.#stamps = configured.stamps;
     this.#timer = setInterval(() => {
-      const changed = [...this.#stamps].some(([file, stamp]) => stampOf(file) !== stamp);
-      if (changed) void this.reload();
+      // A file system that does not answer is not asked again and again.
+      this.#looking ??= this.#look().finally(() => this.#looking = null);
     }, intervalMs);
+  }
+
+  async #look(): Promise<void> {
+    // What changes while it is read is seen by the look after that.
+    if (this.#busy !== null) return;
+    const stamps = this.#stamps;
+    for (const [file, stamp] of stamps) {
+      if (await stampOf(file) === stamp) continue;
+      // Unless it was read meanwhile.
+      if (this.#busy === null && stamps === this.#stamps) await this.reload();
+      return;
+    }
   }
 
   /** Reads it now. Never rejects. */
   reload(): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
     // What changed since it began to read is read after it.
     if (this.#busy !== null) this.#again = true;
     return this.#busy ??= this.#reloads().finally(() => this.#busy = null);
@@ -50,16 +65,17 @@ export class ConfigWatch {
     do {
       this.#again = false;
       await this.#reload();
-    } while (this.#again);
+    } while (this.#again && !this.#stopped);
   }
 
   async #reload(): Promise<void> {
     const file = this.#configured.config.configFile;
-    this.#stamps = new Map([...this.#stamps.keys()].map((file) => [file, stampOf(file)]));
+    this.#stamps = await stampsOf(this.#stamps.keys());
     try {
       const next = await this.#configured.again();
       this.#stamps = next.stamps;
       const { routes } = await load(next);
+      if (this.#stopped) return;
       const left = changedSettings(this.#configured, next);
       // With routes and without is not the same proxy: what it does with ordinary requests differs.
       if (routes !== null && !left.includes("routes")) {
@@ -72,13 +88,19 @@ export class ConfigWatch {
         ...(left.length > 0 && { afterRestart: left.join(", ") }),
       });
     } catch (error) {
+      if (this.#stopped) return;
       this.#log.error("config.error", { file, message: `${messageOf(error)}; nothing is changed` });
     }
   }
 
+  /**
+   * From now on it looks no more, and what is being read comes to nothing. Resolves once that is
+   * read: a file may keep it waiting for ever.
+   */
   async stop(): Promise<void> {
+    this.#stopped = true;
     clearInterval(this.#timer);
-    await this.#busy;
+    await Promise.all([this.#looking, this.#busy]);
   }
 }
 

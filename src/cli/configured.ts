@@ -4,8 +4,7 @@ import { type Environment, type FlagValues, isGiven, readFlags } from "../config
 import { type ProxyConfig, proxyFlags, readProxyConfig } from "../config/proxy.ts";
 import type { CertificatePair } from "../proxy/options.ts";
 import type { Route } from "../proxy/route.ts";
-import { CommandError } from "./command.ts";
-import { readCa, readCertPair, shortReason, stampOf } from "./files.ts";
+import { readCa, readCertPair, type ReadOptions, stampOf, stampsOf, toldBytes } from "./files.ts";
 
 /** What flags, environment and file say together. */
 export interface Configured {
@@ -14,6 +13,8 @@ export interface Configured {
   readonly file: FileConfig | null;
   /** `stampOf` the file and the CAs of its routes from before they were read. */
   readonly stamps: ReadonlyMap<string, string>;
+  /** How the files are read that it names. */
+  readonly reading: ReadOptions;
   /** Reads the file again. Throws as `configure` does. */
   again(): Promise<Configured>;
 }
@@ -30,45 +31,51 @@ export interface Loaded {
  * of the command line, `ConfigFileError` for all that is wrong in the file, `CommandError` if it can't
  * be read.
  */
-export async function configure(flags: FlagValues, env: Environment): Promise<Configured> {
-  const again = () => configure(flags, env);
+export async function configure(
+  flags: FlagValues,
+  env: Environment,
+  reading: ReadOptions = {},
+): Promise<Configured> {
+  const again = () => configure(flags, env, { regular: true });
   const { configFile } = readFlags({ configFile: proxyFlags.configFile }, flags, env);
   if (configFile === null) {
     const config = checked(readProxyConfig(flags, env));
-    return { config, file: null, stamps: new Map(), again };
+    return { config, file: null, stamps: new Map(), reading, again };
   }
-  // The libraries for it are large, and most who run a proxy by flags don't need them.
-  const { ConfigFileError, readConfigFile, withFile } = await import("../config/file.ts");
+  const stamp = await stampOf(configFile);
+  const file = await readConfig(configFile, env, reading);
+  const { withFile } = await import("../config/file.ts");
   const { caFilesOf } = await import("../config/file_targets.ts");
-  const stamp = stampOf(configFile);
-  try {
-    const file = await readConfigFile(configFile, env);
-    const config = checked(readProxyConfig(flags, withFile(file, env)));
-    if (file.hasRoutes && isGiven(proxyFlags.path, flags, env)) {
-      const problem = `can't stand beside the routes of ${configFile}`;
-      const allowed = "a path in each route";
-      throw new UsageError({
-        key: "--path",
-        value: String(flags.path ?? env.H3WS_PATH),
-        problem,
-        allowed,
-      });
-    }
-    const given = isGiven(proxyFlags.certFile, flags, env) ||
-      isGiven(proxyFlags.keyFile, flags, env);
-    const cmux = isGiven(proxyFlags.cmux, flags, env) ? config.cmux : file.cmux?.enabled ?? false;
-    const cas = caFilesOf(file, config).map((ca) => [ca, stampOf(ca)] as const);
-    return {
-      // The first certificate is the one of QUIC, and of clients that name no other's host.
-      config: { ...config, cmux, ...(!given && file.certificates[0]) },
-      file,
-      stamps: new Map([[configFile, stamp], ...cas]),
-      again,
-    };
-  } catch (error) {
-    if (error instanceof ConfigFileError || error instanceof UsageError) throw error;
-    throw new CommandError(`Cannot read ${configFile}: ${shortReason(error)}`, { cause: error });
+  const config = checked(readProxyConfig(flags, withFile(file, env)));
+  if (file.hasRoutes && isGiven(proxyFlags.path, flags, env)) {
+    const problem = `can't stand beside the routes of ${configFile}`;
+    const allowed = "a path in each route";
+    const value = String(flags.path ?? env.H3WS_PATH);
+    throw new UsageError({ key: "--path", value, problem, allowed });
   }
+  const given = isGiven(proxyFlags.certFile, flags, env) ||
+    isGiven(proxyFlags.keyFile, flags, env);
+  const cmux = isGiven(proxyFlags.cmux, flags, env) ? config.cmux : file.cmux?.enabled ?? false;
+  return {
+    // The first certificate is the one of QUIC, and of clients that name no other's host.
+    config: { ...config, cmux, ...(!given && file.certificates[0]) },
+    file,
+    stamps: new Map([[configFile, stamp], ...await stampsOf(caFilesOf(file, config))]),
+    reading,
+    again,
+  };
+}
+
+/** Reads a configuration file. Throws `ConfigFileError`, or `CommandError` if it can't be read. */
+export async function readConfig(
+  file: string,
+  env: Environment,
+  reading?: ReadOptions,
+): Promise<FileConfig> {
+  const bytes = await toldBytes(file, reading);
+  // The libraries for it are large, and most who run a proxy by flags don't need them.
+  const { parseConfigBytes } = await import("../config/file.ts");
+  return parseConfigBytes(bytes, { file, env });
 }
 
 /** Throws `UsageError` for what makes no sense together. */
@@ -84,18 +91,24 @@ function checked(config: ProxyConfig): ProxyConfig {
 }
 
 /** Reads the files that a config names. Throws `CommandError` that says which one is unusable. */
-export async function load({ config, file }: Configured): Promise<Loaded> {
+export async function load({ config, file, reading }: Configured): Promise<Loaded> {
   if (file === null) return { routes: null, certificates: [] };
   const certificates = await Promise.all(
-    file.certificates.slice(1).map(({ certFile, keyFile }) => readCertPair(certFile, keyFile)),
+    file.certificates.slice(1).map((files) => readCertPair(files, reading)),
   );
-  return { routes: await readRoutes(config, file), certificates };
+  return { routes: await readRoutes(config, file, reading), certificates };
 }
 
-async function readRoutes(config: ProxyConfig, file: FileConfig): Promise<Route[] | null> {
+async function readRoutes(
+  config: ProxyConfig,
+  file: FileConfig,
+  reading: ReadOptions,
+): Promise<Route[] | null> {
   if (!file.hasRoutes) return null;
   const { caFilesOf, routesOf } = await import("../config/file_targets.ts");
   const caCerts = new Map<string, string[]>();
-  for (const ca of caFilesOf(file, config)) caCerts.set(ca, [await readCa(ca, "backend-ca")]);
+  for (const ca of caFilesOf(file, config)) {
+    caCerts.set(ca, [await readCa(ca, "backend-ca", reading)]);
+  }
   return routesOf(file, config, caCerts);
 }

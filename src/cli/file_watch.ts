@@ -13,6 +13,8 @@ export interface FileWatchOptions {
   onError(message: string): void;
   onReloaded(): void;
   readonly intervalMs?: number;
+  /** The text of a file. Default `readText` of a regular one. */
+  readonly read?: (file: string) => Promise<string>;
 }
 
 /**
@@ -28,6 +30,7 @@ export class FileWatch {
   /** What was told last; empty once all is well. */
   #told = "";
   #busy: Promise<void> | null = null;
+  #stopped = false;
 
   /** @param current what is in use, by file */
   constructor(options: FileWatchOptions, current: readonly string[]) {
@@ -42,7 +45,9 @@ export class FileWatch {
   check(aloud = false): Promise<void> {
     // One look at a time: what changes during one is seen by the next.
     const look = (this.#busy ?? Promise.resolve()).then(async () => {
+      if (this.#stopped) return;
       const fault = await this.#look();
+      if (this.#stopped) return;
       if (fault !== "" && (aloud || fault !== this.#told)) this.#options.onError(fault);
       this.#told = fault;
     }).finally(() => {
@@ -53,14 +58,15 @@ export class FileWatch {
 
   /** What is wrong with what they hold now; empty if it is in use. */
   async #look(): Promise<string> {
-    const { files, subject, old, onChange, onReloaded } = this.#options;
+    const { files, subject, old, onChange, onReloaded, read = readRegular } = this.#options;
     const texts: string[] = [];
     try {
-      for (const file of files) texts.push(await readText(file));
+      for (const file of files) texts.push(await read(file));
     } catch (error) {
       return `${messageOf(error)}; ${old} stays`;
     }
     const stamp = stampOf(texts);
+    if (this.#stopped) return "";
     if (stamp === this.#stamp) return this.#unusable;
     this.#stamp = stamp;
     try {
@@ -73,10 +79,19 @@ export class FileWatch {
     return this.#unusable;
   }
 
+  /**
+   * From now on it looks no more, and what is being read comes to nothing. Resolves once that is
+   * read: a file may keep it waiting for ever.
+   */
   async stop(): Promise<void> {
+    this.#stopped = true;
     clearInterval(this.#timer);
     await this.#busy;
   }
+}
+
+function readRegular(file: string): Promise<string> {
+  return readText(file, { regular: true });
 }
 
 function stampOf(texts: readonly string[]): string {

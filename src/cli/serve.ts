@@ -1,4 +1,5 @@
 import { Registry } from "prom-client";
+import type { CertFiles } from "../config/file.ts";
 import type { ProxyConfig } from "../config/proxy.ts";
 import { type Address, formatAddress } from "../config/address.ts";
 import { backendTarget, configuredOptions } from "../config/proxy_options.ts";
@@ -48,10 +49,9 @@ export interface Serving {
 
 /** Throws `CommandError` with nothing left half started. */
 export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Promise<Serving> {
-  const { certFile, keyFile } = config;
   const { configured = byFlags(config) } = extras;
   const loaded = await load(configured);
-  const pair = extras.pair ?? await readOwnPair(certFile, keyFile);
+  const pair = extras.pair ?? await readOwnPair(config);
   const backendCa = await readCaFile(config.backendCaFile, "--backend-ca");
   const clientCa = await readCaFile(config.clientCaFile, "--client-ca");
   const log = createLineLog({ level: config.logLevel, format: logFormat(config.logFormat) });
@@ -121,16 +121,16 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
 }
 
 function byFlags(config: ProxyConfig): Configured {
-  return { config, file: null, stamps: new Map(), again: () => Promise.reject() };
+  return { config, file: null, stamps: new Map(), reading: {}, again: () => Promise.reject() };
 }
 
 async function readCaFile(file: string | null, flag: string): Promise<CaFile | null> {
   return file === null ? null : { file, pem: await readCa(file, flag) };
 }
 
-async function readOwnPair(certFile: string, keyFile: string): Promise<CertificatePair> {
+async function readOwnPair(files: CertFiles): Promise<CertificatePair> {
   try {
-    return await readCertPair(certFile, keyFile);
+    return await readCertPair(files);
   } catch (error) {
     if (!(error instanceof CommandError && error.cause instanceof Deno.errors.NotFound)) {
       throw error;

@@ -39,32 +39,16 @@ export interface FileConfig {
   readonly named: NamedFiles;
 }
 
-export const MAX_CONFIG_BYTES = 1024 * 1024;
-
 /**
- * Reads and checks a configuration file.
+ * As `parseConfig` of the text, which is in UTF-8.
  *
  * @throws {ConfigFileError} with all that is wrong in it
- * @throws {Deno.errors.NotFound} and the like when it can't be read
  */
-export async function readConfigFile(file: string, env: Environment): Promise<FileConfig> {
-  using handle = await Deno.open(file);
-  const { size, isDirectory } = await handle.stat();
-  if (isDirectory) throw new Deno.errors.IsADirectory("it is a directory");
-  if (size > MAX_CONFIG_BYTES) throw new ConfigFileError([tooLarge(file)]);
-  // A pipe has no size beforehand.
-  const bytes = new Uint8Array(MAX_CONFIG_BYTES + 1);
-  let length = 0;
-  while (length < bytes.length) {
-    const count = await handle.read(bytes.subarray(length));
-    if (count === null) return parseConfig(decode(bytes.subarray(0, length), file), { file, env });
-    length += count;
-  }
-  throw new ConfigFileError([tooLarge(file)]);
-}
-
-function tooLarge(file: string): FileFault {
-  return whole(file, "is larger than 1 MiB");
+export function parseConfigBytes(
+  bytes: Uint8Array,
+  options: { file: string; env?: Environment },
+): FileConfig {
+  return parseConfig(decode(bytes, options.file), options);
 }
 
 function whole(file: string, problem: string): FileFault {

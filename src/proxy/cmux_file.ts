@@ -3,6 +3,8 @@ import { parsePortTable, type PortLookup, PortLookupError } from "./cmux_ports.t
 export interface PortFileOptions {
   /** How long nobody looks whether the file has changed. Default 2 s. */
   readonly ttlMs?: number;
+  /** The file's text. */
+  readonly read: (path: string) => Promise<string>;
   /** The file can't be read or used, told once for each state of it; the last good one stays. */
   readonly onFailed: (path: string, error: unknown) => void;
   /** Makes the table of the file's text. Default JSON. */
@@ -12,14 +14,14 @@ export interface PortFileOptions {
 }
 
 const TTL_MS = 2000;
-const MAX_FILE_BYTES = 1024 * 1024;
 
 /**
  * Looks ports up in a file as `parsePortTable` takes it. It is read at the first request, and again
  * once it has changed. A file that is gone or broken changes nothing.
  */
 export function filePorts(path: string, options: PortFileOptions): PortLookup {
-  const { ttlMs = TTL_MS, onFailed, parse = JSON.parse, now = () => performance.now() } = options;
+  const { ttlMs = TTL_MS, read, onFailed, parse = JSON.parse, now = () => performance.now() } =
+    options;
   let lookup: PortLookup | null = null;
   let seen = "";
   let checkedMs = -Infinity;
@@ -32,8 +34,7 @@ export function filePorts(path: string, options: PortFileOptions): PortLookup {
       const { mtime, size, ino } = await Deno.stat(path);
       stamp = `${mtime?.getTime()} ${size} ${ino}`;
       if (stamp === seen) return;
-      if (size > MAX_FILE_BYTES) throw new RangeError(`above ${MAX_FILE_BYTES} bytes`);
-      lookup = parsePortTable(parse(await Deno.readTextFile(path)));
+      lookup = parsePortTable(parse(await read(path)));
     } catch (error) {
       if (stamp !== seen) onFailed(path, error);
     } finally {

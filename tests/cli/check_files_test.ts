@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { run } from "../../src/cli/args.ts";
 import { makeCertificates } from "../../src/cli/certificates.ts";
+import { within } from "../support/within.ts";
 import { TestIo, withFolder } from "./support.ts";
 
 const [own, other] = [
@@ -129,4 +130,33 @@ Deno.test("check: what is wrong in the file itself goes before what it names, ex
       out: "",
       err: `${file}:2:1: lisen: is not known; did you mean listen?\n`,
     });
+  }));
+
+Deno.test("check: what has no end, or nobody writes, is refused at once where it is named", {
+  ignore: Deno.build.os !== "linux",
+}, () =>
+  withFolder(async (folder) => {
+    const file = `${folder}/h3ws.yaml`;
+    await Deno.symlink("/dev/zero", `${folder}/zero`);
+    await Deno.writeFile(`${folder}/large`, new Uint8Array(1024 * 1024 + 1));
+    await new Deno.Command("mkfifo", { args: [`${folder}/pipe`] }).output();
+    await Deno.writeTextFile(
+      file,
+      "cert: zero\nkey: pipe\nclient-ca: large\nbackend-ca: pipe\ncmux: { map-file: pipe }\n",
+    );
+    const notRegular = (name: string) => `${folder}/${name}: it is not a regular file`;
+    const { code, err } = await within("its answer", check(file));
+    assert.equal(code, 1);
+    assert.deepEqual(err.trimEnd().split("\n"), [
+      `${file}:1:7: cert: "zero" can't be read: ${notRegular("zero")}${CERT}`,
+      `${file}:2:6: key: "pipe" can't be read: ${notRegular("pipe")}${KEY}`,
+      `${file}:3:12: client-ca: "large" can't be read: ${folder}/large: it is larger than 1 MiB${CA}`,
+      `${file}:4:13: backend-ca: "pipe" can't be read: ${notRegular("pipe")}${CA}`,
+      `${file}:5:19: cmux.map-file: "pipe" can't be read: ${notRegular("pipe")}${PORTS}`,
+    ]);
+    await Deno.writeTextFile(file, "cmux: { map-file: large }\n");
+    assert.match((await check(file)).err, /"large" can't be read: .*it is larger than 1 MiB; /);
+    const large = await check(`${folder}/large`);
+    assert.deepEqual([large.code, large.out], [1, ""]);
+    assert.match(large.err, /Cannot read \S+large: it is larger than 1 MiB/);
   }));

@@ -161,12 +161,40 @@ Deno.test("config watch: a pipe is read once", {
   withFolder(async (folder) => {
     const pipe = `${folder}/pipe`;
     await new Deno.Command("mkfifo", { args: [pipe] }).output();
-    const before = stampOf(pipe);
+    const before = await stampOf(pipe);
     const [read] = await Promise.all([
       configure({ config: pipe }, {}),
       Deno.writeTextFile(pipe, `routes:\n${route("/a")}`),
     ]);
     assert.equal(read.file?.routes.length, 1);
     assert.deepEqual([...read.stamps], [[pipe, before]]);
-    assert.equal(stampOf(pipe), before);
+    assert.equal(await stampOf(pipe), before);
+    // By who asks for it.
+    await assert.rejects(read.again(), /Cannot read .*pipe: it is not a regular file$/);
+  }));
+
+Deno.test("config watch: once it is stopped, what it was reading comes to nothing, and nobody has to wait", () =>
+  withFolder(async (folder) => {
+    const file = `${folder}/h3ws.yaml`;
+    await Deno.writeTextFile(file, `routes:\n${route("/a")}`);
+    const configured = await configure({ config: file }, {});
+    for (const settle of ["resolve", "reject"] as const) {
+      const reading = Promise.withResolvers<typeof configured>();
+      const begun = Promise.withResolvers<void>();
+      const again = () => {
+        begun.resolve();
+        return reading.promise;
+      };
+      const told: unknown[] = [];
+      const proxy = { replaceRoutes: (routes) => told.push(routes) } as Partial<Proxy> as Proxy;
+      const log = createLog((record) => told.push(record));
+      const watch = new ConfigWatch({ ...configured, again }, { proxy, log, intervalMs: 10 });
+      const reloads = [watch.reload(), watch.reload()];
+      await begun.promise;
+      const stopped = watch.stop();
+      if (settle === "resolve") reading.resolve(configured);
+      else reading.reject(new Error("gone"));
+      await Promise.all([...reloads, stopped, watch.reload()]);
+      assert.deepEqual(told, [], settle);
+    }
   }));

@@ -53,3 +53,31 @@ Deno.test("file watch: what can't be read is told once, and again once it could 
     }
   });
 });
+
+Deno.test("file watch: once it is stopped, what it was reading comes to nothing, and nobody has to wait", async () => {
+  for (const settle of ["resolve", "reject"] as const) {
+    const reading = Promise.withResolvers<string>();
+    const begun = Promise.withResolvers<void>();
+    const told: string[] = [];
+    const watch = new FileWatch({
+      files: ["cert.pem"],
+      subject: "cert.pem",
+      old: "the old one",
+      intervalMs: NEVER_MS,
+      read: () => {
+        begun.resolve();
+        return reading.promise;
+      },
+      onChange: ([text]) => told.push(text),
+      onError: (message) => told.push(message),
+      onReloaded: () => told.push("reloaded"),
+    }, ["old"]);
+    const looks = [watch.check(), watch.check(true)];
+    await begun.promise;
+    const stopped = watch.stop();
+    if (settle === "resolve") reading.resolve("new");
+    else reading.reject(new Error("gone"));
+    await Promise.all([...looks, stopped]);
+    assert.deepEqual(told, [], settle);
+  }
+});

@@ -215,7 +215,11 @@ Deno.test("cmux: a port map in a file: found, changed, broken, not there", async
   const file = await Deno.makeTempFile({ suffix: ".json" });
   try {
     const failed: string[] = [];
-    const portLookup = filePorts(file, { ttlMs: 0, onFailed: (_, e) => failed.push(String(e)) });
+    const portLookup = filePorts(file, {
+      ttlMs: 0,
+      read: Deno.readTextFile,
+      onFailed: (_, e) => failed.push(String(e)),
+    });
     await using one = await NamedBackend.listen("one");
     await using two = await NamedBackend.listen("two");
     const write = async (text: string) => {
