@@ -108,7 +108,7 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
       readiness = "draining";
       const { sessions, connections } = proxy;
       log.info("proxy.draining", { sessions, connections, withinMs: drainMs });
-      await watches.stop();
+      watches.stop();
       await proxy.drain(drainMs);
       await admin?.close();
       lag.stop();

@@ -128,18 +128,22 @@ export class Watches {
     const { config, log } = this.#options;
     const before = this.#lines;
     for (const watch of this.#watches) await watch.check(true);
+    if (this.#stopped) return;
     if (config !== null) await config.reload();
     else if (this.#lines === before && this.#files.length > 0) {
       log.info("files.unchanged", { files: this.#files.join(", ") });
     }
   }
 
-  /** Looks no more. A SIGHUP does nothing from now on, and ends nothing until `release`. */
-  async stop(): Promise<void> {
+  /**
+   * Nothing is reloaded from now on, whatever is being read. A SIGHUP does nothing, and ends nothing
+   * until `release`.
+   */
+  stop(): void {
     this.#stopped = true;
-    await this.#rereading;
-    await Promise.all(this.#watches.map((watch) => watch.stop()));
-    await this.#options.config?.stop();
+    // Nobody waits: a pipe or a file system that is gone may hold a read for ever.
+    for (const watch of this.#watches) void watch.stop();
+    void this.#options.config?.stop();
   }
 
   /** A SIGHUP ends the process again. */
