@@ -37,7 +37,15 @@
 
 // The client.
 export { type ConnectOptions, connectWebSocket, UpgradeRefused } from "./client/connect.ts";
-export { ClientSocket, type Message, type SocketEnd, type SocketOptions } from "./client/socket.ts";
+export {
+  type Keepalive,
+  type Message,
+  Socket,
+  type SocketEnd,
+  type SocketOptions,
+} from "./endpoint/socket.ts";
+export type { DeflateParameters } from "./protocol/websocket/permessage_deflate.ts";
+export { Sweeper, type Swept } from "./net/sweeper.ts";
 export {
   H3Client,
   type H3ConnectOptions,

@@ -19,12 +19,13 @@ Deno.test("library: the examples in its documentation fit its types", async () =
 Deno.test("library: what it gives at run time", () => {
   assert.deepEqual(Object.keys(h3ws).sort(), [
     "CMUX_DEFAULTS",
-    "ClientSocket",
     "H3Client",
     "ListenError",
     "NetError",
     "PeerError",
     "SizeHistogram",
+    "Socket",
+    "Sweeper",
     "Traffic",
     "UpgradeRefused",
     "UsageError",
@@ -109,6 +110,7 @@ Deno.test("library: a refusal has status, fields and body; one connection carrie
         code: 4000 + i,
         reason: "done",
         wasClean: true,
+        by: "us",
       });
     }
     await until("the end of the sessions", () => proxy.sessions === 0);

@@ -19,6 +19,7 @@ export const ROOMS = [
   "protocol/tunnel",
   "net",
   "ingress",
+  "endpoint",
   "client",
   "proxy",
   "tunnel",

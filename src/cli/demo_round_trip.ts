@@ -40,8 +40,7 @@ async function talk(
   url: string,
   step: RoundTripOptions["step"],
 ): Promise<void> {
-  const pong = Promise.withResolvers<void>();
-  const socket = await connectWebSocket(url, { connection, onPong: () => pong.resolve() });
+  const socket = await connectWebSocket(url, { connection });
   step("CONNECT /ws    200, the backend said 101 to its own handshake");
   await socket.send("hello over HTTP/3");
   step(`text           "${await socket.receive()}" came back`);
@@ -52,9 +51,9 @@ async function talk(
     echo.every((byte, i) => byte === bytes[i]);
   if (!same) throw new CommandError("the echo of 64 KiB differs from what was sent");
   step("binary         64 KiB came back, byte for byte");
-  await socket.ping(new TextEncoder().encode("are you there"));
+  const pong = socket.ping(new TextEncoder().encode("are you there"));
   const closing = socket.close(4001, "demo is over");
-  await pong.promise;
+  await pong;
   step("Ping           answered by the backend, once");
   const { code, reason } = await closing;
   step(`Close          ${code} from the backend${reason === "" ? "" : `, "${reason}"`}`);

@@ -1,7 +1,7 @@
 import { build, type Histogram } from "hdr-histogram-js";
 import { connectWebSocket, UpgradeRefused } from "../client/connect.ts";
 import { H3Client } from "../client/h3_client.ts";
-import type { ClientSocket, Message } from "../client/socket.ts";
+import type { Message, Socket } from "../endpoint/socket.ts";
 import { messageOf, NetError } from "../net/error.ts";
 
 export interface LoadOptions {
@@ -72,7 +72,7 @@ class Load {
   readonly #options: LoadOptions;
   readonly #latency = histogram();
   readonly #connect = histogram();
-  readonly #sockets: ClientSocket[] = [];
+  readonly #sockets: Socket[] = [];
   readonly #clients: H3Client[] = [];
   readonly #errorTexts: Record<string, number> = {};
   #errors = 0;
@@ -174,7 +174,7 @@ class Load {
     return this.#report((performance.now() - startedMs) / 1000);
   }
 
-  async #echo(socket: ClientSocket, index: number): Promise<void> {
+  async #echo(socket: Socket, index: number): Promise<void> {
     const { ratePerSecond, sizeBytes, text } = this.#options;
     const payload = makePayload(sizeBytes, text);
     const everyMs = ratePerSecond > 0 ? 1000 * this.#sockets.length / ratePerSecond : 0;
@@ -279,7 +279,7 @@ async function until(atMs: number): Promise<void> {
   if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
 }
 
-async function endText(socket: ClientSocket): Promise<string> {
+async function endText(socket: Socket): Promise<string> {
   const { code, reason } = await socket.closed;
   return `closed with ${code}${reason === "" ? "" : ` ${reason}`}`;
 }

@@ -1,3 +1,4 @@
+import { Socket } from "../endpoint/socket.ts";
 import { readWhole } from "../ingress/content.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
 import { dial } from "../net/dial.ts";
@@ -7,7 +8,6 @@ import { getField } from "../protocol/wire/field.ts";
 import { requestUpgrade } from "./h1.ts";
 import { H3Client } from "./h3_client.ts";
 import { negotiated, UpgradeMismatch } from "./negotiated.ts";
-import { ClientSocket } from "./socket.ts";
 
 /** What `connectWebSocket` may be told; all of it is optional. */
 export interface ConnectOptions {
@@ -72,7 +72,7 @@ const MAX_BODY_BYTES = 16 * 1024 * 1024;
 export async function connectWebSocket(
   url: string | URL,
   options: ConnectOptions = {},
-): Promise<ClientSocket> {
+): Promise<Socket> {
   const target = parseUrl(url);
   try {
     return await connect(target, options);
@@ -82,7 +82,7 @@ export async function connectWebSocket(
   }
 }
 
-async function connect(target: Target, options: ConnectOptions): Promise<ClientSocket> {
+async function connect(target: Target, options: ConnectOptions): Promise<Socket> {
   const version = options.httpVersion ?? (target.secure ? "3" : "1.1");
   const signal = signalOf(options);
   if (version === "3") {
@@ -158,7 +158,7 @@ async function connectH3(
   target: Target,
   options: ConnectOptions,
   onAbort: (tidy: () => void) => void,
-): Promise<ClientSocket> {
+): Promise<Socket> {
   const { hostname, port, authority, path } = target;
   const { caCerts, certificateHashes, signal } = options;
   const own = options.connection === undefined;
@@ -195,7 +195,7 @@ async function connectH1(
   target: Target,
   options: ConnectOptions,
   signal: AbortSignal,
-): Promise<ClientSocket> {
+): Promise<Socket> {
   const { hostname, port, authority, path, secure } = target;
   const tls = secure
     ? {
@@ -233,9 +233,10 @@ async function connectH1(
 function socketOf(
   answer: { stream: ByteStream; fields: readonly Field[]; http: "1.1" | "3" },
   options: ConnectOptions,
-): ClientSocket {
-  return new ClientSocket({
+): Socket {
+  return new Socket({
     ...answer,
+    role: "client",
     protocol: getField(answer.fields, "sec-websocket-protocol") ?? "",
     extensions: getField(answer.fields, "sec-websocket-extensions") ?? "",
     maxFrameBytes: options.maxFrameBytes ?? DEFAULT_MAX_BYTES,

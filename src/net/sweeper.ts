@@ -1,5 +1,6 @@
 /** Something with a deadline. `sweep` is called again and again with the time in milliseconds. */
 export interface Swept {
+  /** Called at each sweep. */
   sweep(nowMs: number): void;
 }
 
@@ -13,10 +14,12 @@ export class Sweeper {
   #timer: ReturnType<typeof setInterval> | null = null;
   #now = performance.now();
 
+  /** It runs only while something is in it. */
   constructor(intervalMs: number) {
     this.#intervalMs = intervalMs;
   }
 
+  /** Between two sweeps. */
   get intervalMs(): number {
     return this.#intervalMs;
   }
@@ -26,10 +29,12 @@ export class Sweeper {
     return this.#timer === null ? performance.now() : this.#now;
   }
 
+  /** How much is in it. */
   get size(): number {
     return this.#entries.size;
   }
 
+  /** Takes up what is to be swept. */
   add(entry: Swept): void {
     this.#entries.add(entry);
     if (this.#timer === null) {
@@ -47,6 +52,7 @@ export class Sweeper {
     this.#timer = setInterval(() => this.#sweep(), intervalMs);
   }
 
+  /** Lets it go. */
   delete(entry: Swept): void {
     this.#entries.delete(entry);
   }
@@ -57,6 +63,7 @@ export class Sweeper {
     if (this.#entries.size === 0) this.stop();
   }
 
+  /** Stops the timer, until something is added. */
   stop(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;

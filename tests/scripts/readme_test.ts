@@ -188,7 +188,7 @@ Deno.test("README: the library's program runs, in a project of its own", async (
         { cwd: folder, env: { NO_COLOR: "1" }, signal: AbortSignal.timeout(PATIENCE_MS) },
       );
       assert.equal(code, 0, stderr);
-      const closed = `{ code: 1000, reason: "bye", wasClean: true }`;
+      const closed = `{ code: 1000, reason: "bye", wasClean: true, by: "us" }`;
       assert.equal(stdout, `hello\n${closed}\ntrue\n`);
     });
   } finally {

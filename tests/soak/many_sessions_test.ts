@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { startEcho } from "../../src/cli/echo_server.ts";
 import { connectWebSocket } from "../../src/client/connect.ts";
 import { H3Client } from "../../src/client/h3_client.ts";
-import type { ClientSocket } from "../../src/client/socket.ts";
+import type { Socket } from "../../src/endpoint/socket.ts";
 import { startProxyProcess } from "../support/process.ts";
 import { RawClient } from "../support/raw_h3.ts";
 import { until } from "../support/until.ts";
@@ -28,7 +28,7 @@ Deno.test("soak: 2,000 sessions at once echo; SIGTERM drains them all, spread, a
   const clients = await Promise.all(
     Array.from({ length: CONNECTIONS }, () => H3Client.connect(at)),
   );
-  const sockets: ClientSocket[] = [];
+  const sockets: Socket[] = [];
   await Promise.all(clients.map(async (connection, i) => {
     for (let opened = i === 0 ? 1 : 0; opened < SESSIONS / CONNECTIONS; opened++) {
       sockets.push(await connectWebSocket(url, { connection, timeoutMs: 60_000 }));

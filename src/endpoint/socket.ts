@@ -1,9 +1,11 @@
 import type { ByteStream } from "../net/byte_stream.ts";
 import { NetError } from "../net/error.ts";
+import type { Sweeper } from "../net/sweeper.ts";
 import { CloseCode, MAX_CONTROL_PAYLOAD, WebSocketError } from "../protocol/websocket/close.ts";
 import { MessageDecoder, type MessageEvent } from "../protocol/websocket/decoder.ts";
 import { encodeClose, encodeFrame } from "../protocol/websocket/encoder.ts";
 import { Opcode } from "../protocol/websocket/opcode.ts";
+import type { DeflateParameters } from "../protocol/websocket/permessage_deflate.ts";
 
 /** One message: a string for text, bytes for binary. */
 export type Message = string | Uint8Array;
@@ -16,10 +18,22 @@ export interface SocketEnd {
   reason: string;
   /** Whether both sides sent a Close. */
   wasClean: boolean;
+  /** Whose Close or fault came first; "lost" where the stream broke or its end was no Close. */
+  by: "us" | "peer" | "lost";
+}
+
+/** Pings of a socket's own, which find out that its peer is gone. */
+export interface Keepalive {
+  /** A Ping goes after so long without a byte from the peer; 0 for none. */
+  pingIntervalMs: number;
+  /** How long anything may take to come behind it; then the socket ends with 1006. */
+  pongTimeoutMs: number;
 }
 
 /** What a socket is made of, once the handshake is done. */
 export interface SocketOptions {
+  /** Which side this is: a client masks what it sends, a server demands it (RFC 6455 §5.1). */
+  role: "client" | "server";
   /** The bytes of the WebSocket, both ways. */
   stream: ByteStream;
   /** The HTTP version that carries it. */
@@ -28,12 +42,18 @@ export interface SocketOptions {
   protocol: string;
   /** The extensions that were negotiated; empty for none. */
   extensions: string;
-  /** The fields of the server's answer. */
+  /** The fields that the peer sent with the handshake. */
   fields: readonly (readonly [string, string])[];
   /** Payload of one frame; above it the socket is closed with 1009. */
   maxFrameBytes: number;
   /** Payload of one message over all its frames; above it as well. */
   maxMessageBytes: number;
+  /** permessage-deflate as it was negotiated; none if left out. */
+  deflate?: DeflateParameters;
+  /** None if left out. */
+  keepalive?: Keepalive;
+  /** The timer that many sockets share. */
+  sweeper?: Sweeper;
   /** Called for each Pong with its payload. */
   onPong?: (payload: Uint8Array) => void;
 }
@@ -41,42 +61,51 @@ export interface SocketOptions {
 /** How long `close` waits for the peer's Close. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
-const EMPTY = new Uint8Array(0);
-
 /**
- * A WebSocket on the client's side. It is read by pulling: `receive`, or `for await`; Pings are
+ * An open WebSocket, on either side. It is read by pulling: `receive`, or `for await`; Pings are
  * answered while it is read, and a peer that sends more than is read is stopped by backpressure.
  */
-export class ClientSocket implements AsyncIterable<Message> {
+export class Socket implements AsyncIterable<Message> {
   /** The HTTP version that carries it. */
   readonly http: "1.1" | "2" | "3";
-  /** The subprotocol that the server chose; empty for none. */
+  /** The subprotocol that was chosen; empty for none. */
   readonly protocol: string;
-  /** The extensions that the server chose; empty for none. */
+  /** The extensions that were chosen, as the server's answer has them; empty for none. */
   readonly extensions: string;
-  /** The header fields of the server's answer; names in lower case. */
+  /** The header fields that the peer sent with the handshake; names in lower case. */
   readonly fields: readonly (readonly [string, string])[];
   /** Resolves once the socket has ended, whoever ended it; it is read to its end to see that. */
   readonly closed: Promise<SocketEnd>;
 
+  readonly #role: "client" | "server";
   readonly #stream: ByteStream;
   readonly #decoder: MessageDecoder;
   readonly #onPong: (payload: Uint8Array) => void;
   #end: SocketEnd | null = null;
   #settle!: (end: SocketEnd) => void;
   #sentClose = false;
+  #buffered = 0;
+  #pings = 0;
+  readonly #awaited = new Map<string, { sentMs: number; came: (ms: number) => void }>();
+  #readable: ReadableStream<Message> | null = null;
+  #writable: WritableStream<Message> | null = null;
   #reading: Promise<unknown> = Promise.resolve();
 
   /** A socket on a stream whose handshake is done; `connectWebSocket` makes them. */
   constructor(options: SocketOptions) {
     const { stream, maxFrameBytes, maxMessageBytes } = options;
+    this.#role = options.role;
     this.http = options.http;
     this.protocol = options.protocol;
     this.extensions = options.extensions;
     this.fields = options.fields;
     this.#stream = stream;
     this.#onPong = options.onPong ?? (() => {});
-    this.#decoder = new MessageDecoder({ masked: false, maxFrameBytes, maxMessageBytes });
+    this.#decoder = new MessageDecoder({
+      masked: options.role === "server",
+      maxFrameBytes,
+      maxMessageBytes,
+    });
     this.closed = new Promise((resolve) => this.#settle = resolve);
   }
 
@@ -89,22 +118,39 @@ export class ClientSocket implements AsyncIterable<Message> {
       throw new NetError("aborted", "Cannot send: the WebSocket is closed");
     }
     const text = typeof data === "string";
-    await this.#stream.write(encodeFrame({
-      opcode: text ? Opcode.TEXT : Opcode.BINARY,
-      payload: text ? new TextEncoder().encode(data) : data,
-      maskKey: maskKey(),
-    }));
+    const payload = text ? new TextEncoder().encode(data) : data;
+    this.#buffered += payload.length;
+    const opcode = text ? Opcode.TEXT : Opcode.BINARY;
+    await this.#stream.write(encodeFrame({ opcode, payload, maskKey: this.#maskKey() }));
+    this.#buffered -= payload.length;
+  }
+
+  /** Payload bytes that `send` was given and that the stream has not taken yet. */
+  get bufferedAmount(): number {
+    return this.#buffered;
   }
 
   /**
-   * Sends a Ping; `onPong` gets the answer while the socket is read. Throws `RangeError` for more
-   * than 125 bytes (RFC 6455 §5.5).
+   * Sends a Ping and gives the milliseconds until its Pong came, while the socket is read. Throws
+   * `RangeError` for more than 125 bytes (RFC 6455 §5.5). Without a payload it has one of its own.
    */
-  async ping(payload: Uint8Array = EMPTY): Promise<void> {
+  async ping(payload: Uint8Array = this.#ownPing()): Promise<number> {
     if (payload.length > MAX_CONTROL_PAYLOAD) {
       throw new RangeError(`Cannot send a Ping of ${payload.length} bytes: it takes 125`);
     }
-    await this.#stream.write(encodeFrame({ opcode: Opcode.PING, payload, maskKey: maskKey() }));
+    const { promise, resolve } = Promise.withResolvers<number>();
+    this.#awaited.set(String(payload), { sentMs: performance.now(), came: resolve });
+    await this.#stream.write(
+      encodeFrame({ opcode: Opcode.PING, payload, maskKey: this.#maskKey() }),
+    );
+    return await Promise.race([
+      promise,
+      this.closed.then(({ reason }) => Promise.reject(new NetError("aborted", reason))),
+    ]);
+  }
+
+  #ownPing(): Uint8Array {
+    return new TextEncoder().encode(`ping ${++this.#pings}`);
   }
 
   /** The next message, or `null` when the socket has ended (`closed` tells how). */
@@ -144,6 +190,7 @@ export class ClientSocket implements AsyncIterable<Message> {
       code: CloseCode.ABNORMAL_CLOSURE,
       reason: "the stream ended without Close",
       wasClean: false,
+      by: "lost",
     });
   }
 
@@ -157,11 +204,15 @@ export class ClientSocket implements AsyncIterable<Message> {
         if (!this.#sentClose) {
           const { payload } = event;
           await this.#stream.write(
-            encodeFrame({ opcode: Opcode.PONG, payload, maskKey: maskKey() }),
+            encodeFrame({ opcode: Opcode.PONG, payload, maskKey: this.#maskKey() }),
           );
         }
         return null;
       case "pong":
+        this.#awaited.get(String(event.payload))?.came(
+          performance.now() - this.#awaited.get(String(event.payload))!.sentMs,
+        );
+        this.#awaited.delete(String(event.payload));
         this.#onPong(event.payload);
         return null;
       case "close":
@@ -173,18 +224,21 @@ export class ClientSocket implements AsyncIterable<Message> {
   }
 
   async #answerClose(code: number, reason: string): Promise<void> {
+    const by = this.#sentClose ? "us" : "peer";
     if (!this.#sentClose) {
       this.#sentClose = true;
-      await this.#stream.write(encodeClose(code, "", maskKey())).catch(() => {});
+      await this.#stream.write(encodeClose(code, "", this.#maskKey())).catch(() => {});
     }
-    this.#finish({ code, reason, wasClean: true });
+    this.#finish({ code, reason, wasClean: true, by });
   }
 
   async #fail(error: unknown): Promise<void> {
     if (error instanceof WebSocketError) {
       if (!this.#sentClose) {
         this.#sentClose = true;
-        await this.#stream.write(encodeClose(error.code, error.message, maskKey())).catch(() => {});
+        await this.#stream.write(encodeClose(error.code, error.message, this.#maskKey())).catch(
+          () => {},
+        );
       }
     } else if (!(error instanceof Error)) {
       throw error;
@@ -193,6 +247,7 @@ export class ClientSocket implements AsyncIterable<Message> {
       code: CloseCode.ABNORMAL_CLOSURE,
       reason: error.message,
       wasClean: false,
+      by: error instanceof WebSocketError ? "us" : "lost",
     });
   }
 
@@ -209,7 +264,7 @@ export class ClientSocket implements AsyncIterable<Message> {
    * (RFC 6455 §7.4.1); then the socket is still open.
    */
   async close(code: number = CloseCode.NORMAL, reason = ""): Promise<SocketEnd> {
-    const frame = encodeClose(code, reason, maskKey());
+    const frame = encodeClose(code, reason, this.#maskKey());
     if (!this.#sentClose && this.#end === null) {
       this.#sentClose = true;
       await this.#stream.write(frame).catch(() => {});
@@ -226,14 +281,35 @@ export class ClientSocket implements AsyncIterable<Message> {
   /** Ends the stream at once, without a Close. */
   abort(reason = "aborted"): void {
     if (this.#end === null) {
-      this.#end = { code: CloseCode.ABNORMAL_CLOSURE, reason, wasClean: false };
+      this.#end = { code: CloseCode.ABNORMAL_CLOSURE, reason, wasClean: false, by: "us" };
       this.#settle(this.#end);
     }
     this.#stream.abort();
   }
-}
 
-/** RFC 6455 §5.3: fresh for each frame, and nothing that could be foreseen. */
-function maskKey(): Uint8Array {
-  return crypto.getRandomValues(new Uint8Array(4));
+  /** The messages as a stream: to cancel it closes the socket. */
+  get readable(): ReadableStream<Message> {
+    return this.#readable ??= new ReadableStream<Message>({
+      pull: async (controller) => {
+        const data = await this.receive();
+        if (data === null) controller.close();
+        else controller.enqueue(data);
+      },
+      cancel: async () => void await this.close(),
+    }, { highWaterMark: 0 });
+  }
+
+  /** Sends what is written: to close or abort it closes the socket. */
+  get writable(): WritableStream<Message> {
+    return this.#writable ??= new WritableStream<Message>({
+      write: (data) => this.send(data),
+      close: async () => void await this.close(),
+      abort: async () => void await this.close(),
+    });
+  }
+
+  /** RFC 6455 §5.3: fresh for each frame, and nothing that could be foreseen; none at a server. */
+  #maskKey(): Uint8Array | undefined {
+    return this.#role === "client" ? crypto.getRandomValues(new Uint8Array(4)) : undefined;
+  }
 }
