@@ -1,73 +1,13 @@
 import type { Accepted, Refusal } from "../net/accepted.ts";
-import type { QuicTransport } from "../net/quic.ts";
-import type { Sweeper } from "../net/sweeper.ts";
 import { TcpServer } from "../net/tcp_server.ts";
 import type { CertificatePair } from "../net/tls_certificates.ts";
 import { TlsServer } from "../net/tls_server.ts";
 import type { PeerError } from "../protocol/wire/error.ts";
-import type { ConnectionEnd } from "./door.ts";
-import type { PrerequestReason } from "./h3_connection.ts";
+import type { DoorsOptions } from "./doors_options.ts";
 import { H3Server } from "./h3_server.ts";
 import { type ListenAddress, ListenError } from "./listen.ts";
-import type { HttpVersion, Offer } from "./offer.ts";
+import type { HttpVersion } from "./offer.ts";
 import { TcpDoor } from "./tcp_door.ts";
-
-/** What the doors tell of their connections. No method throws or waits. */
-export interface DoorsObserver {
-  /** Something was turned away at the door; a status of 0 where not even a request was read. */
-  rejected(
-    reason: "header_size" | "bad_headers" | "draining" | "max_connections",
-    status: number,
-    path: string,
-    client: string,
-  ): void;
-  /** A client broke a rule of its version. */
-  failed(stage: "h3_framing" | "http_framing", message: string, client: string): void;
-  /** A TCP connection did not come to be. */
-  handshakeFailed(refusal: Refusal): void;
-  /** A client has connected. */
-  connectionOpened(http: HttpVersion): void;
-  /** A connection has ended: once for each `connectionOpened`. */
-  connectionClosed(http: HttpVersion, info: ConnectionEnd & { durationMs: number }): void;
-  /** A connection ended before any request was read from it. */
-  prerequestClose(reason: PrerequestReason): void;
-  /** Something was thrown that is not the peer's fault but ours. */
-  bug(where: string, error: unknown): void;
-}
-
-export interface DoorsOptions extends QuicTransport {
-  /** HTTP/3 by UDP; HTTP/2 and HTTP/1.1 over TLS by TCP at the same port number. */
-  listen: ListenAddress;
-  /** Whether HTTP/2 and HTTP/1.1 are served at `listen`. */
-  tcp: boolean;
-  /** HTTP/1.1 and HTTP/2 by prior knowledge in clear text; `null` for none. */
-  plainListen: ListenAddress | null;
-  certPem: string;
-  keyPem: string;
-  /** More certificates, chosen by SNI, for TCP. */
-  certificates: readonly CertificatePair[];
-  /** PEM of those who sign the certificates that clients over TCP must have; `null` for none. */
-  clientCaPem: string | null;
-  /** Whether TCP connections begin with a PROXY header. */
-  proxyProtocol: boolean;
-  /** By which versions the client is told that extended CONNECT may be used. */
-  tunnels: { readonly h2: boolean; readonly h3: boolean };
-  /** The port that Alt-Svc names; `null` for no Alt-Svc. 0 for that of `listen`. */
-  altSvcPort: number | null;
-  /** Connections at once over all doors; refused above it. */
-  maxConnections: number;
-  maxHeaderBytes: number;
-  h2WindowBytes: { readonly stream: number; readonly connection: number };
-  /** How long TLS, a PROXY header or a request's head may take. */
-  handshakeTimeoutMs: number;
-  /** How long the next bytes of content may take that is waited for. */
-  readTimeoutMs: number;
-  writeTimeoutMs: number;
-  sweeper: Sweeper;
-  observer: DoorsObserver;
-  /** Takes each request; what it throws is a bug of ours. */
-  onOffer: (offer: Offer) => Promise<void>;
-}
 
 /** RFC 7838 §3: how long a client may remember it. */
 const ALT_SVC_SECONDS = 86_400;
@@ -93,7 +33,7 @@ export async function listenDoors(
     } catch (error) {
       await doors.stop();
       const taken = error instanceof ListenError && error.transport === "TCP" &&
-        error.kind === "in_use" && options.listen.port === 0;
+        error.kind === "in_use" && options.listen?.port === 0 && doors.hasQuic;
       if (!taken || left === 1) throw error;
     }
   }
@@ -102,7 +42,7 @@ export async function listenDoors(
 /** All that listens for one server: QUIC and TLS at one port number, and clear text at another. */
 export class Doors {
   readonly #options: DoorsOptions;
-  readonly #h3: H3Server;
+  readonly #h3: H3Server | null;
   readonly #tcp: TcpDoor;
   #tls: TlsServer | null = null;
   #plain: TcpServer | null = null;
@@ -112,25 +52,19 @@ export class Doors {
   constructor(options: DoorsOptions) {
     this.#options = options;
     this.#tcp = this.#tcpDoor();
+    const { listen, quic = true } = options;
     try {
-      this.#h3 = this.#h3Server();
+      this.#h3 = listen === null || !quic ? null : this.#h3Server(listen);
     } catch (error) {
-      throw new ListenError("UDP", options.listen, error);
+      throw new ListenError("UDP", listen!, error);
     }
   }
 
   /** Listens for the other versions. */
   async listen(): Promise<void> {
-    const { tcp, certPem, keyPem, certificates, clientCaPem, listen, plainListen } = this.#options;
-    if (tcp) {
-      const address = { hostname: listen.hostname, port: this.#h3.port };
-      this.#tls = await TlsServer.listen({
-        ...this.#acceptOptions(address),
-        certificates: [{ certPem, keyPem }, ...certificates],
-        clientCaPem,
-      }).catch((error) => {
-        throw new ListenError("TCP", address, error);
-      });
+    const { tcp, listen, plainListen } = this.#options;
+    if (tcp && listen !== null) {
+      await this.#listenTls({ ...listen, port: this.#h3?.port ?? listen.port });
     }
     if (plainListen === null) return;
     try {
@@ -140,8 +74,22 @@ export class Doors {
     }
   }
 
-  #h3Server(): H3Server {
-    const { listen, handshakeTimeoutMs, readTimeoutMs, tunnels, observer } = this.#options;
+  async #listenTls(address: ListenAddress): Promise<void> {
+    const { certPem, keyPem, certificates, clientCaPem, alpnProtocols } = this.#options;
+    try {
+      this.#tls = await TlsServer.listen({
+        ...this.#acceptOptions(address),
+        certificates: [{ certPem, keyPem }, ...certificates],
+        clientCaPem,
+        alpnProtocols,
+      });
+    } catch (error) {
+      throw new ListenError("TCP", address, error);
+    }
+  }
+
+  #h3Server(listen: ListenAddress): H3Server {
+    const { handshakeTimeoutMs, readTimeoutMs, tunnels, observer } = this.#options;
     return new H3Server({
       ...this.#options,
       ...listen,
@@ -175,7 +123,7 @@ export class Doors {
         // It gets the 501 that it gets over the other versions.
         givesUnaskedProtocol: true,
       },
-      maxConnections: () => maxConnections - this.#h3.connections,
+      maxConnections: () => maxConnections - this.#h3Connections,
       onConnectionOpened: (http) => observer.connectionOpened(http),
       onConnectionClosed: (http, end) => observer.connectionClosed(http, end),
       onConnectionRefused: (remote) => this.#refused(remote),
@@ -217,19 +165,27 @@ export class Doors {
   /** RFC 7838: HTTP/3 is here too; `clear` while nothing new is taken. */
   altSvc(http: HttpVersion): string | null {
     const { altSvcPort, tcp } = this.#options;
-    if (http === "3" || altSvcPort === null || !tcp) return null;
+    if (http === "3" || altSvcPort === null || !tcp || this.#h3 === null) return null;
     if (this.#draining) return "clear";
     return `h3=":${altSvcPort || this.#h3.port}"; ma=${ALT_SVC_SECONDS}`;
   }
 
-  /** The address of HTTP/3. */
-  get hostname(): string {
-    return this.#h3.hostname;
+  get hasQuic(): boolean {
+    return this.#h3 !== null;
   }
 
-  /** By UDP, and by TCP if it is served there. */
+  get hasTls(): boolean {
+    return this.#tls !== null;
+  }
+
+  /** The address of `listen`, or else of what is served in clear text. */
+  get hostname(): string {
+    return (this.#h3 ?? this.#tls ?? this.#plain)!.hostname;
+  }
+
+  /** By UDP, and by TCP if it is served there; 0 where nothing is. */
   get port(): number {
-    return this.#h3.port;
+    return (this.#h3 ?? this.#tls)?.port ?? 0;
   }
 
   /** In clear text; `null` for none. */
@@ -237,9 +193,17 @@ export class Doors {
     return this.#plain?.port ?? null;
   }
 
+  get plainHostname(): string | null {
+    return this.#plain?.hostname ?? null;
+  }
+
   /** Those that are open now, over all doors. */
   get connections(): number {
-    return this.#h3.connections + this.#tcp.connections;
+    return this.#h3Connections + this.#tcp.connections;
+  }
+
+  get #h3Connections(): number {
+    return this.#h3?.connections ?? 0;
   }
 
   /**
@@ -250,7 +214,7 @@ export class Doors {
     // All or nothing: QUIC changes once TCP is known to take every pair.
     const certificates = [{ certPem, keyPem }, ...others];
     const take = this.#tls?.prepare({ certificates });
-    this.#h3.reload(certPem, keyPem);
+    this.#h3?.reload(certPem, keyPem);
     take?.();
   }
 
@@ -262,14 +226,14 @@ export class Doors {
   /** Takes nothing new; resolves when the last connection is gone. */
   async drain(): Promise<void> {
     this.#shut();
-    await Promise.all([this.#h3.drain(), this.#tcp.drain()]);
+    await Promise.all([this.#h3?.drain(), this.#tcp.drain()]);
   }
 
   /** Ends every connection and frees the ports. */
   async stop(): Promise<void> {
     this.#shut();
     this.#tcp.close();
-    await this.#h3.close();
+    await this.#h3?.close();
   }
 
   #shut(): void {
