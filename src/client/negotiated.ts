@@ -1,4 +1,5 @@
-import { allowedRsvOf, parseExtensions, parseTokenList } from "../protocol/websocket/handshake.ts";
+import { allowedRsvOf, parseExtensions } from "../protocol/websocket/extensions.ts";
+import { parseTokenList } from "../protocol/websocket/handshake.ts";
 import { type Field, getFields } from "../protocol/wire/field.ts";
 
 /** The answer opens a WebSocket, but is not one that RFC 6455 §4.1 lets a client accept. */

@@ -1,5 +1,6 @@
 // What is wrong with a request for a tunnel, before anybody is asked to take it.
-import { isValidKey, parseExtensions, parseTokenList } from "../protocol/websocket/handshake.ts";
+import { parseExtensions } from "../protocol/websocket/extensions.ts";
+import { isValidKey, parseTokenList } from "../protocol/websocket/handshake.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import { type Field, getField, getFields } from "../protocol/wire/field.ts";
 import type { OfferRequest } from "./offer.ts";

@@ -6,10 +6,17 @@ import { MessageDecoder } from "../../../src/protocol/websocket/decoder.ts";
 import { encodeFrame } from "../../../src/protocol/websocket/encoder.ts";
 import {
   allowedRsvOf,
-  encodeKey,
+  encodeExtensions,
+  type Extension,
   parseExtensions,
-  parseTokenList,
-} from "../../../src/protocol/websocket/handshake.ts";
+} from "../../../src/protocol/websocket/extensions.ts";
+import { encodeKey, parseTokenList } from "../../../src/protocol/websocket/handshake.ts";
+import {
+  acceptDeflate,
+  type DeflateWishes,
+  offerDeflate,
+  readDeflateAnswer,
+} from "../../../src/protocol/websocket/permessage_deflate.ts";
 import { readHeader, writeHeader } from "../../../src/protocol/websocket/header.ts";
 import { applyMask } from "../../../src/protocol/websocket/mask.ts";
 import { Opcode } from "../../../src/protocol/websocket/opcode.ts";
@@ -33,6 +40,22 @@ export const decoders: Decoder[] = [
     name: "Sec-WebSocket-Extensions",
     decode: (bytes) => [parseExtensions(latin1Text(bytes)), allowedRsvOf(latin1Text(bytes))],
     valid: extensions,
+  },
+  {
+    name: "permessage-deflate, offered and answered",
+    decode: (bytes) => {
+      const elements = parseExtensions(latin1Text(bytes));
+      return [acceptDeflate(elements), readDeflateAnswer(elements)];
+    },
+    valid: fc.constantFrom(
+      "permessage-deflate; server_no_context_takeover",
+      "permessage-deflate; server_no_context_takeover; server_max_window_bits=8",
+      'permessage-deflate; client_max_window_bits="15"; server_no_context_takeover, x-own; a=b',
+    ).map(latin1),
+    beyond: fc.constantFrom(
+      "permessage-deflate; client_max_window_bits",
+      "permessage-deflate; server_max_window_bits=16; server_max_window_bits=7",
+    ).map(latin1),
   },
   {
     name: "token list",
@@ -113,7 +136,41 @@ const keyCodec: Codec<Bytes, string> = {
   decode: (key) => latin1(atob(key)),
 };
 
+const token = fc.stringMatching(/^[a-z0-9_-]{1,9}$/);
+const extensionsCodec: Codec<Extension[], string> = {
+  name: "Sec-WebSocket-Extensions",
+  value: fc.array(fc.record({
+    name: token,
+    params: fc.array(fc.tuple(token, fc.option(token)), { maxLength: 3 }),
+  })),
+  encode: encodeExtensions,
+  decode: parseExtensions,
+};
+const windowBits = fc.integer({ min: 8, max: 15 });
+const wishes: fc.Arbitrary<DeflateWishes> = fc.record({
+  serverNoContextTakeover: fc.boolean(),
+  clientNoContextTakeover: fc.boolean(),
+  serverMaxWindowBits: windowBits,
+  clientMaxWindowBits: windowBits,
+}, { requiredKeys: [] });
+/** Both sides of a handshake have the same parameters, whatever they wish. */
+const deflateCodec: Codec<[DeflateWishes, DeflateWishes], [DeflateWishes, unknown, string]> = {
+  name: "permessage-deflate",
+  value: fc.tuple(wishes, wishes),
+  encode: ([client, server]) => {
+    const { answer, parameters } = acceptDeflate(parseExtensions(offerDeflate(client)), server)!;
+    return [client, parameters, answer];
+  },
+  decode: ([client, parameters, answer]) => {
+    assert.deepEqual(readDeflateAnswer(parseExtensions(answer), client), parameters);
+    return null;
+  },
+  want: () => null,
+};
+
 export const codecs: Codec[] = [
+  extensionsCodec,
+  deflateCodec,
   headerCodec,
   closeCodec,
   messageCodec,

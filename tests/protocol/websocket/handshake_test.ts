@@ -3,10 +3,8 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import {
   acceptFor,
-  allowedRsvOf,
   encodeKey,
   isValidKey,
-  parseExtensions,
   parseTokenList,
 } from "../../../src/protocol/websocket/handshake.ts";
 import { code, hex } from "./support.ts";
@@ -65,81 +63,3 @@ for (const { name, value, want } of LISTS) {
     else assert.deepEqual(parseTokenList(value), want);
   });
 }
-
-const EXTENSIONS: { name: string; value: string; want: unknown[] | null; rsv: number | null }[] = [
-  { name: "nothing", value: "", want: [], rsv: 0 },
-  { name: "§9.1 foo", value: "foo", want: [{ name: "foo", params: [] }], rsv: 7 },
-  {
-    name: "§9.1 bar; baz=2",
-    value: "bar; baz=2",
-    want: [{ name: "bar", params: [["baz", "2"]] }],
-    rsv: 7,
-  },
-  {
-    name: "RFC 7692 §7.1: permessage-deflate with parameters",
-    value: "permessage-deflate; client_max_window_bits; server_max_window_bits=10",
-    want: [{
-      name: "permessage-deflate",
-      params: [["client_max_window_bits", null], ["server_max_window_bits", "10"]],
-    }],
-    rsv: 4,
-  },
-  {
-    name: "RFC 7692 §7.1: a quoted value",
-    value: 'permessage-deflate; server_max_window_bits="1\\0"',
-    want: [{ name: "permessage-deflate", params: [["server_max_window_bits", "10"]] }],
-    rsv: 4,
-  },
-  {
-    name: "two, with blanks and empty elements",
-    value: " ,permessage-deflate\t;a = b ,, mux ",
-    want: [{ name: "permessage-deflate", params: [["a", "b"]] }, { name: "mux", params: [] }],
-    rsv: 7,
-  },
-  { name: "an empty parameter", value: "a;", want: null, rsv: null },
-  { name: "an empty parameter in the middle", value: "a;;b", want: null, rsv: null },
-  { name: "an empty value", value: "a;b=", want: null, rsv: null },
-  { name: "a parameter without an extension", value: ";b", want: null, rsv: null },
-  { name: "two words", value: "a b", want: null, rsv: null },
-  { name: "a quote that is not closed", value: 'a;b="c', want: null, rsv: null },
-  { name: "a backslash at the end", value: 'a;b="c\\', want: null, rsv: null },
-  { name: "an empty quoted value", value: 'a;b=""', want: null, rsv: null },
-  { name: "§9.1: a quoted value MUST be a token", value: 'a;b="c d"', want: null, rsv: null },
-  { name: "something behind a quoted value", value: 'a;b="c"d', want: null, rsv: null },
-  { name: "not latin1 at all", value: "a€", want: null, rsv: null },
-];
-
-for (const { name, value, want, rsv } of EXTENSIONS) {
-  Deno.test(`handshake: extensions: ${name}`, () => {
-    if (want === null) {
-      assert.equal(code(() => parseExtensions(value)), 400);
-      assert.equal(code(() => allowedRsvOf(value)), 400);
-    } else {
-      assert.deepEqual(parseExtensions(value), want);
-      assert.equal(allowedRsvOf(value), rsv);
-    }
-  });
-}
-
-Deno.test("handshake: no extensions field, no reserved bits", () => {
-  assert.equal(allowedRsvOf(null), 0);
-});
-
-Deno.test("handshake: parseExtensions gives extensions or a 400, whatever comes", () => {
-  const piece = fc.constantFrom(
-    "a",
-    "permessage-deflate",
-    ";",
-    ",",
-    "=",
-    '"',
-    "\\",
-    " ",
-    "\t",
-    "\0",
-  );
-  fc.assert(fc.property(fc.array(piece, { maxLength: 20 }), (pieces) => {
-    const thrown = code(() => parseExtensions(pieces.join("")));
-    assert.ok(thrown === null || thrown === 400);
-  }));
-});
