@@ -115,6 +115,7 @@ export class Doors {
       contentTimeoutMs: this.#options.readTimeoutMs,
       idleTimeoutMs: this.#options.idleTimeoutMs,
       writeTimeoutMs: this.#options.writeTimeoutMs,
+      goneAtFin: this.#options.goneAtFin,
       h2: {
         maxConcurrentStreams: maxStreams,
         initialWindowBytes: h2WindowBytes.stream,

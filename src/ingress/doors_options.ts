@@ -62,6 +62,8 @@ export interface DoorsOptions extends QuicTransport {
   /** How long the next bytes of content may take that is waited for. */
   readTimeoutMs: number;
   writeTimeoutMs: number;
+  /** HTTP/1.1: whether a client that ends its side while it waits is gone. Default: it is not. */
+  goneAtFin?: boolean;
   sweeper: Sweeper;
   observer: DoorsObserver;
   /** Takes each request; what it throws is a bug of ours. */

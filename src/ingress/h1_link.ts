@@ -20,6 +20,8 @@ export class H1Link implements Swept {
   readonly #writeTimeoutMs: number;
   /** Told once a watched read fails, or a write took too long. */
   readonly #onLost: (error: NetError) => void;
+  /** Told at FIN in a watched read. */
+  readonly #onFin: () => void;
   #reading: Promise<Uint8Array | null> | null = null;
   /** A copy of the bytes behind a request, made because a read goes on in their buffer. */
   #rest: Uint8Array | null = null;
@@ -36,11 +38,13 @@ export class H1Link implements Swept {
     maxHeaderBytes: number;
     writeTimeoutMs: number;
     onLost: (error: NetError) => void;
+    onFin?: () => void;
   }) {
     this.stream = options.stream;
     this.sequence = new RequestSequence({ head: { limit: options.maxHeaderBytes } });
     this.#writeTimeoutMs = options.writeTimeoutMs;
     this.#onLost = options.onLost;
+    this.#onFin = options.onFin ?? nothing;
   }
 
   /**
@@ -66,7 +70,10 @@ export class H1Link implements Swept {
   /** Reads on while nobody needs it, to see whether the client is still there: one chunk at most. */
   watch(): void {
     this.#reading ??= this.stream.read();
-    this.#reading.catch((error) => this.#onLost(toNetError(error)));
+    this.#reading.then(
+      (chunk) => chunk === null && this.#onFin(),
+      (error) => this.#onLost(toNetError(error)),
+    );
   }
 
   /** Sets aside what is behind the request that was read to its end: its chunk may go. */

@@ -99,7 +99,11 @@ export class Fetches {
     const { status } = response;
     // The door counts what is there, unless it sends but the head.
     const counted = body instanceof Uint8Array && offer.request.method !== "HEAD" && status !== 304;
-    const sent = counted ? fields.filter(([name]) => name !== "content-length") : fields;
+    const sent = counted ? fields.filter(([name]) => name !== "content-length") : [...fields];
+    // RFC 9110 §9.3.2: a HEAD SHOULD be told what a GET would be.
+    if (!counted && body instanceof Uint8Array && body.length > 0 && lengthOf(fields) === null) {
+      sent.push(["content-length", String(body.length)]);
+    }
     const broken = { error: null as unknown };
     await offer.respond(status, sent, watched(body, broken)).catch((error) => {
       if (broken.error === null) throw error;

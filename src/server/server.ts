@@ -126,6 +126,8 @@ class HttpServer implements Server {
       tcp: h1 || h2,
       alpnProtocols: [...(h2 ? ["h2"] : []), ...(h1 ? ["http/1.1"] : [])],
       tunnels: { h2: takes && h2, h3: takes && h3 },
+      // As `Deno.serve` has it: a handler is told.
+      goneAtFin: true,
       sweeper: this.#sweeper,
       observer: this.#observer,
       onOffer: (offer) => this.#take(offer),

@@ -5,7 +5,6 @@ import { CloseCode } from "../../src/protocol/websocket/close.ts";
 import type { WebSocketHandler } from "../../src/server/exchange.ts";
 import { DOOR_IDS, isOpen, say } from "../support/door_peers.ts";
 import { fromClient, readClose } from "../support/frames.ts";
-import { upgradeHead } from "../support/door_clients.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
 import { echo, withServer } from "./support.ts";
@@ -180,12 +179,8 @@ for (const door of DOOR_IDS) {
       throw outcomes[0];
     };
     await withServer({}, handler, async ({ server, peers, errors, ends }) => {
-      // FIN alone does not tell it: who has said all may still wait for the answer.
-      const raw = door === "h1" ? await peers.h1(door) : null;
-      raw?.send(upgradeHead("/"));
-      const opening = raw === null ? peers.open(door).catch(() => {}) : null;
+      const opening = peers.open(door).catch(() => {});
       await within("the handler", asked.promise);
-      raw?.reset();
       await peers.close();
       const outcomes = await within("the signal", seen.promise);
       for (const outcome of outcomes) assert.ok(outcome instanceof NetError, String(outcome));
