@@ -37,13 +37,9 @@
 
 // The client.
 export { type ConnectOptions, connectWebSocket, UpgradeRefused } from "./client/connect.ts";
-export {
-  type Keepalive,
-  type Message,
-  Socket,
-  type SocketEnd,
-  type SocketOptions,
-} from "./endpoint/socket.ts";
+export { Socket, type SocketEnd, type SocketOptions } from "./endpoint/socket.ts";
+export type { Keepalive } from "./endpoint/keepalive.ts";
+export type { Message } from "./endpoint/message.ts";
 export type { DeflateParameters } from "./protocol/websocket/permessage_deflate.ts";
 export { Sweeper, type Swept } from "./net/sweeper.ts";
 export {

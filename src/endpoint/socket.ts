@@ -1,69 +1,33 @@
 import type { ByteStream } from "../net/byte_stream.ts";
-import { NetError } from "../net/error.ts";
-import type { Sweeper } from "../net/sweeper.ts";
-import { CloseCode, MAX_CONTROL_PAYLOAD, WebSocketError } from "../protocol/websocket/close.ts";
-import { MessageDecoder, type MessageEvent } from "../protocol/websocket/decoder.ts";
-import { encodeClose, encodeFrame } from "../protocol/websocket/encoder.ts";
-import { Opcode } from "../protocol/websocket/opcode.ts";
-import type { DeflateParameters } from "../protocol/websocket/permessage_deflate.ts";
+import { messageOf, NetError } from "../net/error.ts";
+import { CloseCode, encodeClosePayload, WebSocketError } from "../protocol/websocket/close.ts";
+import { MessageDecoder } from "../protocol/websocket/decoder.ts";
+import { RSV1 } from "../protocol/websocket/rules.ts";
+import { PeerError } from "../protocol/wire/error.ts";
+import { Deflater, Inflater, receivingWay, sendingWay } from "./deflate.ts";
+import { type ControlEvent, Inbox } from "./inbox.ts";
+import { keepAlive } from "./keepalive.ts";
+import type { Message } from "./message.ts";
+import type { SocketEnd, SocketOptions } from "./options.ts";
+import { Outbox } from "./outbox.ts";
+import { Pings } from "./pings.ts";
+import { readableOf, writableOf } from "./streams.ts";
 
-/** One message: a string for text, bytes for binary. */
-export type Message = string | Uint8Array;
-
-/** How a WebSocket ended, as the WHATWG `CloseEvent` has it. */
-export interface SocketEnd {
-  /** The code of the peer's Close; 1005 for one without, 1006 when there was none. */
-  code: number;
-  /** Why, as the peer says; for 1006 as this side saw it. */
-  reason: string;
-  /** Whether both sides sent a Close. */
-  wasClean: boolean;
-  /** Whose Close or fault came first; "lost" where the stream broke or its end was no Close. */
-  by: "us" | "peer" | "lost";
-}
-
-/** Pings of a socket's own, which find out that its peer is gone. */
-export interface Keepalive {
-  /** A Ping goes after so long without a byte from the peer; 0 for none. */
-  pingIntervalMs: number;
-  /** How long anything may take to come behind it; then the socket ends with 1006. */
-  pongTimeoutMs: number;
-}
-
-/** What a socket is made of, once the handshake is done. */
-export interface SocketOptions {
-  /** Which side this is: a client masks what it sends, a server demands it (RFC 6455 §5.1). */
-  role: "client" | "server";
-  /** The bytes of the WebSocket, both ways. */
-  stream: ByteStream;
-  /** The HTTP version that carries it. */
-  http: "1.1" | "2" | "3";
-  /** What the server chose; empty for none. */
-  protocol: string;
-  /** The extensions that were negotiated; empty for none. */
-  extensions: string;
-  /** The fields that the peer sent with the handshake. */
-  fields: readonly (readonly [string, string])[];
-  /** Payload of one frame; above it the socket is closed with 1009. */
-  maxFrameBytes: number;
-  /** Payload of one message over all its frames; above it as well. */
-  maxMessageBytes: number;
-  /** permessage-deflate as it was negotiated; none if left out. */
-  deflate?: DeflateParameters;
-  /** None if left out. */
-  keepalive?: Keepalive;
-  /** The timer that many sockets share. */
-  sweeper?: Sweeper;
-  /** Called for each Pong with its payload. */
-  onPong?: (payload: Uint8Array) => void;
-}
+export type { Keepalive } from "./keepalive.ts";
+export type { Message } from "./message.ts";
+export type { SocketEnd, SocketOptions } from "./options.ts";
 
 /** How long `close` waits for the peer's Close. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
+/** How long a side whose Close was answered may take to end its stream. */
+const LINGER_MS = 2_000;
+
 /**
- * An open WebSocket, on either side. It is read by pulling: `receive`, or `for await`; Pings are
- * answered while it is read, and a peer that sends more than is read is stopped by backpressure.
+ * An open WebSocket, on either side. Messages are pulled: by `receive`, by `for await` or from
+ * `readable`. It reads one message ahead of that, so Pings are answered, Pongs and the end are seen
+ * while nobody reads, as long as no message waits; a peer that sends more is stopped by
+ * backpressure, and heard again when the message is taken.
  */
 export class Socket implements AsyncIterable<Message> {
   /** The HTTP version that carries it. */
@@ -74,242 +38,250 @@ export class Socket implements AsyncIterable<Message> {
   readonly extensions: string;
   /** The header fields that the peer sent with the handshake; names in lower case. */
   readonly fields: readonly (readonly [string, string])[];
-  /** Resolves once the socket has ended, whoever ended it; it is read to its end to see that. */
+  /** Resolves once the socket has ended and its stream is free, whoever ended it. */
   readonly closed: Promise<SocketEnd>;
 
   readonly #role: "client" | "server";
   readonly #stream: ByteStream;
-  readonly #decoder: MessageDecoder;
+  readonly #inbox: Inbox;
+  readonly #outbox: Outbox;
+  readonly #pings: Pings;
   readonly #onPong: (payload: Uint8Array) => void;
-  #end: SocketEnd | null = null;
+  readonly #stopPings: () => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #settle!: (end: SocketEnd) => void;
-  #sentClose = false;
-  #buffered = 0;
-  #pings = 0;
-  readonly #awaited = new Map<string, { sentMs: number; came: (ms: number) => void }>();
+  /** Resolves or rejects with our Close, once there is one to send. */
+  #closing: Promise<void> | null = null;
+  #end: SocketEnd | null = null;
+  #freed = false;
   #readable: ReadableStream<Message> | null = null;
   #writable: WritableStream<Message> | null = null;
-  #reading: Promise<unknown> = Promise.resolve();
 
   /** A socket on a stream whose handshake is done; `connectWebSocket` makes them. */
   constructor(options: SocketOptions) {
-    const { stream, maxFrameBytes, maxMessageBytes } = options;
-    this.#role = options.role;
+    const { role, stream } = options;
     this.http = options.http;
     this.protocol = options.protocol;
     this.extensions = options.extensions;
     this.fields = options.fields;
+    this.#role = role;
     this.#stream = stream;
     this.#onPong = options.onPong ?? (() => {});
-    this.#decoder = new MessageDecoder({
-      masked: options.role === "server",
-      maxFrameBytes,
-      maxMessageBytes,
-    });
     this.closed = new Promise((resolve) => this.#settle = resolve);
+    this.#outbox = new Outbox({
+      stream,
+      masks: role === "client",
+      deflater: options.deflate ? new Deflater(sendingWay(role, options.deflate)) : null,
+      onBroken: (error) => this.#broken(error),
+    });
+    this.#pings = new Pings(this.#outbox);
+    this.#inbox = this.#makeInbox(options);
+    this.#stopPings = this.#keep(options);
+    this.#inbox.read();
+  }
+
+  #makeInbox({ role, stream, maxFrameBytes, maxMessageBytes, deflate }: SocketOptions): Inbox {
+    return new Inbox({
+      stream,
+      decoder: new MessageDecoder({
+        masked: role === "server",
+        maxFrameBytes,
+        maxMessageBytes,
+        allowedRsv: deflate ? RSV1 : 0,
+      }),
+      inflater: deflate ? new Inflater(receivingWay(role, deflate), maxMessageBytes) : null,
+      onControl: (event) => this.#control(event),
+      onEnd: (error) => this.#ended(error),
+    });
+  }
+
+  #keep({ keepalive, sweeper }: SocketOptions): () => void {
+    if (keepalive === undefined || keepalive.pingIntervalMs === 0) return () => {};
+    return keepAlive(keepalive, {
+      sweeper,
+      chunks: () => this.#inbox.chunks,
+      stalled: () => this.#inbox.stalled,
+      ping: () => void this.#pings.send().catch(() => {}),
+      lost: (reason) => this.#lost(reason),
+    });
   }
 
   /**
-   * Sends one message, text for a string, and resolves when there is room for the next.
-   * Rejects with `NetError` when the socket is closed or lost.
+   * Sends one message, text for a string, and resolves when there is room for the next; until then
+   * its bytes must not be changed. Messages go in the order of the calls, a large one in several
+   * frames. Rejects with `NetError` when the socket is closed or lost.
    */
-  async send(data: Message): Promise<void> {
-    if (this.#sentClose || this.#end !== null) {
-      throw new NetError("aborted", "Cannot send: the WebSocket is closed");
-    }
-    const text = typeof data === "string";
-    const payload = text ? new TextEncoder().encode(data) : data;
-    this.#buffered += payload.length;
-    const opcode = text ? Opcode.TEXT : Opcode.BINARY;
-    await this.#stream.write(encodeFrame({ opcode, payload, maskKey: this.#maskKey() }));
-    this.#buffered -= payload.length;
+  send(data: Message): Promise<void> {
+    return this.#outbox.send(data);
   }
 
-  /** Payload bytes that `send` was given and that the stream has not taken yet. */
+  /** Bytes of messages that `send` was given and the stream has not taken yet. */
   get bufferedAmount(): number {
-    return this.#buffered;
+    return this.#outbox.buffered;
   }
 
   /**
-   * Sends a Ping and gives the milliseconds until its Pong came, while the socket is read. Throws
-   * `RangeError` for more than 125 bytes (RFC 6455 §5.5). Without a payload it has one of its own.
+   * Sends a Ping and gives the milliseconds until its Pong, which is heard as long as no message
+   * waits to be read. Without a payload it has one of its own. Rejects with `RangeError` for more
+   * than 125 bytes (RFC 6455 §5.5), with `NetError` when the socket ends before.
    */
-  async ping(payload: Uint8Array = this.#ownPing()): Promise<number> {
-    if (payload.length > MAX_CONTROL_PAYLOAD) {
-      throw new RangeError(`Cannot send a Ping of ${payload.length} bytes: it takes 125`);
-    }
-    const { promise, resolve } = Promise.withResolvers<number>();
-    this.#awaited.set(String(payload), { sentMs: performance.now(), came: resolve });
-    await this.#stream.write(
-      encodeFrame({ opcode: Opcode.PING, payload, maskKey: this.#maskKey() }),
-    );
-    return await Promise.race([
-      promise,
-      this.closed.then(({ reason }) => Promise.reject(new NetError("aborted", reason))),
-    ]);
+  ping(payload?: Uint8Array): Promise<number> {
+    return this.#pings.send(payload);
   }
 
-  #ownPing(): Uint8Array {
-    return new TextEncoder().encode(`ping ${++this.#pings}`);
-  }
-
-  /** The next message, or `null` when the socket has ended (`closed` tells how). */
+  /**
+   * The next message, or `null` when the socket has ended (`closed` tells how) or is being closed
+   * by `close`.
+   */
   receive(): Promise<Message | null> {
-    const next = this.#reading.then(() => this.#receive());
-    this.#reading = next.catch(() => {});
-    return next;
+    return this.#inbox.receive();
   }
 
-  /** All messages, until the socket has ended. */
+  /** All messages, until the socket has ended. To leave the loop leaves the socket open. */
   async *[Symbol.asyncIterator](): AsyncIterator<Message> {
     for (let data = await this.receive(); data !== null; data = await this.receive()) yield data;
   }
 
-  async #receive(): Promise<Message | null> {
-    while (this.#end === null) {
-      try {
-        const event = this.#decoder.next();
-        if (event === null) {
-          await this.#read();
-          continue;
-        }
-        const data = await this.#take(event);
-        if (data !== null) return data;
-      } catch (error) {
-        await this.#fail(error);
-      }
-    }
-    return null;
+  /** The messages as a stream, beside which nothing else reads. To cancel it closes the socket. */
+  get readable(): ReadableStream<Message> {
+    return this.#readable ??= readableOf(this);
   }
 
-  async #read(): Promise<void> {
-    const chunk = await this.#stream.read();
-    if (chunk !== null) return this.#decoder.push(chunk);
-    this.#decoder.end();
-    this.#finish({
-      code: CloseCode.ABNORMAL_CLOSURE,
-      reason: "the stream ended without Close",
-      wasClean: false,
-      by: "lost",
-    });
-  }
-
-  async #take(event: MessageEvent): Promise<Message | null> {
-    switch (event.type) {
-      case "text":
-      case "binary":
-        return event.data;
-      case "ping":
-        // RFC 6455 §5.5.2: a Pong in answer, unless a Close was sent already.
-        if (!this.#sentClose) {
-          const { payload } = event;
-          await this.#stream.write(
-            encodeFrame({ opcode: Opcode.PONG, payload, maskKey: this.#maskKey() }),
-          );
-        }
-        return null;
-      case "pong":
-        this.#awaited.get(String(event.payload))?.came(
-          performance.now() - this.#awaited.get(String(event.payload))!.sentMs,
-        );
-        this.#awaited.delete(String(event.payload));
-        this.#onPong(event.payload);
-        return null;
-      case "close":
-        await this.#answerClose(event.code, event.reason);
-        return null;
-      case "extended":
-        throw new Error("No extension was negotiated");
-    }
-  }
-
-  async #answerClose(code: number, reason: string): Promise<void> {
-    const by = this.#sentClose ? "us" : "peer";
-    if (!this.#sentClose) {
-      this.#sentClose = true;
-      await this.#stream.write(encodeClose(code, "", this.#maskKey())).catch(() => {});
-    }
-    this.#finish({ code, reason, wasClean: true, by });
-  }
-
-  async #fail(error: unknown): Promise<void> {
-    if (error instanceof WebSocketError) {
-      if (!this.#sentClose) {
-        this.#sentClose = true;
-        await this.#stream.write(encodeClose(error.code, error.message, this.#maskKey())).catch(
-          () => {},
-        );
-      }
-    } else if (!(error instanceof Error)) {
-      throw error;
-    }
-    this.#finish({
-      code: CloseCode.ABNORMAL_CLOSURE,
-      reason: error.message,
-      wasClean: false,
-      by: error instanceof WebSocketError ? "us" : "lost",
-    });
-  }
-
-  #finish(end: SocketEnd): void {
-    if (this.#end !== null) return;
-    this.#end = end;
-    this.#settle(end);
-    this.#stream.closeWrite().catch(() => {}).finally(() => this.#stream.abort());
+  /** Sends what is written. To close or to abort it closes the socket. */
+  get writable(): WritableStream<Message> {
+    return this.#writable ??= writableOf(this);
   }
 
   /**
-   * Sends a Close and waits for the peer's, reading past what still comes; gives up after 5 s.
-   * Code 1005 sends a Close without a code. Throws `RangeError` for a code that MUST NOT be sent
-   * (RFC 6455 §7.4.1); then the socket is still open.
+   * Sends a Close, behind all that was sent before, and waits for the peer's for 5 s; messages that
+   * still come are dropped. Code 1005 sends a Close without a code. Rejects with `RangeError` for a
+   * code that MUST NOT be sent (RFC 6455 §7.4.1); then the socket is still open.
    */
   async close(code: number = CloseCode.NORMAL, reason = ""): Promise<SocketEnd> {
-    const frame = encodeClose(code, reason, this.#maskKey());
-    if (!this.#sentClose && this.#end === null) {
-      this.#sentClose = true;
-      await this.#stream.write(frame).catch(() => {});
-    }
-    const timer = setTimeout(() => this.abort("no Close in answer"), CLOSE_TIMEOUT_MS);
-    try {
-      while (await this.receive() !== null);
-    } finally {
-      clearTimeout(timer);
+    encodeClosePayload(code, reason);
+    if (this.#end === null && this.#closing === null) {
+      this.#sendClose(code, reason);
+      this.#inbox.close();
     }
     return await this.closed;
   }
 
   /** Ends the stream at once, without a Close. */
   abort(reason = "aborted"): void {
-    if (this.#end === null) {
-      this.#end = { code: CloseCode.ABNORMAL_CLOSURE, reason, wasClean: false, by: "us" };
-      this.#settle(this.#end);
-    }
-    this.#stream.abort();
+    this.#decide({ code: CloseCode.ABNORMAL_CLOSURE, reason, wasClean: false, by: "us" });
+    this.#inbox.drop();
+    this.#free();
   }
 
-  /** The messages as a stream: to cancel it closes the socket. */
-  get readable(): ReadableStream<Message> {
-    return this.#readable ??= new ReadableStream<Message>({
-      pull: async (controller) => {
-        const data = await this.receive();
-        if (data === null) controller.close();
-        else controller.enqueue(data);
-      },
-      cancel: async () => void await this.close(),
-    }, { highWaterMark: 0 });
+  #sendClose(code: number, reason = ""): Promise<void> {
+    this.#closing = this.#outbox.close(code, reason);
+    this.#awaitClose();
+    this.#closing.then(() => this.#end === null && this.#awaitClose(), () => {});
+    return this.#closing;
   }
 
-  /** Sends what is written: to close or abort it closes the socket. */
-  get writable(): WritableStream<Message> {
-    return this.#writable ??= new WritableStream<Message>({
-      write: (data) => this.send(data),
-      close: async () => void await this.close(),
-      abort: async () => void await this.close(),
+  /** As long as what goes before our Close gets on, there is no hurry. */
+  #awaitClose(): void {
+    const { written } = this.#outbox;
+    this.#arm(CLOSE_TIMEOUT_MS, () => {
+      if (this.#outbox.written !== written) this.#awaitClose();
+      else this.abort("no Close in answer");
     });
   }
 
-  /** RFC 6455 §5.3: fresh for each frame, and nothing that could be foreseen; none at a server. */
-  #maskKey(): Uint8Array | undefined {
-    return this.#role === "client" ? crypto.getRandomValues(new Uint8Array(4)) : undefined;
+  #control(event: ControlEvent): void {
+    if (event.type === "ping") return this.#outbox.pong(event.payload);
+    if (event.type === "close") return void this.#answer(event.code, event.reason);
+    this.#pings.came(event.payload);
+    this.#onPong(event.payload);
+  }
+
+  /** RFC 6455 §5.5.1: a Close is answered by a Close, with its code. */
+  async #answer(code: number, reason: string): Promise<void> {
+    const by = this.#closing === null ? "peer" : "us";
+    const drained = this.#inbox.drain();
+    const closing = this.#closing ?? this.#sendClose(code);
+    const end = { code, reason, wasClean: false, by } as const;
+    this.#decide(end);
+    await closing.then(() => this.#end = { ...end, wasClean: true }, () => {});
+    await this.#part(drained);
+  }
+
+  /** RFC 6455 §7.1.7: the peer broke a rule, and is told so before the stream ends. */
+  async #fail(code: number, reason: string): Promise<void> {
+    const drained = this.#inbox.drain();
+    this.#decide({ code, reason, wasClean: false, by: "us" });
+    this.#arm(LINGER_MS, () => this.#free());
+    await this.#outbox.fail(code, reason).catch(() => {});
+    await this.#part(drained);
+  }
+
+  /** RFC 6455 §7.1.1: the server ends the stream first, and both read to its end. */
+  async #part(drained: Promise<void>): Promise<void> {
+    if (this.#freed) return;
+    this.#arm(LINGER_MS, () => this.#free());
+    if (this.#role === "client") await drained;
+    if (this.#freed) return;
+    await this.#stream.closeWrite().catch(() => {});
+    await drained;
+    this.#free();
+  }
+
+  /** The stream has ended or broken, or brought what breaks a rule. */
+  #ended(error: unknown): void {
+    if (error === null) return void this.#left();
+    if (error instanceof WebSocketError) return void this.#fail(error.code, error.message);
+    if (error instanceof NetError || error instanceof PeerError) return this.#lost(error.message);
+    // What `onPong` threw, or a bug.
+    void this.#fail(CloseCode.INTERNAL_ERROR, messageOf(error));
+  }
+
+  /** The peer has ended the stream, and gets what is on its way before ours ends. */
+  async #left(): Promise<void> {
+    const by = this.#closing === null ? "lost" : "us";
+    const reason = "the stream ended without Close";
+    this.#decide({ code: CloseCode.ABNORMAL_CLOSURE, reason, wasClean: false, by });
+    this.#inbox.stop();
+    this.#outbox.stop();
+    await this.#part(Promise.resolve());
+  }
+
+  /** A write has failed; a Close that says why may be there to be read. */
+  #broken(error: NetError): void {
+    if (this.#end !== null || this.#freed) return;
+    this.#arm(LINGER_MS, () => {
+      if (this.#inbox.stalled) this.#broken(error);
+      else this.#lost(error.message);
+    });
+  }
+
+  #lost(reason: string): void {
+    const by = this.#closing === null ? "lost" : "us";
+    this.#decide({ code: CloseCode.ABNORMAL_CLOSURE, reason, wasClean: false, by });
+    this.#free();
+  }
+
+  /** It ends once: who comes first says how. */
+  #decide(end: SocketEnd): void {
+    if (this.#end !== null) return;
+    this.#end = end;
+    this.#pings.end(new NetError("aborted", "The WebSocket has ended before the Pong"));
+    this.#stopPings();
+  }
+
+  #arm(afterMs: number, late: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(late, afterMs);
+  }
+
+  /** Nothing is left of it but how it ended. */
+  #free(): void {
+    if (this.#freed || this.#end === null) return;
+    this.#freed = true;
+    clearTimeout(this.#timer);
+    this.#outbox.stop();
+    this.#inbox.stop();
+    this.#stream.abort();
+    this.#settle(this.#end);
   }
 }

@@ -1,0 +1,419 @@
+// How a socket ends, on either side: RFC 6455 §7.
+import assert from "node:assert/strict";
+import { FakeTime } from "./fake_time.ts";
+import { NetError } from "../../src/net/error.ts";
+import { Opcode } from "../../src/protocol/websocket/opcode.ts";
+import { hex } from "../protocol/websocket/support.ts";
+import { within } from "../support/within.ts";
+import { type Peer, type Role, ROLES, sent, socketOn, utf8 } from "./support.ts";
+
+for (const role of ROLES) {
+  Deno.test(`socket, ${role}: RFC 6455 §5.5.1: a Close is answered with its code`, async () => {
+    const { socket, stream, peer } = socketOn(role);
+    const receiving = socket.receive();
+    stream.feed(peer.close(4001, "bye"), peer.text("behind"), null);
+    assert.equal(await receiving, null);
+    assert.equal(await stream.next(), sent(role, "CLOSE 4001"));
+    assert.deepEqual(await within("closed", socket.closed), {
+      code: 4001,
+      reason: "bye",
+      wasClean: true,
+      by: "peer",
+    });
+    assert.deepEqual(stream.rest, ["closeWrite", "abort"]);
+    await assert.rejects(socket.send("late"), NetError);
+    await assert.rejects(socket.ping(), NetError);
+    assert.equal(await socket.receive(), null);
+    assert.equal((await socket.close()).code, 4001);
+    assert.deepEqual(stream.rest, ["closeWrite", "abort"]);
+  });
+
+  Deno.test(`socket, ${role}: RFC 6455 §7.1.5: a Close without a code is 1005, and answered so`, async () => {
+    const { socket, stream, peer } = socketOn(role);
+    stream.feed(peer.close(1005), null);
+    assert.equal(await stream.next(), sent(role, "CLOSE"));
+    assert.deepEqual(await within("closed", socket.closed), {
+      code: 1005,
+      reason: "",
+      wasClean: true,
+      by: "peer",
+    });
+  });
+
+  Deno.test(`socket, ${role}: close sends one, waits for the peer's, and gives its code`, async () => {
+    const { socket, stream, peer } = socketOn(role);
+    const receiving = socket.receive();
+    const closing = Promise.all([socket.close(1000, "done"), socket.close(4000, "never sent")]);
+    assert.equal(await stream.next(), sent(role, "CLOSE 1000 done"));
+    await assert.rejects(socket.send("late"), NetError);
+    stream.feed(peer.text("dropped"), peer.ping("too late for a Pong"), peer.close(4002), null);
+    assert.equal(await within("null", receiving), null);
+    const end = { code: 4002, reason: "", wasClean: true, by: "us" };
+    assert.deepEqual(await within("the end", closing), [end, end]);
+    assert.deepEqual(stream.rest, ["closeWrite", "abort"]);
+  });
+
+  Deno.test(`socket, ${role}: RFC 6455 §7.1.1: the server ends the stream first`, async () => {
+    const { socket, stream, peer } = socketOn(role);
+    const closing = socket.close();
+    await stream.next();
+    stream.feed(peer.close(1000));
+    // The peer's end of the stream is still to come.
+    if (role === "server") assert.equal(await stream.next(), "closeWrite");
+    let over = false;
+    void closing.then(() => over = true);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    assert.deepEqual([over, stream.rest], [false, []]);
+    stream.feed(null);
+    await within("the end", closing);
+    assert.deepEqual(stream.rest, role === "server" ? ["abort"] : ["closeWrite", "abort"]);
+  });
+
+  Deno.test(`socket, ${role}: a code that MUST NOT be sent throws, and the socket lives on`, async () => {
+    const { socket, stream, peer } = socketOn(role);
+    for (const code of [0, 999, 1004, 1006, 1015, 1016, 2999, 5000, NaN, 1000.5]) {
+      await assert.rejects(socket.close(code), RangeError);
+    }
+    stream.feed(peer.text("still here"));
+    assert.equal(await socket.receive(), "still here");
+    assert.deepEqual(stream.rest, []);
+    socket.abort();
+  });
+
+  Deno.test(`socket, ${role}: a Close goes behind all that was sent before it`, async () => {
+    const { socket, stream, peer } = socketOn(role);
+    stream.fill();
+    const sends = [socket.send("one"), socket.send(new Uint8Array(150_000)), socket.send("two")];
+    const closing = socket.close(1000);
+    stream.feed(peer.close(1000), null);
+    stream.makeRoom();
+    await within("all", Promise.all([...sends, closing]));
+    assert.deepEqual(stream.rest, [
+      sent(role, "TEXT one"),
+      ...["BINARY+ 65536 bytes", "CONTINUATION+ 65536 bytes", "CONTINUATION 18928 bytes"]
+        .map((frame) => sent(role, frame)),
+      sent(role, "TEXT two"),
+      sent(role, "CLOSE 1000"),
+      "closeWrite",
+      "abort",
+    ]);
+  });
+
+  Deno.test(`socket, ${role}: a stream that ends without Close is 1006, lost`, async () => {
+    const { socket, stream, peer } = socketOn(role);
+    stream.feed(peer.text("the last"), null);
+    assert.equal(await socket.receive(), "the last");
+    assert.equal(await socket.receive(), null);
+    assert.deepEqual(await within("closed", socket.closed), {
+      code: 1006,
+      reason: "the stream ended without Close",
+      wasClean: false,
+      by: "lost",
+    });
+    assert.deepEqual(stream.rest, ["closeWrite", "abort"]);
+  });
+
+  Deno.test(`socket, ${role}: a stream that ends inside a message is 1006, lost`, async () => {
+    const { socket, stream, peer } = socketOn(role);
+    stream.feed(peer.text("cut off").subarray(0, 8), null);
+    assert.equal(await socket.receive(), null);
+    assert.equal((await within("closed", socket.closed)).code, 1006);
+  });
+
+  Deno.test(`socket, ${role}: a stream that breaks is 1006, lost, with its reason; what came is given`, async () => {
+    const { socket, stream, peer } = socketOn(role);
+    stream.feed(peer.text("one"), new NetError("reset", "Connection reset by peer"));
+    assert.equal(await socket.receive(), "one");
+    assert.equal(await socket.receive(), null);
+    assert.deepEqual(await within("closed", socket.closed), {
+      code: 1006,
+      reason: "Connection reset by peer",
+      wasClean: false,
+      by: "lost",
+    });
+    assert.deepEqual(stream.rest, ["abort"]);
+  });
+
+  Deno.test(`socket, ${role}: a write that fails leaves the Close to be read that says why`, async () => {
+    const { socket, stream, peer } = socketOn(role);
+    stream.breakWrites(new NetError("reset", "Broken pipe"));
+    await assert.rejects(socket.send("late"), { kind: "reset" });
+    stream.feed(peer.close(1008, "not you"), null);
+    const { code, reason, wasClean, by } = await within("closed", socket.closed);
+    // RFC 6455 §7.1.4: clean is what was closed by both.
+    assert.deepEqual({ code, reason, wasClean, by }, {
+      code: 1008,
+      reason: "not you",
+      wasClean: false,
+      by: "peer",
+    });
+  });
+
+  Deno.test(`socket, ${role}: a write that fails ends it, if nothing comes that says why`, async () => {
+    using time = new FakeTime();
+    const { socket, stream } = socketOn(role);
+    stream.breakWrites(new NetError("reset", "Broken pipe"));
+    await assert.rejects(socket.send("late"), { kind: "reset" });
+    await time.pass(2_000);
+    assert.deepEqual(await socket.closed, {
+      code: 1006,
+      reason: "Broken pipe",
+      wasClean: false,
+      by: "lost",
+    });
+  });
+
+  Deno.test(`socket, ${role}: a write that fails takes no message from who is slow to read`, async () => {
+    using time = new FakeTime();
+    const { socket, stream, peer } = socketOn(role);
+    stream.feed(peer.text("one"), peer.text("two"), peer.close(1008, "not you"), null);
+    stream.breakWrites(new NetError("reset", "Broken pipe"));
+    await assert.rejects(socket.send("late"), { kind: "reset" });
+    await time.pass(60_000);
+    assert.equal(await socket.receive(), "one");
+    await time.pass(60_000);
+    assert.equal(await socket.receive(), "two");
+    assert.equal((await socket.closed).reason, "not you");
+    assert.equal(time.pending, 0);
+  });
+
+  Deno.test(`socket, ${role}: an end on both sides leaves no timer`, async () => {
+    using time = new FakeTime();
+    const one = socketOn(role);
+    const closing = one.socket.close();
+    one.stream.feed(one.peer.close(1000), null);
+    await closing;
+    const other = socketOn(role);
+    other.stream.feed(other.peer.close(1000), null);
+    await other.socket.closed;
+    assert.equal(time.pending, 0);
+  });
+
+  Deno.test(`socket, ${role}: no Close in answer for 5 s is 1006, by us`, async () => {
+    using time = new FakeTime();
+    const { socket, stream } = socketOn(role);
+    const closing = socket.close();
+    assert.equal(await stream.next(), sent(role, "CLOSE 1000"));
+    await time.pass(4_999);
+    assert.deepEqual(stream.rest, []);
+    await time.pass(1);
+    assert.deepEqual(await closing, {
+      code: 1006,
+      reason: "no Close in answer",
+      wasClean: false,
+      by: "us",
+    });
+    assert.deepEqual(stream.rest, ["abort"]);
+  });
+
+  Deno.test(`socket, ${role}: a peer that never reads ends close after 5 s; what was queued rejects`, async () => {
+    using time = new FakeTime();
+    const { socket, stream } = socketOn(role);
+    stream.fill();
+    const sends = [socket.send(new Uint8Array(100_000)), socket.send("two")];
+    const outcomes = Promise.allSettled(sends);
+    const closing = socket.close();
+    await time.pass(5_000);
+    assert.equal((await closing).code, 1006);
+    assert.deepEqual((await outcomes).map(({ status }) => status), ["rejected", "rejected"]);
+  });
+
+  Deno.test(`socket, ${role}: a peer that closes but keeps its stream is let go after 2 s`, async () => {
+    using time = new FakeTime();
+    const { socket, stream, peer } = socketOn(role);
+    stream.feed(peer.close(1000));
+    assert.equal(await stream.next(), sent(role, "CLOSE 1000"));
+    await time.pass(2_000);
+    assert.equal((await socket.closed).wasClean, true);
+    assert.equal(stream.calls.at(-1), "abort");
+  });
+}
+
+/** What the peer breaks, and what it is told. */
+const FAULTS: { name: string; code: number; bytes: (peer: Peer, role: Role) => Uint8Array }[] = [
+  {
+    name: "§5.1: a mask where there must be none, none where there must be one",
+    code: 1002,
+    bytes: (_, role) => hex(role === "server" ? "8100" : "8180 00000000"),
+  },
+  {
+    name: "§5.2: RSV1 that was not negotiated",
+    code: 1002,
+    bytes: (peer) => peer.frame({ opcode: Opcode.TEXT, rsv: 4, payload: utf8.encode("x") }),
+  },
+  {
+    name: "§5.5: a fragmented Ping",
+    code: 1002,
+    bytes: (peer) => peer.frame({ opcode: Opcode.PING, fin: false, payload: utf8.encode("x") }),
+  },
+  {
+    name: "§7.4.1: 1006 on the wire",
+    code: 1002,
+    bytes: (peer) => peer.frame({ opcode: Opcode.CLOSE, payload: hex("03ee") }),
+  },
+  {
+    name: "§7.4.1: 1005 on the wire",
+    code: 1002,
+    bytes: (peer) => peer.frame({ opcode: Opcode.CLOSE, payload: hex("03ed") }),
+  },
+  {
+    name: "§8.1: text that is not UTF-8",
+    code: 1007,
+    bytes: (peer) => peer.frame({ opcode: Opcode.TEXT, payload: hex("c328") }),
+  },
+  {
+    name: "§5.5.1: a reason that is not UTF-8",
+    code: 1007,
+    bytes: (peer) => peer.frame({ opcode: Opcode.CLOSE, payload: hex("03e8 c328") }),
+  },
+  {
+    name: "a frame above the limit",
+    code: 1009,
+    bytes: (peer) => peer.binary(new Uint8Array(1001)).subarray(0, 20),
+  },
+  {
+    name: "a message above the limit",
+    code: 1009,
+    bytes: (peer) => {
+      const payload = new Uint8Array(999);
+      const frames = [Opcode.BINARY, Opcode.CONTINUATION, Opcode.CONTINUATION, 0, 0]
+        .map((opcode) => peer.frame({ opcode: opcode as Opcode, fin: false, payload }));
+      return Uint8Array.from(frames.flatMap((frame) => [...frame]));
+    },
+  },
+];
+
+for (const { name, code, bytes } of FAULTS) {
+  for (const role of ROLES) {
+    Deno.test(`socket, ${role}: RFC 6455 ${name} is answered with ${code}`, async () => {
+      const { socket, stream, peer } = socketOn(role, {
+        maxFrameBytes: 1000,
+        maxMessageBytes: 4000,
+      });
+      stream.feed(peer.text("before"), bytes(peer, role), peer.text("behind"), null);
+      assert.equal(await socket.receive(), "before");
+      assert.equal(await socket.receive(), null);
+      const end = await within("closed", socket.closed);
+      assert.equal(await stream.next(), sent(role, `CLOSE ${code} ${end.reason}`));
+      assert.deepEqual([end.code, end.wasClean, end.by], [code, false, "us"]);
+      assert.notEqual(end.reason, "");
+      assert.deepEqual(stream.rest, ["closeWrite", "abort"]);
+      await assert.rejects(socket.send("late"), NetError);
+    });
+  }
+}
+
+for (const role of ROLES) {
+  Deno.test(`socket, ${role}: RFC 6455 §7.1.7: the Close for a broken rule goes at once; what was queued is dropped`, async () => {
+    const { socket, stream, peer } = socketOn(role);
+    stream.fill();
+    const sends = Promise.allSettled([
+      socket.send(new Uint8Array(200_000)),
+      socket.send("never"),
+    ]);
+    assert.equal(await stream.next(), sent(role, "BINARY+ 65536 bytes"));
+    stream.feed(peer.frame({ opcode: 3 as Opcode, payload: new Uint8Array(0) }), null);
+    assert.equal(await stream.next(), sent(role, "CLOSE 1002 Frame opcode 0x3 is reserved"));
+    stream.makeRoom();
+    const outcomes = await within("the sends", sends);
+    assert.deepEqual(outcomes.map(({ status }) => status), ["rejected", "rejected"]);
+    assert.equal((await within("closed", socket.closed)).code, 1002);
+    assert.deepEqual(stream.rest, ["closeWrite", "abort"]);
+  });
+
+  Deno.test(`socket, ${role}: what onPong throws ends the socket with 1011`, async () => {
+    const { socket, stream, peer } = socketOn(role, {
+      onPong: () => {
+        throw new Error("no luck");
+      },
+    });
+    stream.feed(peer.pong(), null);
+    assert.equal(await stream.next(), sent(role, "CLOSE 1011 no luck"));
+    assert.equal((await within("closed", socket.closed)).code, 1011);
+  });
+}
+
+/** Where an `abort` may come. */
+const STATES: { name: string; enter: (at: ReturnType<typeof socketOn>) => Promise<unknown>[] }[] = [
+  { name: "while nothing goes on", enter: () => [] },
+  {
+    name: "while all wait",
+    enter: ({ socket, stream }) => {
+      stream.fill();
+      return [
+        socket.receive(),
+        socket.receive(),
+        socket.send("one"),
+        socket.send(new Uint8Array(200_000)),
+        socket.send("two"),
+        socket.ping(),
+        socket.readable.getReader().read(),
+        socket.writable.getWriter().write("three"),
+      ];
+    },
+  },
+  {
+    name: "while a Close waits for its answer",
+    enter: ({ socket }) => [socket.receive(), socket.close(), socket.ping()],
+  },
+  {
+    name: "while a Close waits for room",
+    enter: ({ socket, stream }) => {
+      stream.fill();
+      return [socket.send(new Uint8Array(200_000)), socket.close(), socket.receive()];
+    },
+  },
+  {
+    name: "while the answer to a Close waits for room",
+    enter: ({ socket, stream, peer }) => {
+      stream.fill();
+      stream.feed(peer.close(1000));
+      return [socket.send(new Uint8Array(200_000)), socket.receive()];
+    },
+  },
+  {
+    name: "while the peer keeps its stream behind its Close",
+    enter: ({ socket, stream, peer }) => {
+      stream.feed(peer.close(1000));
+      return [socket.receive(), socket.close()];
+    },
+  },
+  {
+    name: "while a message waits",
+    enter: ({ stream, peer }) => {
+      stream.feed(peer.text("one"), peer.text("two"));
+      return [];
+    },
+  },
+  {
+    name: "behind the end",
+    enter: ({ socket, stream }) => {
+      stream.feed(null);
+      return [socket.closed];
+    },
+  },
+];
+
+for (const { name, enter } of STATES) {
+  for (const role of ROLES) {
+    Deno.test(`socket, ${role}: abort ${name} settles all that waits`, async () => {
+      const at = socketOn(role);
+      const waiting = enter(at);
+      for (const promise of waiting) promise.catch(() => {});
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      at.socket.abort("enough");
+      at.socket.abort("again");
+      const { wasClean, reason } = await within("closed", at.socket.closed);
+      if (!wasClean && !name.includes("Close") && name !== "behind the end") {
+        assert.equal(reason, "enough");
+      }
+      await within("all that waits", Promise.allSettled(waiting));
+      assert.equal(await within("null", at.socket.receive()), null);
+      await assert.rejects(at.socket.send("late"), NetError);
+      await assert.rejects(at.socket.ping(), NetError);
+      await within("close", at.socket.close());
+      assert.equal(at.socket.http, "1.1");
+      assert.equal(at.stream.calls.filter((call) => call === "abort").length, 1);
+    });
+  }
+}
