@@ -1,7 +1,7 @@
 import { Socket } from "../endpoint/socket.ts";
 import type { HttpVersion, Offer } from "../ingress/offer.ts";
 import { NetError } from "../net/error.ts";
-import { Deadline, type Sweeper } from "../net/sweeper.ts";
+import type { Sweeper } from "../net/sweeper.ts";
 import { CloseCode } from "../protocol/websocket/close.ts";
 import type { DeflateWishes } from "../protocol/websocket/permessage_deflate.ts";
 import { PeerError } from "../protocol/wire/error.ts";
@@ -31,9 +31,6 @@ export interface ExchangeOptions {
   nextId: () => number;
 }
 
-/** What is left of a stream once its socket has ended gets so long to go. */
-const LINGER_MS = 5_000;
-
 /** One request for a WebSocket, and the socket that comes of it. */
 export class Exchange implements RequestContext {
   readonly rootPath: string;
@@ -44,7 +41,7 @@ export class Exchange implements RequestContext {
   readonly #options: ExchangeOptions;
   /** Rejects when the client is gone before it has its answer. */
   #answering: Promise<unknown> | null = null;
-  #opened: { socket: Socket; stream: WatchedStream } | null = null;
+  #opened: Socket | null = null;
 
   constructor(offer: Offer, options: ExchangeOptions) {
     const { config, server, altSvc } = options;
@@ -69,14 +66,10 @@ export class Exchange implements RequestContext {
     if (this.#answering === null) return await this.#unanswered(failed);
     await this.#answering.catch(() => {});
     if (this.#opened === null) return;
-    const { socket, stream } = this.#opened;
     const [code, reason] = failed
       ? [CloseCode.INTERNAL_ERROR, "internal error"] as const
       : [CloseCode.NORMAL, ""] as const;
-    await socket.close(code, reason).catch(() => {});
-    const deadline = new Deadline(this.#options.sweeper, LINGER_MS, () => stream.abort());
-    await stream.over;
-    deadline.clear();
+    await this.#opened.close(code, reason);
   }
 
   respond(status: number, fields: readonly Field[], body: Uint8Array): Promise<void> {
@@ -102,7 +95,7 @@ export class Exchange implements RequestContext {
       ...{ stream: tunnel, sweeper },
       readTimeoutMs: config.readTimeoutMs,
       writeTimeoutMs: config.writeTimeoutMs,
-      onIdle: () => void socket.close(CloseCode.GOING_AWAY, "idle for too long").catch(() => {}),
+      onIdle: () => void socket.close(CloseCode.GOING_AWAY, "idle for too long"),
     });
     const { pingIntervalMs, pongTimeoutMs, maxFrameBytes, maxMessageBytes } = config;
     const socket = new Socket({
@@ -113,7 +106,7 @@ export class Exchange implements RequestContext {
       ...(deflate !== null && { deflate: deflate.parameters }),
       ...(pingIntervalMs > 0 && { keepalive: { pingIntervalMs, pongTimeoutMs } }),
     });
-    this.#opened = { socket, stream };
+    this.#opened = socket;
     this.#record(socket);
     onOpen(socket);
     return socket;

@@ -33,7 +33,10 @@ export interface Server extends AsyncDisposable {
   readonly plainPort: number | null;
   /** All that it listens at. */
   readonly addresses: readonly ServerAddress[];
-  /** Resolves once it has stopped, and its ports are free. */
+  /**
+   * Resolves once it has stopped, and its TCP ports are free; Deno frees that of UDP when it next
+   * collects garbage.
+   */
   readonly finished: Promise<void>;
   /** Connections that are open now, over all versions. */
   readonly connections: number;

@@ -70,5 +70,5 @@ export class Sockets {
 
 /** RFC 6455 §7.4.1: 1001, a server that goes down. */
 function shutDown(socket: Socket): void {
-  void socket.close(CloseCode.GOING_AWAY, SHUTTING_DOWN).catch(() => {});
+  void socket.close(CloseCode.GOING_AWAY, SHUTTING_DOWN);
 }

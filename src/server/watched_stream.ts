@@ -12,14 +12,11 @@ export interface WatchedStreamOptions {
   onIdle: () => void;
 }
 
-/** The stream of one socket, with the times that it may take, and its end. */
+/** The stream of one socket, with the times that it may take. */
 export class WatchedStream implements ByteStream, Swept {
   readonly headroom: number;
-  /** Resolves once it was aborted, which every socket does in the end. */
-  readonly over: Promise<void>;
   readonly #options: WatchedStreamOptions;
   readonly #stream: ByteStream;
-  #end!: () => void;
   #reads = 0;
   #writes = 0;
   #movedMs: number;
@@ -30,7 +27,6 @@ export class WatchedStream implements ByteStream, Swept {
     this.#stream = options.stream;
     this.headroom = options.stream.headroom;
     this.#movedMs = performance.now();
-    this.over = new Promise((resolve) => this.#end = resolve);
     options.sweeper.add(this);
   }
 
@@ -82,6 +78,5 @@ export class WatchedStream implements ByteStream, Swept {
   abort(reason?: string): void {
     this.#options.sweeper.delete(this);
     this.#stream.abort(reason);
-    this.#end();
   }
 }
