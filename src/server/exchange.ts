@@ -7,10 +7,15 @@ import type { DeflateWishes } from "../protocol/websocket/permessage_deflate.ts"
 import { PeerError } from "../protocol/wire/error.ts";
 import type { Field } from "../protocol/wire/field.ts";
 import type { Endpoint } from "./fields.ts";
-import { type ServerLog, type ServerObserver, type SocketStart, stackOf } from "./observer.ts";
+import { type ServerLog, type SocketStart, stackOf, type Telling } from "./observer.ts";
 import type { ServerConfig } from "./options.ts";
 import { pathOf, type Refuser } from "./refuse.ts";
-import { type Accepted, type RequestContext, WebSocketRequest } from "./request.ts";
+import {
+  type Accepted,
+  OfferedRequest,
+  type RequestContext,
+  type WebSocketRequest,
+} from "./request.ts";
 import { WatchedStream } from "./watched_stream.ts";
 
 /** Answers a request for a WebSocket, and speaks on it until it returns. */
@@ -20,7 +25,7 @@ export interface ExchangeOptions {
   config: ServerConfig;
   handler: WebSocketHandler;
   sweeper: Sweeper;
-  observer: ServerObserver;
+  observer: Telling;
   log: ServerLog;
   refuser: Refuser;
   altSvc: (http: HttpVersion) => string | null;
@@ -55,7 +60,7 @@ export class Exchange implements RequestContext {
 
   /** Resolves when the request is answered, and its socket is over. Never rejects for a handler. */
   async run(): Promise<void> {
-    const request = new WebSocketRequest(this.#offer, this);
+    const request = new OfferedRequest(this.#offer, this);
     let failed = false;
     try {
       await this.#options.handler(request);

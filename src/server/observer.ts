@@ -1,6 +1,7 @@
+import type { SocketEnd } from "../endpoint/socket.ts";
 import type { DoorsObserver } from "../ingress/doors_options.ts";
 import type { HttpVersion } from "../ingress/offer.ts";
-import type { SocketEnd } from "../endpoint/socket.ts";
+import type { Refusal } from "../net/accepted.ts";
 
 /** What a line tells beside its event. */
 export type LogFields = Record<string, string | number | boolean | null>;
@@ -29,22 +30,56 @@ export interface SocketStart {
   protocol: string;
 }
 
-/** Why a WebSocket was not accepted by the server itself. */
-export type SocketRejection =
-  | Parameters<DoorsObserver["rejected"]>[0]
+/** Why a request was refused before a handler saw it. */
+export type RefusalReason =
   | "method"
-  | "origin"
+  | "bad_headers"
+  | "header_size"
   | "protocol"
-  | "max_sockets";
+  | "origin"
+  | "max_sockets"
+  | "max_connections"
+  | "draining";
+
+/** A request, or a connection, that was refused before a handler saw it. */
+export interface RefusedRequest {
+  /** Why. */
+  reason: RefusalReason;
+  /** What the client was answered; 0 where not even a request was read. */
+  status: number;
+  /** Without its query; empty where none was read. */
+  path: string;
+  /** The client's address, "ip:port"; empty where it is not known. */
+  client: string;
+}
 
 /** What a server tells of what it does. No method may throw or wait. */
-export interface ServerObserver extends Omit<DoorsObserver, "rejected"> {
+export interface ServerObserver {
   /** A handler has accepted a WebSocket. */
   socketOpened(socket: SocketStart): void;
   /** It has ended: once for each `socketOpened`. */
   socketClosed(socket: SocketStart & SocketEnd & { durationMs: number }): void;
-  /** Something was refused before a handler saw it; a status of 0 where no request was read. */
-  rejected(reason: SocketRejection, status: number, path: string, client: string): void;
+  /** Something was refused before a handler saw it. */
+  rejected(refused: RefusedRequest): void;
+  /** A client broke a rule of its version of HTTP. */
+  failed(stage: "h3_framing" | "http_framing", message: string, client: string): void;
+  /** A TCP connection did not come to be: its TLS handshake failed, or took too long. */
+  handshakeFailed(refusal: Refusal): void;
+  /** A client has connected. */
+  connectionOpened(http: HttpVersion): void;
+  /** A connection has ended: once for each `connectionOpened`. */
+  connectionClosed(
+    http: HttpVersion,
+    info: { code: number; reason: string; byPeer: boolean; durationMs: number },
+  ): void;
+  /** Something was thrown that is not the peer's fault, nor the handler's, but ours. */
+  bug(where: string, error: unknown): void;
+}
+
+/** What the doors tell, too. */
+export interface Telling
+  extends Omit<DoorsObserver, "rejected">, Pick<ServerObserver, "socketOpened" | "socketClosed"> {
+  rejected(reason: RefusalReason, status: number, path: string, client: string): void;
 }
 
 /** As `Deno.serve` does it: an error that nobody is told of would be lost. */
@@ -66,7 +101,7 @@ export function stackOf(error: unknown): string {
 }
 
 /** Tells the observer what it wants to know, and the log what is wrong. */
-export function tellingOf(observer: Partial<ServerObserver>, log: ServerLog): ServerObserver {
+export function tellingOf(observer: Partial<ServerObserver>, log: ServerLog): Telling {
   return {
     socketOpened: (socket) => observer.socketOpened?.(socket),
     socketClosed: (socket) => {
@@ -75,13 +110,14 @@ export function tellingOf(observer: Partial<ServerObserver>, log: ServerLog): Se
     },
     rejected: (reason, status, path, client) => {
       log.info("request.rejected", { reason, status, path, client });
-      observer.rejected?.(reason, status, path, client);
+      observer.rejected?.({ reason, status, path, client });
     },
     failed: (stage, message, client) => observer.failed?.(stage, message, client),
     handshakeFailed: (refusal) => observer.handshakeFailed?.(refusal),
     connectionOpened: (http) => observer.connectionOpened?.(http),
     connectionClosed: (http, info) => observer.connectionClosed?.(http, info),
-    prerequestClose: (reason) => observer.prerequestClose?.(reason),
+    // The connection's end is told.
+    prerequestClose() {},
     bug: (where, error) => {
       log.error("server.bug", { where, error: stackOf(error) });
       observer.bug?.(where, error);

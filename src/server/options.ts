@@ -2,7 +2,7 @@ import type { ListenAddress } from "../ingress/listen.ts";
 import { parseAddress } from "../net/address.ts";
 import type { QuicTransport } from "../net/quic.ts";
 import type { CertificatePair } from "../net/tls_certificates.ts";
-import type { DeflateWishes } from "../protocol/websocket/permessage_deflate.ts";
+import { acceptDeflate, type DeflateWishes } from "../protocol/websocket/permessage_deflate.ts";
 import type { FetchHandler } from "./fetch.ts";
 import type { ServerAddress } from "./server.ts";
 import type { ServerLog, ServerObserver } from "./observer.ts";
@@ -132,7 +132,7 @@ const DEFAULTS = {
   h2WindowBytes: { stream: 256 * KIB, connection: 32 * MIB },
 } as const;
 
-/** Fills in what was not given; throws `TypeError` for what can't be. */
+/** Fills in what was not given; throws `TypeError` or `RangeError` for what can't be. */
 export function readOptions(options: ServeOptions): ServerConfig {
   const given = Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
@@ -163,9 +163,17 @@ export function readOptions(options: ServeOptions): ServerConfig {
     listen,
     plainListen,
     versions: { h1, h2, h3 },
-    deflate: given.permessageDeflate === true ? {} : given.permessageDeflate || null,
+    deflate: deflateOf(given.permessageDeflate ?? false),
     allowedOrigins: origins === null ? null : origins.map((origin) => origin.toLowerCase()),
   };
+}
+
+function deflateOf(given: boolean | DeflateWishes): DeflateWishes | null {
+  if (given === false) return null;
+  const wishes = given === true ? {} : given;
+  // Throws for what would else throw for each client.
+  acceptDeflate([], wishes);
+  return wishes;
 }
 
 function addressOf(name: string, given: string | ListenAddress | null): ListenAddress | null {

@@ -3,7 +3,7 @@ import { NetError } from "../net/error.ts";
 import { inTime, type Sweeper } from "../net/sweeper.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import type { Field } from "../protocol/wire/field.ts";
-import type { ServerObserver, SocketRejection } from "./observer.ts";
+import type { RefusalReason, Telling } from "./observer.ts";
 
 /** An answer of the server's own. */
 export interface Refused {
@@ -12,13 +12,13 @@ export interface Refused {
   /** One line. */
   readonly text: string;
   /** Why, where the observer is to be told. */
-  readonly rejected?: SocketRejection;
+  readonly rejected?: RefusalReason;
 }
 
 export interface RefuserOptions {
   sweeper: Sweeper;
   writeTimeoutMs: number;
-  observer: ServerObserver;
+  observer: Telling;
   altSvc: (http: HttpVersion) => string | null;
 }
 

@@ -20,6 +20,50 @@ export interface AcceptInit {
   headers?: HeadersInit;
 }
 
+/** A client asks for a WebSocket: it is answered once, by `accept` or by `reject`. */
+export interface WebSocketRequest {
+  /** What is asked for. */
+  readonly type: "websocket";
+  /** The version of HTTP that it came by. */
+  readonly httpVersion: HttpVersion;
+  /** `wss` by TLS or QUIC, `ws` in clear text. */
+  readonly scheme: "ws" | "wss";
+  /** The path with its escapes resolved as UTF-8, without the query. */
+  readonly path: string;
+  /** The path as it came, without the query. */
+  readonly rawPath: string;
+  /** The query as it came, without its `?`; empty for none. */
+  readonly queryString: string;
+  /** Where the application is mounted: the option of `serve`. */
+  readonly rootPath: string;
+  /** The request's fields; `host` is there over every version. */
+  readonly headers: Headers;
+  /** Where the client came to; over HTTP/3 where the server listens. */
+  readonly server: Endpoint;
+  /** Who the client is, or what a PROXY header said. */
+  readonly client: Endpoint;
+  /** The subprotocols on offer, most wanted first. */
+  readonly subprotocols: readonly string[];
+  /** Fires when the client is gone before it was answered. */
+  readonly signal: AbortSignal;
+  /**
+   * Opens the WebSocket: 101 in HTTP/1.1, 200 in the others. The socket is open for as long as the
+   * handler runs.
+   *
+   * Rejects with `TypeError` for a subprotocol that was not offered or a header field that can't be
+   * sent, when the request is not answered yet, and with `NetError` when the client is gone.
+   */
+  accept(init?: AcceptInit): Promise<Socket>;
+  /**
+   * Answers anything but a WebSocket; default 403. A text has a Content-Type if no other is given.
+   *
+   * Rejects with `RangeError` for a status that is not from 300 to 599 (a 2xx would open the
+   * WebSocket), with `TypeError` for a header field that can't be sent, and with `NetError` when the
+   * client is gone.
+   */
+  reject(status?: number, headers?: HeadersInit, body?: string | Uint8Array): Promise<void>;
+}
+
 /** What a request needs of its server. */
 export interface RequestContext {
   rootPath: string;
@@ -46,36 +90,24 @@ export interface Accepted {
 // They are the handshake's: who sets one of them breaks it.
 const RESERVED = /^(?:sec-websocket-.*|connection|upgrade|content-length|transfer-encoding)$/;
 
-/** A client asks for a WebSocket: it is answered once, by `accept` or by `reject`. */
-export class WebSocketRequest {
-  /** What is asked for. */
+/** A request on its way from an offer to its answer. */
+export class OfferedRequest implements WebSocketRequest {
   readonly type = "websocket";
-  /** The version of HTTP that it came by. */
   readonly httpVersion: HttpVersion;
-  /** `wss` by TLS or QUIC, `ws` in clear text. */
   readonly scheme: "ws" | "wss";
-  /** The path with its escapes resolved as UTF-8, without the query. */
   readonly path: string;
-  /** The path as it came, without the query. */
   readonly rawPath: string;
-  /** The query as it came, without its `?`; empty for none. */
   readonly queryString: string;
-  /** Where the application is mounted: the option of `serve`. */
   readonly rootPath: string;
-  /** The request's fields; `host` is there over every version. */
   readonly headers: Headers;
-  /** Where the client came to. */
   readonly server: Endpoint;
-  /** Who the client is, or what a PROXY header said. */
   readonly client: Endpoint;
-  /** The subprotocols on offer, most wanted first. */
   readonly subprotocols: readonly string[];
   readonly #offer: Offer;
   readonly #context: RequestContext;
   #gone: AbortController | null = null;
   #answered = false;
 
-  /** For a server; a handler is given one. */
   constructor(offer: Offer, context: RequestContext) {
     const { http, scheme, path, fields, authority, remote, local } = offer.request;
     const mark = path.indexOf("?");
@@ -93,7 +125,6 @@ export class WebSocketRequest {
     this.subprotocols = getFields(fields, "sec-websocket-protocol").flatMap(parseTokenList);
   }
 
-  /** Fires when the client is gone before it was answered. */
   get signal(): AbortSignal {
     if (this.#gone === null) {
       const gone = this.#gone = new AbortController();
@@ -102,14 +133,6 @@ export class WebSocketRequest {
     return this.#gone.signal;
   }
 
-  /**
-   * Opens the WebSocket: 101 in HTTP/1.1, 200 in the others. The socket is open for as long as the
-   * handler runs.
-   *
-   * @throws {TypeError} for a subprotocol that was not offered, or a header field that can't be
-   * sent: then it is not answered yet
-   * @throws {NetError} when the client is gone
-   */
   accept(init: AcceptInit = {}): Promise<Socket> {
     return forgivable(this.#accept(init));
   }
@@ -129,13 +152,6 @@ export class WebSocketRequest {
     return await this.#context.open({ fields: all, protocol, deflate });
   }
 
-  /**
-   * Answers anything but a WebSocket.
-   *
-   * @throws {RangeError} for a status that is not from 300 to 599: a 2xx would open the WebSocket
-   * @throws {TypeError} for a header field that can't be sent
-   * @throws {NetError} when the client is gone
-   */
   reject(
     status = 403,
     headers: HeadersInit = {},

@@ -6,7 +6,7 @@ import { Sweeper } from "../net/sweeper.ts";
 import type { CertificatePair } from "../net/tls_certificates.ts";
 import type { WebSocketHandler } from "./exchange.ts";
 import { Fetches } from "./fetch.ts";
-import { consoleLog, type ServerObserver, tellingOf } from "./observer.ts";
+import { consoleLog, type Telling, tellingOf } from "./observer.ts";
 import { readOptions, type ServeOptions, type ServerConfig } from "./options.ts";
 import { Refuser } from "./refuse.ts";
 import { Sockets } from "./sockets.ts";
@@ -72,6 +72,7 @@ const MAX_SWEEP_MS = 1000;
  * lives. Without a handler no WebSockets are taken.
  *
  * @throws {TypeError} for options that don't fit together
+ * @throws {RangeError} for window bits of permessage-deflate that are none of 8 to 15
  * @throws {ListenError} when a port can't be listened at, or a certificate not be used; then
  * nothing is left
  */
@@ -95,7 +96,7 @@ class HttpServer implements Server {
   readonly finished: Promise<void>;
   readonly #config: ServerConfig;
   readonly #sweeper: Sweeper;
-  readonly #observer: ServerObserver;
+  readonly #observer: Telling;
   readonly #refuser: Refuser;
   readonly #sockets: Sockets | null;
   readonly #fetches: Fetches | null;

@@ -216,6 +216,18 @@ Deno.test("lifecycle: a hundred sockets by each door, opened and closed, leave n
   });
 });
 
+Deno.test("lifecycle: a thousand handlers at once", async () => {
+  await withServer({}, echo, async ({ peers, server }) => {
+    const opening = Array.from({ length: 1000 }, (_, i) => peers.open(i % 2 === 0 ? "h2" : "h3"));
+    const tunnels = await Promise.all(opening);
+    assert.deepEqual([server.sockets.size, server.connections], [1000, 10]);
+    const said = await Promise.all(tunnels.map((tunnel, i) => say(tunnel, `${i}`)));
+    assert.deepEqual(said, tunnels.map((_, i) => `${i}`));
+    await server.stop();
+    assert.equal(server.sockets.size, 0);
+  });
+});
+
 async function pair() {
   const { certPem, keyPem } = await testCertificates();
   return { certPem, keyPem };

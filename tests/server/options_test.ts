@@ -94,6 +94,12 @@ const FAULTS: Record<string, [ServeOptions, RegExp]> = {
   "a time that is none": [{ plainListen: "127.0.0.1:0", readTimeoutMs: -1 }, /readTimeoutMs: -1/],
 };
 
+Deno.test("options: window bits of permessage-deflate that are none are a RangeError", async () => {
+  const permessageDeflate = { serverMaxWindowBits: 16 };
+  const plainListen = "127.0.0.1:0";
+  await assert.rejects(serve({ plainListen, permessageDeflate }, echo), { name: "RangeError" });
+});
+
 for (const [name, [options, message]] of Object.entries(FAULTS)) {
   Deno.test(`options: ${name} is a TypeError`, async () => {
     await assert.rejects(serve(options, echo), { name: "TypeError", message });

@@ -51,7 +51,7 @@ export async function withServer(
     ...{ listen: "127.0.0.1:0", plainListen: "127.0.0.1:0", certPem, keyPem },
     log: { info: log("info"), warning: log("warning"), error: log("error") },
     observer: {
-      rejected: (reason, status) => void rejections.push([reason, status]),
+      rejected: ({ reason, status }) => void rejections.push([reason, status]),
       socketOpened: () => void opened++,
       socketClosed: ({ by, code }) => void ends.push([by, code]),
       bug: (where, error) => void lines.push({ level: "bug", event: where, error: String(error) }),
