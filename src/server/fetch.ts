@@ -1,6 +1,7 @@
 import type { Body, HttpVersion, Offer, OfferRequest } from "../ingress/offer.ts";
 import { NetError } from "../net/error.ts";
 import { PeerError } from "../protocol/wire/error.ts";
+import { isAuthority } from "../protocol/wire/authority.ts";
 import { type Field, getField } from "../protocol/wire/field.ts";
 import { toBody, toStream } from "./content.ts";
 import { endpointOf, toFields, toHeaders } from "./fields.ts";
@@ -129,12 +130,15 @@ function toRequest(
   const { method, authority, path, local } = request;
   if (FORBIDDEN.has(method)) return 501;
   // RFC 9110 §7.1: "*" is for the server as a whole; HTTP/1.0 may name no host.
-  const host = authority || local || "localhost";
-  const url = `${schemeOf(request)}://${host}${path === "*" ? "/*" : path}`;
+  const host = authority || getField(request.fields, "host") || local || "localhost";
+  const target = path === "*" ? "/*" : path;
+  // RFC 9114 §4.3.1: of a scheme that is not the Web's they may be anything, and part of the host.
+  if (!isAuthority(host) || !target.startsWith("/")) return 400;
+  const url = `${schemeOf(request)}://${host}${target}`;
   if (!URL.canParse(url)) return 400;
   const bodiless = method === "GET" || method === "HEAD";
-  // Over HTTP/3 only a read tells that there is no more, or that the client gave it up.
-  if (bodiless && content !== null) void content.read().catch(lost);
+  // There only a read tells that there is no more, or that the client gave it up.
+  if (bodiless && content !== null && request.http === "3") void content.read().catch(lost);
   return new Request(url, {
     method,
     headers: toHeaders(request.fields, authority),
@@ -144,8 +148,8 @@ function toRequest(
 }
 
 /** Any :scheme can be written, but HTTP/3 comes by TLS alone (RFC 9114 §3.1). */
-function schemeOf({ http, scheme }: OfferRequest): string {
-  return http === "3" ? "https" : scheme;
+function schemeOf({ http, scheme }: OfferRequest): "http" | "https" {
+  return http === "3" || scheme === "https" ? "https" : "http";
 }
 
 function usable(response: unknown): Response {

@@ -7,7 +7,10 @@ import type { FetchHandler } from "./fetch.ts";
 import type { ServerAddress } from "./server.ts";
 import type { ServerLog, ServerObserver } from "./observer.ts";
 
-/** What a server takes and how long it waits; the defaults are those of `h3ws proxy`. */
+/**
+ * What a server takes and how long it waits; the defaults are those of `h3ws proxy`. `maxStreams` is
+ * 128, `idleTimeoutMs` 60 s and `keepaliveMs` 20 s.
+ */
 export interface ServerLimits extends QuicTransport {
   /** Payload of one frame; above it Close 1009. Default 1 MiB. */
   maxFrameBytes: number;

@@ -30,28 +30,40 @@ export class WatchedStream implements ByteStream, Swept {
     options.sweeper.add(this);
   }
 
-  async read(): Promise<Uint8Array | null> {
+  // Without async: they are called for each message.
+  read(): Promise<Uint8Array | null> {
     if (this.#reads++ === 0 && this.#writes === 0) this.#moved();
-    try {
-      return await this.#stream.read();
-    } finally {
-      this.#reads--;
-      this.#moved();
-    }
+    return this.#stream.read().then(this.#came, this.#readFailed);
   }
 
-  async write(bytes: Uint8Array, headroom?: number): Promise<void> {
+  readonly #came = (chunk: Uint8Array | null): Uint8Array | null => {
+    this.#reads--;
+    this.#moved();
+    return chunk;
+  };
+
+  readonly #readFailed = (error: unknown): never => {
+    this.#reads--;
+    throw error;
+  };
+
+  write(bytes: Uint8Array, headroom?: number): Promise<void> {
     if (this.#writes++ === 0) this.#moved();
-    try {
-      await this.#stream.write(bytes, headroom);
-    } finally {
-      this.#writes--;
-      this.#moved();
-    }
+    return this.#stream.write(bytes, headroom).then(this.#wrote, this.#writeFailed);
   }
+
+  readonly #wrote = (): void => {
+    this.#writes--;
+    this.#moved();
+  };
+
+  readonly #writeFailed = (error: unknown): never => {
+    this.#writes--;
+    throw error;
+  };
 
   async closeWrite(): Promise<void> {
-    this.#writes++;
+    if (this.#writes++ === 0) this.#moved();
     try {
       await this.#stream.closeWrite();
     } finally {

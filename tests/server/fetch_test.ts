@@ -5,6 +5,7 @@ import type { FetchHandler, FetchInfo } from "../../src/server/fetch.ts";
 import { fromFetch } from "../../src/server/from_fetch.ts";
 import { DOOR_IDS, type DoorId, isOpen, say } from "../support/door_peers.ts";
 import { NodeHttp2 } from "../interop/node_http2.ts";
+import { RawH2 } from "../support/raw_h2.ts";
 import { RawClient } from "../support/raw_h3.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
@@ -287,6 +288,40 @@ Deno.test("fetch: what no Request can be is refused: TRACE, and a host that is n
     assert.equal((await peers.ask("h1", { method: "OPTIONS", path: "*" })).status, 200);
   });
 });
+
+for (const door of ["h2c", "h2", "h3"] as const) {
+  // RFC 9113 §8.3.1, RFC 9114 §4.3.1: only of http and https a path begins with a slash.
+  Deno.test(`fetch: ${door}: a path without a slash does not become part of the host`, async () => {
+    const urls: string[] = [];
+    const fetch: FetchHandler = ({ url }) => {
+      urls.push(url);
+      return new Response("plain");
+    };
+    await withServer({ fetch }, echo, async (t) => {
+      const fields = [
+        ...[[":method", "GET"], [":scheme", "foo"]] as const,
+        ...[[":authority", "a"], [":path", ".evil.example/"]] as const,
+      ];
+      let status: number | null;
+      if (door === "h3") {
+        const client = await RawClient.connect({ port: t.port, caCerts: [t.caPem] });
+        const stream = await client.request(fields);
+        await stream.fin();
+        status = (await stream.answer()).status;
+        client.close();
+        await client.quic.closed;
+      } else {
+        const client = await RawH2.connect(
+          door === "h2" ? { port: t.port, caCerts: [t.caPem] } : { port: t.plainPort },
+        );
+        status = (await client.over(client.request(fields))).status;
+        await client.close();
+      }
+      assert.equal(status, 400);
+      assert.deepEqual(urls, []);
+    });
+  });
+}
 
 Deno.test("fetch: fromFetch gives an application its requests, with itself as this", async () => {
   class App {

@@ -118,6 +118,25 @@ Deno.test("lifecycle: stop and the signal end everything at once; both may come 
   }
 });
 
+Deno.test("lifecycle: stop does not wait for handlers that never answer; they are told", async () => {
+  for (const door of DOOR_IDS) {
+    const asked = Promise.withResolvers<void>();
+    const told = Promise.withResolvers<void>();
+    await withServer({}, async (request) => {
+      request.signal.addEventListener("abort", () => told.resolve());
+      asked.resolve();
+      await new Promise(() => {});
+    }, async ({ server, peers }) => {
+      const opening = peers.open(door).catch(() => {});
+      await within("the handler", asked.promise);
+      await within("the end", server.stop());
+      await within("the signal", told.promise);
+      await peers.close();
+      await opening;
+    });
+  }
+});
+
 Deno.test("lifecycle: a signal that has fired already: nothing listens", async () => {
   const signal = AbortSignal.abort(new Error("too late"));
   await assert.rejects(serve({ ...LOCAL, ...await pair(), signal }, echo), /too late/);
