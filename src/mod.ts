@@ -55,6 +55,20 @@
  * await proxy.drain(10_000);
  * ```
  *
+ * With `cmux`, requests name ports of workspaces and containers, and the program says where they are:
+ *
+ * ```ts
+ * import { CMUX_DEFAULTS, type ResolvePort } from "h3ws";
+ *
+ * const resolvePort: ResolvePort = async (workspace, port) => {
+ *   const answer = await fetch(`http://127.0.0.1:2375/ports/${workspace}/${port}`);
+ *   return answer.ok ? await answer.text() : null; // "172.17.0.2:8080"
+ * };
+ * const cmux = { ...CMUX_DEFAULTS, resolvePort, resolveTtlMs: 2000 };
+ * ```
+ *
+ * `cmux` is one of the options of `proxyOptions`.
+ *
  * @module
  */
 
@@ -114,10 +128,17 @@ export type {
 export type { RouteDefaults } from "./proxy/routes.ts";
 export { CMUX_DEFAULTS, type CmuxOptions } from "./proxy/cmux.ts";
 export type { Endpoint, Owner } from "./proxy/cmux_host.ts";
-export type { PortAsk, PortLookup, PortRange, PortTarget } from "./proxy/cmux_ports.ts";
+export type {
+  PortAsk,
+  PortLookup,
+  PortRange,
+  PortResolution,
+  PortTarget,
+  ResolvePort,
+} from "./proxy/cmux_ports.ts";
 export { proxyOptions, type ProxySetup } from "./config/proxy_options.ts";
 export { UsageError } from "./config/error.ts";
-export type { SessionLimits } from "./proxy/session.ts";
+export type { SessionLimits } from "./proxy/session_options.ts";
 export type { BackendTarget } from "./proxy/backend.ts";
 export type { Answer, PathRule, PathTest } from "./proxy/answers.ts";
 export type { OfferRequest } from "./ingress/offer.ts";
@@ -131,6 +152,7 @@ export type {
   HttpVersion,
   Observer,
   PrerequestCloseReason,
+  Rejection,
   RejectReason,
   RequestEnd,
   SessionEnd,

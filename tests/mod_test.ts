@@ -4,6 +4,7 @@ import { runDeno } from "../scripts/project.ts";
 import { makeCertificates } from "../src/cli/certificates.ts";
 import { startEcho } from "../src/cli/echo_server.ts";
 import * as h3ws from "../src/mod.ts";
+import { NamedBackend } from "./support/named_backend.ts";
 import { until } from "./support/until.ts";
 
 const MOD = new URL("../src/mod.ts", import.meta.url).href;
@@ -119,6 +120,94 @@ Deno.test("library: a refusal has status, fields and body; one connection carrie
   } finally {
     connection.close();
     await connection.closed;
+    await proxy.stop();
+    await echo.close();
+  }
+});
+
+/** Clear text, where a request names its workspace; answers status and body. */
+async function askPort(plainPort: number, workspace: string): Promise<[number, string]> {
+  const answer = await fetch(`http://127.0.0.1:${plainPort}/x`, {
+    headers: {
+      "x-cmux-workspace-internal": workspace,
+      "x-cmux-port-internal": "3000",
+      connection: "close",
+    },
+  });
+  return [answer.status, await answer.text()];
+}
+
+Deno.test("library: resolvePort finds the ports of workspaces, once for as long as its answer is kept", async () => {
+  await using backend = await NamedBackend.listen("found");
+  const { certPem, keyPem } = await makeCertificates({ hosts: ["localhost"], days: 1 });
+  const asks: string[] = [];
+  const lines: h3ws.Fields[] = [];
+  const log = {
+    ...h3ws.silentLog,
+    warning: (_: string, fields: h3ws.Fields = {}) => lines.push(fields),
+  };
+  const cmux = {
+    ...h3ws.CMUX_DEFAULTS,
+    resolvePort: (workspace: string, port: number, { kind }: h3ws.PortResolution) => {
+      asks.push(`${kind} ${workspace} ${port}`);
+      if (workspace === "workspace-2") return Promise.reject(new Error("docker is down"));
+      return Promise.resolve(workspace === "workspace-1" ? `127.0.0.1:${backend.port}` : null);
+    },
+    resolveTtlMs: 60_000,
+    ports: [],
+  };
+  const proxy = await h3ws.startProxy(h3ws.proxyOptions({
+    ...{ certPem, keyPem, cmux, listen: "127.0.0.1:0", plainListen: "127.0.0.1:0" },
+    backend: "ws://127.0.0.1:1",
+    observer: h3ws.createMetricsObserver(log),
+  }));
+  try {
+    const plainPort = proxy.plainPort!;
+    for (let i = 0; i < 2; i++) {
+      const [status, body] = await askPort(plainPort, "workspace-1");
+      assert.deepEqual([status, JSON.parse(body).backend], [200, "found"]);
+    }
+    assert.deepEqual(asks, ["workspace workspace-1 3000"]);
+    assert.deepEqual(await askPort(plainPort, "workspace-2"), [502, "port lookup failed\n"]);
+    assert.match(String(lines[0].message), /^Cannot find port workspace-2\.3000: docker is down$/);
+    // Of no resolver, a port is what it seems, and so must be allowed.
+    assert.deepEqual(await askPort(plainPort, "workspace-3"), [403, "port not allowed: 3000\n"]);
+    assert.equal(lines.length, 1);
+  } finally {
+    await proxy.stop();
+  }
+});
+
+Deno.test("library: the statistics, from the observer", async () => {
+  const { caPem, certPem, keyPem } = await makeCertificates({ hosts: ["localhost"], days: 1 });
+  const echo = await startEcho({ hostname: "127.0.0.1", port: 0 });
+  const observer = h3ws.createMetricsObserver();
+  const proxy = await h3ws.startProxy(h3ws.proxyOptions({
+    ...{ listen: "127.0.0.1:0", certPem, keyPem, observer },
+    backend: `ws://127.0.0.1:${echo.port}`,
+  }));
+  const none = {
+    ...{ totalRequests: 0, activeConnections: 0, websocketConnections: 0 },
+    ...{ http2Connections: 0, http3Connections: 0, bytesTransferred: 0 },
+  };
+  try {
+    assert.deepEqual(observer.stats(), none);
+    const socket = await h3ws.connectWebSocket(`wss://localhost:${proxy.port}/ws`, {
+      caCerts: [caPem],
+    });
+    await socket.send("hello");
+    assert.equal(await socket.receive(), "hello");
+    // A frame of 6 + 5 bytes, and back one of 2 + 5.
+    const open = { totalRequests: 1, activeConnections: 1, websocketConnections: 1 };
+    assert.deepEqual(observer.stats(), {
+      ...none,
+      ...open,
+      ...{ http3Connections: 1, bytesTransferred: 18 },
+    });
+    await socket.close(1000);
+    await until("its end", () => observer.stats().websocketConnections === 0);
+    assert.match(await observer.metrics(), /^h3ws_proxy_accepted_total 1$/m);
+  } finally {
     await proxy.stop();
     await echo.close();
   }

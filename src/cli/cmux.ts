@@ -29,7 +29,7 @@ export function cmuxOptions(
     ...CMUX_DEFAULTS,
     clients: CLIENTS,
     // Beside routes, what asks for no port is theirs.
-    required: (file?.routes.length ?? 0) === 0,
+    required: !file?.hasRoutes,
     ...given,
     portLookup,
   };

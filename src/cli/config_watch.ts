@@ -3,6 +3,7 @@ import type { Log } from "../observe/log.ts";
 import type { Proxy } from "../proxy/options.ts";
 import { type Configured, load } from "./configured.ts";
 import { stampOf } from "./files.ts";
+import { inForce } from "./start_line.ts";
 
 const INTERVAL_MS = 2_000;
 
@@ -16,6 +17,8 @@ export class ConfigWatch {
   readonly #timer: ReturnType<typeof setInterval>;
   /** As it runs, but for its routes. */
   readonly #configured: Configured;
+  /** Routes that take requests. */
+  #inForce: number;
   /** Of each file from before it was read last. */
   #stamps: ReadonlyMap<string, string>;
   #busy: Promise<void> | null = null;
@@ -26,6 +29,7 @@ export class ConfigWatch {
     { proxy, log, intervalMs = INTERVAL_MS }: { proxy: Proxy; log: Log; intervalMs?: number },
   ) {
     this.#configured = configured;
+    this.#inForce = inForce(configured.file?.routes ?? []);
     this.#proxy = proxy;
     this.#log = log;
     this.#stamps = configured.stamps;
@@ -58,10 +62,13 @@ export class ConfigWatch {
       const { routes } = await load(next);
       const left = changedSettings(this.#configured, next);
       // With routes and without is not the same proxy: what it does with ordinary requests differs.
-      if (routes !== null && !left.includes("routes")) this.#proxy.replaceRoutes(routes);
+      if (routes !== null && !left.includes("routes")) {
+        this.#proxy.replaceRoutes(routes);
+        this.#inForce = inForce(routes);
+      }
       this.#log.info("config.reloaded", {
         file,
-        routes: routes?.length ?? 0,
+        routes: this.#inForce,
         ...(left.length > 0 && { afterRestart: left.join(", ") }),
       });
     } catch (error) {
@@ -89,8 +96,8 @@ function changedSettings(old: Configured, next: Configured): string[] {
 
 function settingsOf({ file }: Configured): Record<string, string> {
   if (file === null) return {};
-  const { flags, routes, written } = file;
-  if (routes.length === 0) return { ...flags, ...written };
+  const { flags, hasRoutes, written } = file;
+  if (!hasRoutes) return { ...flags, ...written };
   const others = Object.entries(flags).filter(([name]) => !OF_ROUTES.has(name));
   return { ...Object.fromEntries(others), ...written, routes: "some" };
 }

@@ -20,7 +20,7 @@ export interface Configured {
 
 /** What the files that a config names hold. */
 export interface Loaded {
-  /** `null` where `--backend` and `--path` say all. */
+  /** `null` where `--backend` and `--path` say all; empty for a list without any. */
   readonly routes: readonly Route[] | null;
   readonly certificates: readonly CertificatePair[];
 }
@@ -44,7 +44,7 @@ export async function configure(flags: FlagValues, env: Environment): Promise<Co
   try {
     const file = await readConfigFile(configFile, env);
     const config = checked(readProxyConfig(flags, withFile(file, env)));
-    if (file.routes.length > 0 && isGiven(proxyFlags.path, flags, env)) {
+    if (file.hasRoutes && isGiven(proxyFlags.path, flags, env)) {
       const problem = `can't stand beside the routes of ${configFile}`;
       const allowed = "a path in each route";
       throw new UsageError({
@@ -93,7 +93,7 @@ export async function load({ config, file }: Configured): Promise<Loaded> {
 }
 
 async function readRoutes(config: ProxyConfig, file: FileConfig): Promise<Route[] | null> {
-  if (file.routes.length === 0) return null;
+  if (!file.hasRoutes) return null;
   const { caFilesOf, routesOf } = await import("../config/file_targets.ts");
   const caCerts = new Map<string, string[]>();
   for (const ca of caFilesOf(file, config)) caCerts.set(ca, [await readCa(ca, "backend-ca")]);

@@ -22,6 +22,7 @@ import { ConfigWatch } from "./config_watch.ts";
 import { type Configured, load } from "./configured.ts";
 import { readCa, readCertPair } from "./files.ts";
 import { VERSION } from "./version.ts";
+import { startFields } from "./start_line.ts";
 import { type CaFile, type WatchedFiles, Watches } from "./watches.ts";
 
 /** What a command may add to the config. */
@@ -29,7 +30,7 @@ export interface ServeExtras {
   /** The pair itself instead of the files, which then are not watched. */
   pair?: CertificatePair;
   page?: ProxyOptions["page"];
-  /** Where the config came from, if it came from a file too. */
+  /** Where the config came from; without it from flags that are not those of the proxy. */
   configured?: Configured;
   /** Which address gets any free port when its own is taken. */
   freePort?: { listen: boolean; metrics: boolean };
@@ -62,6 +63,7 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
   const stats = () => observer.stats();
   const admin = startAdmin(config, { registry, log, stats, readiness: () => readiness, extras });
   const backend = backendTarget(config, backendCa === null ? undefined : [backendCa.pem]);
+  const cmux = cmuxOptions(config, { file: configured.file, log });
   let proxy: Proxy;
   try {
     const options = {
@@ -69,7 +71,7 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
       ...loaded,
       // A file that has routes is about more than tunnels.
       plain: config.plain || loaded.routes !== null,
-      cmux: cmuxOptions(config, { file: configured.file, log }),
+      cmux,
       ...pair,
       clientCaPem: clientCa?.pem ?? null,
       backend,
@@ -97,18 +99,7 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
   // A second signal ends the process in the midst of a drain.
   const flush = () => log.flushSync();
   addEventListener("unload", flush);
-  log.info("proxy.listening", {
-    version: VERSION,
-    listen: formatAddress(proxy),
-    ...(proxy.plainPort !== null && config.plainListen !== null && {
-      plainListen: formatAddress({ ...config.plainListen, port: proxy.plainPort }),
-    }),
-    tcp: config.tcp,
-    ...(loaded.routes === null
-      ? { backend: config.backend.url }
-      : { config: config.configFile, routes: loaded.routes.length }),
-    metrics,
-  });
+  log.info("proxy.listening", startFields(config, { proxy, loaded, cmux, metrics }));
   return {
     proxy,
     metrics,
@@ -196,15 +187,21 @@ async function start(
     if (kind === "tls") {
       throw new CommandError(`Cannot use ${config.certFile} with ${config.keyFile}: ${message}`);
     }
-    const reason = listenAdvice(error, address === options.plainListen);
+    const plain = address === options.plainListen;
+    // Only where there are flags of the proxy's.
+    const hasTcp = extras.configured !== undefined;
+    const reason = listenAdvice(error, { plain, hasTcp });
     throw new CommandError(`Cannot listen on ${transport} ${formatAddress(address)}: ${reason}`);
   }
 }
 
-function listenAdvice({ kind, message, transport, address, cause }: ListenError, plain: boolean) {
+function listenAdvice(
+  { kind, message, transport, address, cause }: ListenError,
+  { plain, hasTcp }: { plain: boolean; hasTcp: boolean },
+): string {
   const flag = plain ? "--plain-listen" : "--listen";
   if (kind === "in_use") {
-    const without = transport === "TCP" && !plain ? ", --tcp off does without" : "";
+    const without = transport === "TCP" && !plain && hasTcp ? ", --tcp off does without" : "";
     return `${IN_USE}; ${flag} names another${without}`;
   }
   const { cause: denied = cause } = cause as Error;

@@ -78,7 +78,9 @@ export class Exchange implements Swept, ContentSource, ExchangeTraffic {
   #error: { readonly reason: unknown } | null = null;
   #ended = false;
   #continueDeadline: Deadline | null = null;
-  #reads = 0;
+  /** Heads, and reads of the content, that came. */
+  #heads = 0;
+  #contentReads = 0;
   /** Reads and writes up to the last sweep, and when there was progress last. */
   #seen = -1;
   #sinceMs = 0;
@@ -154,6 +156,7 @@ export class Exchange implements Swept, ContentSource, ExchangeTraffic {
       this.#answered = true;
       heads.push(chunk);
       for (let head = heads.next(); head !== null; head = heads.next()) {
+        this.#heads++;
         if (head.status >= 200) return head;
         await this.#interim(head);
       }
@@ -203,7 +206,7 @@ export class Exchange implements Swept, ContentSource, ExchangeTraffic {
     this.#reading = what;
     const chunk = await this.#connection.read();
     this.#reading = null;
-    this.#reads++;
+    if (what === "content") this.#contentReads++;
     return chunk;
   }
 
@@ -240,7 +243,8 @@ export class Exchange implements Swept, ContentSource, ExchangeTraffic {
   };
 
   sweep(nowMs: number): void {
-    const steps = this.#reads + this.#upload.writes;
+    // A head that trickles is no progress; a whole one is, be it an interim one.
+    const steps = this.#heads + this.#contentReads + this.#upload.writes;
     const { limitMs, what } = this.#waiting();
     if (steps !== this.#seen || limitMs === Infinity) {
       this.#seen = steps;

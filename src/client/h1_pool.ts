@@ -121,6 +121,7 @@ export class H1Pool implements Swept {
     content: Content | null,
     control: RequestControl,
   ): Promise<H1Response> {
+    if (this.#closed) throw closed();
     const preface = this.#options.preface?.(control.client ?? { remote: "unknown" });
     const request = frameRequest(head, content, preface !== undefined);
     if (preface !== undefined) return await this.#once(request, preface, control);
@@ -135,11 +136,13 @@ export class H1Pool implements Swept {
     return new Response(await second.run(), second, true);
   }
 
-  /** Drops what is idle, and all else as soon as its answer has come. Nobody waits any more. */
+  /**
+   * Drops what is idle, and all else as soon as its answer has come. Takes no more requests; those
+   * that were taken are served, on connections that are dialled for them if need be.
+   */
   close(): void {
     this.#closed = true;
     for (const connection of [...this.#idle, ...this.#resting]) this.#remove(connection);
-    this.#waiters.reject(closed());
     this.#options.sweeper.delete(this);
   }
 
@@ -183,7 +186,6 @@ export class H1Pool implements Swept {
   /** A connection, as soon as there may be one; `fresh`: one that was not used before. */
   async #take(signal: CancelSignal, fresh: boolean, preface?: Uint8Array): Promise<H1Connection> {
     if (signal.aborted) throw signal.reason;
-    if (this.#closed) throw closed();
     const { maxConnections } = this.#options;
     // Where there is no room for a new one, one that nobody uses gives way.
     if (this.#total >= maxConnections && this.#idle.length > 0) this.#remove(this.#idle[0]);

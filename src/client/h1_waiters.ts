@@ -32,8 +32,8 @@ export class Waiters implements Swept {
   }
 
   /**
-   * A connection, or `null` for the right to dial one. Rejects with `NetError` of kind "timeout",
-   * with the signal's reason, or with what `reject` was given.
+   * A connection, or `null` for the right to dial one. Rejects with `NetError` of kind "busy",
+   * or with the signal's reason.
    */
   async wait(signal: CancelSignal, fresh: boolean): Promise<H1Connection | null> {
     const { promise, resolve, reject } = Promise.withResolvers<H1Connection | null>();
@@ -56,11 +56,6 @@ export class Waiters implements Swept {
     return entry;
   }
 
-  /** Lets nobody wait any more. */
-  reject(error: unknown): void {
-    for (const entry of [...this.#entries]) this.#refuse(entry, error);
-  }
-
   #refuse(entry: Entry, error: unknown): void {
     const at = this.#entries.indexOf(entry);
     if (at < 0) return;
@@ -76,7 +71,7 @@ export class Waiters implements Swept {
   sweep(nowMs: number): void {
     const message = `no connection was free within ${this.#timeoutMs} ms`;
     for (const entry of this.#entries.filter(({ untilMs }) => untilMs <= nowMs)) {
-      this.#refuse(entry, new NetError("timeout", message));
+      this.#refuse(entry, new NetError("busy", message));
     }
   }
 }

@@ -30,6 +30,8 @@ export interface FileConfig {
   /** Beside that of `cert` and `key`; empty for that one alone. */
   readonly certificates: readonly CertFiles[];
   readonly routes: readonly RouteConfig[];
+  /** Whether it has a list of them. Where that is empty, no request is for a backend. */
+  readonly hasRoutes: boolean;
   readonly cmux: CmuxConfig | null;
   /** `certificates` and `cmux` as they are written, in JSON, where they are there. */
   readonly written: Readonly<Record<string, string>>;
@@ -172,8 +174,9 @@ function assemble(
   parsed: z.output<typeof fileSchema>,
   at: (path: string) => string,
 ): Omit<FileConfig, "file" | "written" | "named"> {
-  const { certificates = [], log = {}, defaults = {}, routes = [], cmux, ...flags } =
+  const { certificates = [], log = {}, defaults = {}, routes: list, cmux, ...flags } =
     parsed as FileSections;
+  const routes = list ?? [];
   const texts: Record<string, string> = {};
   for (const [name, text] of Object.entries(flags as Record<string, string | undefined>)) {
     if (text === undefined) continue;
@@ -191,6 +194,7 @@ function assemble(
       const { backendCaFile: ca } = made;
       return { ...made, backendCaFile: ca === null ? null : at(ca) };
     }),
+    hasRoutes: list !== undefined,
     cmux: config && { ...config, mapFile: config.mapFile === null ? null : at(config.mapFile) },
   };
 }

@@ -23,8 +23,8 @@ export interface DoorOptions {
   /** Takes each request; what it throws is a bug of ours. */
   onOffer: (offer: Offer) => Promise<void>;
   /** A request was answered at the door: 400, 408, 414, 417, 431, 501, 505. */
-  onHeadRefused: (status: number, remote: string) => void;
-  /** The peer broke a rule. */
+  onHeadRefused: (status: number, remote: string, message: string) => void;
+  /** The peer broke a rule where no request could be answered. */
   onPeerError: (error: PeerError, remote: string) => void;
   onBug: (where: string, error: unknown) => void;
 }

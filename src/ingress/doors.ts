@@ -11,7 +11,7 @@ import { TcpDoor } from "./tcp_door.ts";
 
 /** RFC 7838 §3: how long a client may remember it. */
 const ALT_SVC_SECONDS = 86_400;
-const MAX_TLS_HANDSHAKES = 1_024;
+const MAX_HANDSHAKES = 1_024;
 
 /** When any port will do, so many are tried until one is free for UDP and for TCP. */
 const PORT_TRIES = 10;
@@ -94,7 +94,7 @@ export class Doors {
       ...this.#options,
       ...listen,
       enableConnectProtocol: tunnels.h3,
-      otherConnections: () => this.#tcp.connections,
+      otherConnections: () => this.#tcp.served,
       ...this.#doorOptions("h3_framing"),
       headTimeoutMs: handshakeTimeoutMs,
       contentTimeoutMs: readTimeoutMs,
@@ -128,6 +128,8 @@ export class Doors {
       onConnectionOpened: (http) => observer.connectionOpened(http),
       onConnectionClosed: (http, end) => observer.connectionClosed(http, end),
       onConnectionRefused: (remote) => this.#refused(remote),
+      maxHandshakes: Math.max(MAX_HANDSHAKES, maxConnections),
+      onHandshakeFailed: (refusal) => observer.handshakeFailed(refusal),
     });
   }
 
@@ -136,8 +138,10 @@ export class Doors {
     return {
       sweeper,
       onOffer,
-      onHeadRefused: (status: number, remote: string) =>
-        observer.rejected(status === 431 ? "header_size" : "bad_headers", status, "", remote),
+      onHeadRefused: (status: number, client: string, message: string) => {
+        const reason = status === 431 ? "header_size" : "bad_headers";
+        observer.rejected({ reason, status, path: "", client, message });
+      },
       onPeerError: (error: PeerError, remote: string) =>
         observer.failed(stage, error.message, remote),
       onBug: (where: string, error: unknown) => observer.bug(where, error),
@@ -149,7 +153,7 @@ export class Doors {
     return {
       ...address,
       proxyProtocol,
-      maxHandshakes: MAX_TLS_HANDSHAKES,
+      maxHandshakes: MAX_HANDSHAKES,
       handshakeTimeoutMs,
       sweeper,
       onAccept: (conn: Accepted) => this.#tcp.take(conn),
@@ -158,9 +162,9 @@ export class Doors {
     };
   }
 
-  #refused(remote: string): void {
+  #refused(client: string): void {
     const reason = this.#draining ? "draining" : "max_connections";
-    this.#options.observer.rejected(reason, 0, "", remote);
+    this.#options.observer.rejected({ reason, status: 0, path: "", client, message: "" });
   }
 
   /** RFC 7838: HTTP/3 is here too; `clear` while nothing new is taken. */

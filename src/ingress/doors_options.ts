@@ -10,12 +10,13 @@ import type { HttpVersion, Offer } from "./offer.ts";
 /** What the doors tell of their connections. No method throws or waits. */
 export interface DoorsObserver {
   /** Something was turned away at the door; a status of 0 where not even a request was read. */
-  rejected(
-    reason: "header_size" | "bad_headers" | "draining" | "max_connections",
-    status: number,
-    path: string,
-    client: string,
-  ): void;
+  rejected(refused: {
+    reason: "header_size" | "bad_headers" | "draining" | "max_connections";
+    status: number;
+    path: string;
+    client: string;
+    message: string;
+  }): void;
   /** A client broke a rule of its version. */
   failed(stage: "h3_framing" | "http_framing", message: string, client: string): void;
   /** A TCP connection did not come to be. */

@@ -4,6 +4,7 @@ import { encodeResponseHead } from "../protocol/http1/encode.ts";
 import type { Framing, HttpVersion } from "../protocol/http1/framing.ts";
 import { concat } from "../protocol/wire/bytes.ts";
 import type { Field } from "../protocol/wire/field.ts";
+import { isBodiless } from "../protocol/wire/message.ts";
 
 /** What an answer's head is made of. */
 export interface AnswerInit {
@@ -26,11 +27,6 @@ export interface AnswerHead {
 }
 
 const utf8 = new TextEncoder();
-
-/** RFC 9110 §6.4.1, §15.3.6: answers without content, whatever their fields say. */
-export function isBodiless(method: string, status: number): boolean {
-  return method === "HEAD" || status === 204 || status === 205 || status === 304;
-}
 
 /** Throws TypeError for a status or fields that can't be written. */
 export function answerHead(init: AnswerInit): AnswerHead {

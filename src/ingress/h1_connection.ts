@@ -7,10 +7,10 @@ import { refusal } from "./h1_answer.ts";
 import { REQUEST_TIMEOUT } from "./h1_content.ts";
 import { H1Link } from "./h1_link.ts";
 import { H1Request } from "./h1_request.ts";
+import { readPast } from "./read_past.ts";
 
 /** RFC 9112 §9.6: behind the last answer it is read on, so that no RST takes the answer away. */
 const LINGER_MS = 2000;
-const LINGER_BYTES = 8 * 1024 * 1024;
 
 /** One HTTP/1.1 connection on the server's side, from its first byte to its end. */
 export class H1Connection {
@@ -189,8 +189,8 @@ export class H1Connection {
     const { onHeadRefused, onPeerError } = this.#options;
     const { remote } = this.#conn;
     this.#ends({ code: error.code, reason: error.message, byPeer: false });
-    if (status !== null) onHeadRefused(status, remote);
-    onPeerError(error, remote);
+    if (status !== null) onHeadRefused(status, remote, error.message);
+    else onPeerError(error, remote);
   }
 
   /** FIN, and then what the client still sends is read past until it ends, too. */
@@ -199,16 +199,12 @@ export class H1Connection {
     this.#ends({ code: 0, reason: "", byPeer: false });
     try {
       await link.closeWrite();
-      link.readWithin(LINGER_MS, () => this.#conn.stream.abort());
-      let left = LINGER_BYTES;
-      for (let chunk = await link.read(); chunk !== null; chunk = await link.read()) {
-        link.took();
-        left -= chunk.length;
-        if (left < 0) return;
-      }
     } catch {
       // It ends in any case.
+      return;
     }
+    link.readWithin(LINGER_MS, () => this.#conn.stream.abort());
+    await readPast(() => link.read(), () => link.took());
   }
 
   #ends(end: ConnectionEnd): void {

@@ -1,10 +1,14 @@
 import type { ByteStream } from "../net/byte_stream.ts";
 import { NetError, toNetError } from "../net/error.ts";
+import { Slowness } from "../net/slowness.ts";
 import type { Swept } from "../net/sweeper.ts";
 import { RequestSequence } from "../protocol/http1/request_sequence.ts";
 
 /** A write of more has a deadline for each part of this length. */
 const MAX_WRITE_BYTES = 256 * 1024;
+
+/** A client that has ended its side waits no longer than that for the next bytes of its answer. */
+const HALF_CLOSED_MS = 5_000;
 
 function nothing(): void {}
 
@@ -17,7 +21,6 @@ export class H1Link implements Swept {
   readonly sequence: RequestSequence;
   /** Whether the next answer is the last. */
   draining = false;
-  readonly #writeTimeoutMs: number;
   /** Told once a watched read fails, or a write took too long. */
   readonly #onLost: (error: NetError) => void;
   /** Told at FIN in a watched read. */
@@ -27,8 +30,11 @@ export class H1Link implements Swept {
   #rest: Uint8Array | null = null;
   #readAtMs = Infinity;
   #readLate: () => void = nothing;
-  #writeAtMs = Infinity;
+  #writingSinceMs = Infinity;
   #writes = 0;
+  readonly #slowness: Slowness;
+  /** Since when the client has ended its side, and nothing was written to it. */
+  #halfClosedMs = Infinity;
 
   /** A buffer that the last answer was gathered in, for the next. */
   spare: Uint8Array | null = null;
@@ -42,9 +48,13 @@ export class H1Link implements Swept {
   }) {
     this.stream = options.stream;
     this.sequence = new RequestSequence({ head: { limit: options.maxHeaderBytes } });
-    this.#writeTimeoutMs = options.writeTimeoutMs;
     this.#onLost = options.onLost;
     this.#onFin = options.onFin ?? nothing;
+    this.#slowness = new Slowness(this.stream, options.writeTimeoutMs, () => {
+      const error = new NetError("timeout", "The client does not take its answer");
+      this.#onLost(error);
+      this.stream.abort(error.message);
+    });
   }
 
   /**
@@ -67,13 +77,18 @@ export class H1Link implements Swept {
     return this.#rest !== null;
   }
 
-  /** Reads on while nobody needs it, to see whether the client is still there: one chunk at most. */
-  watch(): void {
+  /**
+   * Reads on while nobody needs it, to see whether the client is still there: one chunk at most.
+   * TCP does not tell a client that is gone from one that has said all: who has ended its side, and
+   * `mayLeave`, is lost when nothing is written to it for a while.
+   */
+  watch(mayLeave: boolean): void {
     this.#reading ??= this.stream.read();
-    this.#reading.then(
-      (chunk) => chunk === null && this.#onFin(),
-      (error) => this.#onLost(toNetError(error)),
-    );
+    this.#reading.then((chunk) => {
+      if (chunk !== null) return;
+      this.#onFin();
+      if (mayLeave) this.#halfClosedMs = performance.now();
+    }, (error) => this.#onLost(toNetError(error)));
   }
 
   /** Sets aside what is behind the request that was read to its end: its chunk may go. */
@@ -121,12 +136,13 @@ export class H1Link implements Swept {
 
   #timed(work: Promise<void>): Promise<void> {
     this.#writes++;
-    this.#writeAtMs = performance.now() + this.#writeTimeoutMs;
+    this.#writingSinceMs = performance.now();
     return work.then(this.#wrote, this.#writeFailed);
   }
 
   readonly #wrote = (): void => {
-    if (--this.#writes === 0) this.#writeAtMs = Infinity;
+    if (--this.#writes === 0) this.#writingSinceMs = Infinity;
+    if (this.#halfClosedMs !== Infinity) this.#halfClosedMs = performance.now();
   };
 
   readonly #writeFailed = (error: unknown): never => {
@@ -139,10 +155,10 @@ export class H1Link implements Swept {
       this.#readAtMs = Infinity;
       this.#readLate();
     }
-    if (nowMs >= this.#writeAtMs) {
-      this.#writeAtMs = Infinity;
-      this.stream.abort("write timeout");
-      this.#onLost(new NetError("timeout", "The client does not take its answer"));
+    this.#slowness.sweep(Math.max(0, nowMs - this.#writingSinceMs));
+    if (this.#writes === 0 && nowMs - this.#halfClosedMs >= HALF_CLOSED_MS) {
+      this.#halfClosedMs = Infinity;
+      this.#onLost(new NetError("lost", "The client has ended the connection"));
     }
   }
 }

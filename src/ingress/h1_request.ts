@@ -5,7 +5,8 @@ import type { RequestEvent } from "../protocol/http1/request_sequence.ts";
 import { requestUri } from "../protocol/http1/target.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import { type Field, getField } from "../protocol/wire/field.ts";
-import { type AnswerHead, answerHead, isBodiless, refusal, switchingHead } from "./h1_answer.ts";
+import { isBodiless } from "../protocol/wire/message.ts";
+import { type AnswerHead, answerHead, refusal, switchingHead } from "./h1_answer.ts";
 import { writeBody, writeContent } from "./h1_body.ts";
 import { H1Content } from "./h1_content.ts";
 import type { H1Link } from "./h1_link.ts";
@@ -96,7 +97,8 @@ export class H1Request implements Offer {
     const { content } = this;
     if (content === null || content.ended) this.#link.keepRest();
     else if (!content.isAwaited) return;
-    this.#link.watch();
+    // A tunnel is half-closed for as long as it likes, from its first byte on.
+    this.#link.watch(this.request.protocol === null);
   }
 
   async inform(status: number, fields: readonly Field[]): Promise<void> {
@@ -278,6 +280,7 @@ function toOfferRequest({ event, remote, local, secure }: H1RequestOptions): Off
   const { authority, path } = requestUri(head);
   return {
     http: "1.1",
+    received: head.version === "1.0" ? head.version : undefined,
     method: head.method,
     protocol: upgrade === null ? null : upgrade.join(", "),
     scheme: secure ? "https" : "http",

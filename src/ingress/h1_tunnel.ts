@@ -89,6 +89,10 @@ export class H1Tunnel implements Tunnel {
     }
   }
 
+  unsent(): Promise<number | null> {
+    return this.#stream.unsent?.() ?? Promise.resolve(null);
+  }
+
   abort(reason?: string): void {
     this.#stream.abort(reason);
     this.#end();

@@ -1,4 +1,4 @@
-import { setImmediate } from "node:timers";
+import { Slowness } from "../net/slowness.ts";
 import { NetError } from "../net/error.ts";
 import type { Swept } from "../net/sweeper.ts";
 import { H2Code, type H2Error } from "../protocol/http2/codes.ts";
@@ -8,23 +8,22 @@ import { encodeResponse } from "../protocol/http2/fields.ts";
 import type { LocalSettings } from "../protocol/http2/options.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import type { Accepted, ConnectionEnd, DoorOptions } from "./door.ts";
+import { H2Output, HIGH_WATER_BYTES, lost } from "./h2_output.ts";
 import { H2Request } from "./h2_request.ts";
 import { H2Stream, type H2Wire } from "./h2_stream.ts";
+import { readPast } from "./read_past.ts";
 
 export interface H2DoorOptions extends DoorOptions {
   /** Streams at once, the windows, and whether RFC 8441 is spoken. */
   h2: Partial<LocalSettings>;
 }
 
-/** More than this waits for the socket before streams are held up. */
-const HIGH_WATER_BYTES = 64 * 1024;
 /** RFC 9113 §6.8: GOAWAY's second step comes a round trip after the first, or so much later. */
 const DRAIN_PING = new Uint8Array([0x68, 0x33, 0x77, 0x73, 1, 1, 1, 1]);
 const DRAIN_PING_MS = 1_000;
 /** What a client sends behind our GOAWAY is read past, or an RST would take that from it. */
 const LINGER_MS = 2_000;
 const MAX_LINGER_MS = 30_000;
-const LINGER_BYTES = 8 * 1024 * 1024;
 
 /** One HTTP/2 connection on the server's side, from its preface to its end. */
 export class H2Connection implements H2Wire, Swept {
@@ -34,11 +33,7 @@ export class H2Connection implements H2Wire, Swept {
   readonly #streams = new Map<number, H2Stream>();
   /** Streams that something came on in the chunk at hand. */
   readonly #touched = new Set<H2Stream>();
-  #flushing = false;
-  #written: Promise<void> = Promise.resolve();
-  #scheduled = false;
-  #room: PromiseWithResolvers<void> | null = null;
-  #writingSinceMs = Infinity;
+  readonly #output: H2Output;
   #idleSinceMs = performance.now();
   #draining = false;
   #nameLastAtMs = Infinity;
@@ -46,12 +41,18 @@ export class H2Connection implements H2Wire, Swept {
   /** Nothing more comes: FIN, or worse. */
   #peerEnded = false;
   #end: ConnectionEnd | null = null;
+  readonly #slowness: Slowness;
 
   constructor(conn: Accepted, options: H2DoorOptions) {
     this.#conn = conn;
     this.#options = options;
     const { maxHeaderBytes } = options;
     this.h2 = new Http2Connection({ role: "server", settings: { maxHeaderBytes, ...options.h2 } });
+    this.#output = new H2Output(this.h2, conn.stream);
+    this.#slowness = new Slowness(conn.stream, options.writeTimeoutMs, () => {
+      this.#finish({ code: H2Code.CANCEL, reason: "client reads too slowly", byPeer: false });
+      this.#conn.stream.abort();
+    });
   }
 
   /** Resolves when the connection is gone and told of. Never rejects. */
@@ -179,90 +180,37 @@ export class H2Connection implements H2Wire, Swept {
   #oversize(streamId: number, endStream: boolean): void {
     this.h2.sendHeaders(streamId, encodeResponse(431, []), true);
     if (!endStream) this.h2.reset(streamId, H2Code.NO_ERROR);
-    this.#options.onHeadRefused(431, this.#conn.remote);
+    this.#options.onHeadRefused(431, this.#conn.remote, "the field section is too long");
   }
 
   #streamError(streamId: number, error: H2Error): void {
+    const { onHeadRefused, onPeerError } = this.#options;
+    const { remote } = this.#conn;
     const known = this.#streams.has(streamId);
     this.#drop(streamId, error);
-    this.#options.onPeerError(error, this.#conn.remote);
-    if (!known) this.#options.onHeadRefused(400, this.#conn.remote);
+    // RFC 9113 §8.1.1: so a malformed head is told; what else breaks a stream behind its end is none.
+    const isHead = !known && error.code === H2Code.PROTOCOL_ERROR;
+    if (isHead) onHeadRefused(400, remote, error.message);
+    else onPeerError(error, remote);
   }
 
   /** RFC 9113 §6.9: more may be sent. */
   #opened(streamId: number): void {
-    if (streamId !== 0) return this.#wake(this.#streams.get(streamId));
-    for (const stream of this.#streams.values()) this.#wake(stream);
-  }
-
-  #wake(stream: H2Stream | undefined): void {
-    const waiting = stream?.waiting;
-    if (stream === undefined || waiting === null || waiting === undefined) return;
-    stream.waiting = null;
-    waiting.resolve();
-  }
-
-  window(stream: H2Stream): Promise<void> {
-    stream.waiting ??= Promise.withResolvers();
-    return stream.waiting.promise;
+    if (streamId !== 0) return this.#streams.get(streamId)?.opened();
+    for (const stream of this.#streams.values()) stream.opened();
   }
 
   room(): Promise<void> | null {
-    if (this.h2.outputBytes <= HIGH_WATER_BYTES) return null;
-    if (this.#end !== null) return Promise.reject(lost());
-    this.#room ??= Promise.withResolvers();
-    this.flush();
-    return this.#room.promise;
+    return this.#output.room();
   }
 
-  /** What is ready within a turn of the loop goes out in one write. */
   flush(): void {
-    if (this.#flushing || this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      void this.#flush();
-    });
-  }
-
-  /** Resolves when all that waits was written, or can't be. */
-  #flush(): Promise<void> {
-    if (!this.#flushing) this.#written = this.#writeOut();
-    return this.#written;
-  }
-
-  async #writeOut(): Promise<void> {
-    this.#flushing = true;
-    try {
-      while (this.h2.outputBytes > 0) {
-        const bytes = this.h2.output();
-        // Each part has its own time: who reads steadily is not slow.
-        for (let at = 0; at < bytes.length; at += HIGH_WATER_BYTES) {
-          this.#writingSinceMs = performance.now();
-          await this.#conn.stream.write(bytes.subarray(at, at + HIGH_WATER_BYTES));
-        }
-        if (this.h2.outputBytes <= HIGH_WATER_BYTES) this.#freed();
-      }
-      this.#freed();
-    } catch {
-      // Whoever reads is told why.
-      this.#conn.stream.abort();
-      this.#room?.reject(lost());
-      this.#room = null;
-    } finally {
-      this.#writingSinceMs = Infinity;
-      this.#flushing = false;
-    }
-  }
-
-  #freed(): void {
-    this.#room?.resolve();
-    this.#room = null;
+    this.#output.flush();
   }
 
   /** The last words, GOAWAY among them, as far as the peer takes them. */
   async #flushed(): Promise<void> {
-    await this.#flush();
+    await this.#output.flushNow();
     await this.#conn.stream.closeWrite().catch(() => {});
   }
 
@@ -270,17 +218,10 @@ export class H2Connection implements H2Wire, Swept {
     const { stream } = this.#conn;
     const lastMs = performance.now() + MAX_LINGER_MS;
     this.#lingersUntilMs = performance.now() + LINGER_MS;
-    try {
-      let left = LINGER_BYTES;
-      for (let chunk = await stream.read(); chunk !== null; chunk = await stream.read()) {
-        left -= chunk.length;
-        if (left < 0) return;
-        // Who still says something still reads, maybe what was sent last.
-        this.#lingersUntilMs = Math.min(lastMs, performance.now() + LINGER_MS);
-      }
-    } catch {
-      // It ends in any case.
-    }
+    await readPast(() => stream.read(), () => {
+      // Who still says something still reads, maybe what was sent last.
+      this.#lingersUntilMs = Math.min(lastMs, performance.now() + LINGER_MS);
+    });
   }
 
   /** RFC 9113 §5.4.1: one place turns what was thrown into the connection's end. */
@@ -299,6 +240,7 @@ export class H2Connection implements H2Wire, Swept {
   }
 
   #finish(end: ConnectionEnd): ConnectionEnd {
+    this.#output.end();
     this.#end ??= end;
     return this.#end;
   }
@@ -306,10 +248,8 @@ export class H2Connection implements H2Wire, Swept {
   sweep(nowMs: number): void {
     const { writeTimeoutMs, idleTimeoutMs, headTimeoutMs } = this.#options;
     this.h2.tick(nowMs);
-    if (nowMs - this.#writingSinceMs >= writeTimeoutMs) {
-      this.#finish({ code: H2Code.CANCEL, reason: "client reads too slowly", byPeer: false });
-      this.#conn.stream.abort();
-    } else if (this.#end !== null) {
+    this.#slowness.sweep(Math.max(0, nowMs - this.#output.writingSinceMs));
+    if (this.#end !== null) {
       if (nowMs >= this.#lingersUntilMs) this.#conn.stream.abort();
     } else if (!this.h2.settingsAcknowledged && nowMs - this.#idleSinceMs >= headTimeoutMs) {
       // RFC 9113 §6.5.3: SETTINGS_TIMEOUT; and a client that never says anything.
@@ -350,7 +290,7 @@ export class H2Connection implements H2Wire, Swept {
     if (this.#end !== null) return this.#conn.stream.abort();
     this.h2.goaway(code);
     this.#finish({ code, reason, byPeer: false });
-    void this.#flush().then(() => this.#conn.stream.abort());
+    void this.#output.flushNow().then(() => this.#conn.stream.abort());
   }
 
   /** The last stream is over: what waits is sent, and what still comes is read past. */
@@ -359,8 +299,4 @@ export class H2Connection implements H2Wire, Swept {
     this.#lingersUntilMs = performance.now() + LINGER_MS;
     void this.#flushed();
   }
-}
-
-function lost(): NetError {
-  return new NetError("lost", "the connection is over");
 }

@@ -2,6 +2,7 @@ import { NetError } from "../net/error.ts";
 import { H2Code } from "../protocol/http2/codes.ts";
 import { contentLength, encodeResponse, type RequestHead } from "../protocol/http2/fields.ts";
 import type { Field } from "../protocol/wire/field.ts";
+import { isBodiless } from "../protocol/wire/message.ts";
 import type { H2Stream, H2Wire } from "./h2_stream.ts";
 import type { Body, Content, Offer, OfferRequest, Tunnel } from "./offer.ts";
 
@@ -74,7 +75,7 @@ export class H2Request implements Offer {
   }
 
   async #send(status: number, fields: readonly Field[], body: Body): Promise<void> {
-    const bodiless = this.request.method === "HEAD" || status === 204 || status === 304;
+    const bodiless = isBodiless(this.request.method, status);
     if (!(body instanceof Uint8Array)) {
       return await this.#sendContent(status, fields, body, bodiless);
     }

@@ -12,8 +12,6 @@ export interface H2Wire {
   flush(): void;
   /** Resolves when more may be handed over; rejects when the connection is lost. */
   room(): Promise<void> | null;
-  /** Resolves when the windows may have opened; rejects when the stream or the connection ends. */
-  window(stream: H2Stream): Promise<void>;
 }
 
 const EMPTY = new Uint8Array(0);
@@ -50,7 +48,7 @@ export class H2Stream implements Tunnel, Content {
   #seenSteps = -1;
   #waitsSinceMs = 0;
   /** Writes that wait for the window. */
-  waiting: PromiseWithResolvers<void> | null = null;
+  #waiting: PromiseWithResolvers<void> | null = null;
 
   constructor(id: number, wire: H2Wire) {
     this.id = id;
@@ -107,6 +105,8 @@ export class H2Stream implements Tunnel, Content {
   /** The stream is gone; who reads or writes is told. */
   fail(error: Error): void {
     if (this.#error !== null) return;
+    // It came whole, and our side is whole, too: what is left of it is still to be read.
+    if (this.#ended && this.#sentEnd && isLost(error)) return this.deliver();
     this.#error = error;
     this.#queue = [];
     // Nobody reads behind the end, and so would hear of it.
@@ -114,8 +114,8 @@ export class H2Stream implements Tunnel, Content {
     this.onReset = null;
     reset?.(error);
     this.deliver();
-    this.waiting?.reject(error);
-    this.waiting = null;
+    this.#waiting?.reject(error);
+    this.#waiting = null;
     const gone = this.onGone;
     this.onGone = null;
     gone?.();
@@ -179,14 +179,20 @@ export class H2Stream implements Tunnel, Content {
       if (taken > 0 || rest.length === 0) this.#wire.flush();
       if (taken === rest.length) break;
       rest = rest.subarray(taken);
-      await this.#wire.window(this);
+      await (this.#waiting ??= Promise.withResolvers()).promise;
     }
     if (end) this.#sentEnd = true;
   }
 
+  /** RFC 9113 §6.9: the windows may have opened. */
+  opened(): void {
+    this.#waiting?.resolve();
+    this.#waiting = null;
+  }
+
   async closeWrite(): Promise<void> {
     // END_STREAM must not overtake what waits for the window: the stream would look whole.
-    while (this.waiting !== null) await this.waiting.promise;
+    while (this.#waiting !== null) await this.#waiting.promise;
     if (!this.#sentEnd) await this.#send(EMPTY, true);
   }
 
@@ -223,7 +229,7 @@ export class H2Stream implements Tunnel, Content {
    * (RFC 9113 §10.5).
    */
   sweep(nowMs: number, limits: { readMs: number; writeMs: number }): void {
-    const isWrite = this.waiting !== null;
+    const isWrite = this.#waiting !== null;
     const waits = !this.isTunnel && (isWrite || this.#reader !== null);
     if (!waits || this.#steps !== this.#seenSteps) {
       this.#seenSteps = this.#steps;
@@ -251,4 +257,9 @@ export class H2Stream implements Tunnel, Content {
     this.onReset = null;
     this.fail(new NetError("aborted", "the stream was given up"));
   }
+}
+
+/** Whether it is the connection that is gone, and not the stream. */
+function isLost(error: Error): boolean {
+  return error instanceof NetError && error.kind === "lost";
 }

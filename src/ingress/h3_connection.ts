@@ -30,7 +30,7 @@ export interface H3ConnectionOptions {
   /** Takes each request; what it throws is a bug of ours. */
   onOffer: (offer: Offer) => Promise<void>;
   /** A head was answered at the door: 431, or 400 for a malformed one. */
-  onHeadRefused: (status: number, remote: string) => void;
+  onHeadRefused: (status: number, remote: string, message: string) => void;
   onPrerequestClose: (reason: PrerequestReason) => void;
   /** The peer broke a rule of HTTP/3. */
   onPeerError: (error: PeerError, remote: string) => void;
@@ -143,14 +143,12 @@ export class H3Connection {
     try {
       const outcome = await request.readHead();
       if (outcome === "offer" || outcome === "answered") this.#requests++;
-      if (outcome === "answered") this.#options.onHeadRefused(431, this.#quic.remote);
-      if (outcome === "malformed") this.#options.onHeadRefused(400, this.#quic.remote);
+      if (outcome === "answered") this.#tellRefused(431, "the field section is too long");
+      if (outcome === "malformed") this.#tellRefused(400, request.refusedFor);
       if (outcome === "malformed" || outcome === "broken") this.#badHead = true;
       if (outcome !== "offer") return;
       await this.#options.onOffer(request);
-      if (await request.settle() === "malformed") {
-        this.#options.onHeadRefused(400, this.#quic.remote);
-      }
+      if (await request.settle() === "malformed") this.#tellRefused(400, request.refusedFor);
     } catch (error) {
       request.abort();
       this.#fail(error, "request stream");
@@ -161,6 +159,10 @@ export class H3Connection {
         this.#beIdle();
       }
     }
+  }
+
+  #tellRefused(status: number, message: string): void {
+    this.#options.onHeadRefused(status, this.#quic.remote, message);
   }
 
   /**

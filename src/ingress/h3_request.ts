@@ -1,6 +1,6 @@
 import { NetError } from "../net/error.ts";
 import type { QuicStream } from "../net/quic_stream.ts";
-import { Deadline, inTime, type Sweeper } from "../net/sweeper.ts";
+import { Deadline } from "../net/sweeper.ts";
 import { H3Code } from "../protocol/http3/codes.ts";
 import { fieldSectionSize } from "../protocol/http3/field_section.ts";
 import {
@@ -9,19 +9,28 @@ import {
   readRequestHead,
   type RequestHead,
 } from "../protocol/http3/fields.ts";
-import { encodeFrame, FrameType } from "../protocol/http3/frame.ts";
 import { RequestStreamParser } from "../protocol/http3/request_stream.ts";
 import { decodeFieldSection } from "../protocol/qpack/decoder.ts";
-import { encodeFieldSection } from "../protocol/qpack/encoder.ts";
 import { concat } from "../protocol/wire/bytes.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import type { Field } from "../protocol/wire/field.ts";
+import { isBodiless } from "../protocol/wire/message.ts";
+import {
+  type AnswerTarget,
+  breakOffLater,
+  ClientTooSlow,
+  dataFrame,
+  headersFrame,
+  lengthField,
+  writeContent,
+  writeInTime,
+} from "./h3_answer.ts";
 import { H3Content } from "./h3_content.ts";
+import { readHeadBlock, toOfferRequest } from "./h3_head.ts";
 import { H3Tunnel } from "./h3_tunnel.ts";
 import type { Body, Content, Offer, OfferRequest, Tunnel } from "./offer.ts";
 
-export interface H3RequestOptions {
-  stream: QuicStream;
+export interface H3RequestOptions extends AnswerTarget {
   remote: string;
   maxHeaderBytes: number;
   /** The longest field section that the client takes, as far as it has said so by now. */
@@ -30,9 +39,6 @@ export interface H3RequestOptions {
   headTimeoutMs: number;
   /** How long the next bytes of content may take that is waited for. */
   contentTimeoutMs: number;
-  /** How long the client may take nothing of its answer's content. */
-  writeTimeoutMs: number;
-  sweeper: Sweeper;
   /** A rule was broken that ends the whole connection. */
   connectionError: (error: PeerError) => void;
   /** Told when the stream is given up; `freed` resolves once its memory can go. */
@@ -46,9 +52,6 @@ export interface H3RequestOptions {
 export type HeadOutcome = "offer" | "answered" | "malformed" | "broken" | "gone";
 
 const EMPTY = new Uint8Array(0);
-
-/** RFC 9114 §4.3: a pseudo-header in trailers is malformed, so the message is no longer whole. */
-const BROKEN_TRAILERS: Field[] = [[":broken", "1"]];
 
 /** One request stream, from its first byte to its answer. */
 export class H3Request implements Offer {
@@ -65,6 +68,8 @@ export class H3Request implements Offer {
   #answered = false;
   #gone: (() => void) | null = null;
   #lost = false;
+  /** What was wrong with it, where that is its answer. */
+  refusedFor = "";
 
   constructor(options: H3RequestOptions) {
     this.#options = options;
@@ -89,7 +94,7 @@ export class H3Request implements Offer {
     const { sweeper, headTimeoutMs } = this.#options;
     const deadline = new Deadline(sweeper, headTimeoutMs, () => this.abort());
     try {
-      const block = await this.#headBlock();
+      const block = await readHeadBlock(this.#stream, this.#parser, () => this.abort());
       if (block === null) return "gone";
       const decoded = block === "oversize"
         ? { fields: [], oversize: true }
@@ -108,28 +113,6 @@ export class H3Request implements Offer {
       return await this.#refuse(error);
     } finally {
       deadline.clear();
-    }
-  }
-
-  async #headBlock(): Promise<Uint8Array | "oversize" | null> {
-    for (;;) {
-      let chunk: Uint8Array | null;
-      try {
-        chunk = await this.#stream.read();
-      } catch {
-        this.abort();
-        return null;
-      }
-      if (chunk === null) {
-        this.#parser.end();
-        return null;
-      }
-      this.#parser.push(chunk);
-      const event = this.#parser.next();
-      if (event === null) continue;
-      if (event.type === "oversize") return "oversize";
-      if (event.type !== "headers") continue;
-      return event.block;
     }
   }
 
@@ -161,6 +144,7 @@ export class H3Request implements Offer {
     if (error.scope === "connection") {
       this.#options.connectionError(error);
     } else if (error.code === H3Code.H3_MESSAGE_ERROR && !this.#answered) {
+      this.refusedFor = error.message;
       await this.respond(400, [["content-type", "text/plain"]], encodeText(`${error.message}\n`));
       return "malformed";
     } else {
@@ -204,10 +188,10 @@ export class H3Request implements Offer {
   async inform(status: number, fields: readonly Field[]): Promise<void> {
     if (this.#answered) throw new Error("This request was answered already");
     try {
-      await this.#write(headersFrame(encodeResponse(status, fields)));
+      await writeInTime(this.#options, headersFrame(encodeResponse(status, fields)));
     } catch (error) {
       if (error instanceof ClientTooSlow) {
-        this.#options.aborted(this.#breakOffLater());
+        this.#options.aborted(breakOffLater(this.#stream));
         this.lose();
       }
       throw error;
@@ -243,29 +227,29 @@ export class H3Request implements Offer {
 
   async respond(status: number, fields: readonly Field[], body: Body = EMPTY): Promise<void> {
     this.#answer();
-    const head = this.#request?.method === "HEAD";
+    const bodiless = isBodiless(this.#request?.method ?? "", status);
     const whole = body instanceof Uint8Array;
-    const length: Field[] = whole && !head && status >= 200 && status !== 204 && status !== 304 &&
-        !fields.some((field) => field[0] === "content-length")
-      ? [["content-length", String(body.length)]]
-      : [];
+    const length = whole && !bodiless ? lengthField(fields, body.length) : [];
     const section = encodeResponse(status, [...fields, ...length]);
     const tooLong = this.#isTooLong(section);
     const headers = headersFrame(tooLong ? encodeResponse(502, []) : section);
     try {
       if (tooLong) {
-        await this.#write(headers);
+        await writeInTime(this.#options, headers);
       } else if (whole) {
-        const data = head ? EMPTY : body;
-        await this.#write(data.length > 0 ? concat([headers, dataFrame(data)]) : headers);
+        const data = bodiless ? EMPTY : body;
+        await writeInTime(
+          this.#options,
+          data.length > 0 ? concat([headers, dataFrame(data)]) : headers,
+        );
       } else {
-        await this.#write(headers);
-        if (!head) await this.#writeContent(body);
+        await writeInTime(this.#options, headers);
+        if (!bodiless) await writeContent(this.#options, body);
         else body.cancel();
       }
       await this.#stream.closeWrite();
     } catch (error) {
-      if (error instanceof ClientTooSlow) this.#options.aborted(this.#breakOffLater());
+      if (error instanceof ClientTooSlow) this.#options.aborted(breakOffLater(this.#stream));
       else this.abort();
       throw error;
     } finally {
@@ -280,42 +264,6 @@ export class H3Request implements Offer {
     return fieldSectionSize(section) > this.#options.peerMaxHeaderBytes();
   }
 
-  async #writeContent(content: Content): Promise<void> {
-    try {
-      for (let part = await content.read(); part !== null; part = await content.read()) {
-        await this.#write(dataFrame(part));
-      }
-      const { trailers } = content;
-      if (trailers.length > 0) await this.#write(headersFrame(trailers));
-    } catch (error) {
-      content.cancel();
-      if (error instanceof ClientTooSlow) throw error;
-      // Without RESET_STREAM a body that breaks off would look whole.
-      await this.#write(headersFrame(BROKEN_TRAILERS));
-      throw error;
-    }
-  }
-
-  /** Reads no more; the end goes out if the client ever takes what is before it. Never rejects. */
-  async #breakOffLater(): Promise<void> {
-    this.#stream.stopReading();
-    try {
-      await this.#stream.write(headersFrame(BROKEN_TRAILERS));
-      await this.#stream.closeWrite();
-    } catch {
-      // The connection is gone.
-    }
-  }
-
-  /** Rejects when the client takes nothing for too long, as RFC 9114 §10.5 allows. */
-  #write(bytes: Uint8Array): Promise<void> {
-    const { sweeper, writeTimeoutMs } = this.#options;
-    const late = () => {
-      throw new ClientTooSlow();
-    };
-    return inTime(this.#stream.write(bytes), { sweeper, afterMs: writeTimeoutMs, late });
-  }
-
   #answer(): void {
     if (this.#answered) throw new Error("This request was answered already");
     this.#answered = true;
@@ -324,34 +272,6 @@ export class H3Request implements Offer {
   abort(): void {
     this.#options.aborted(this.#stream.abort());
   }
-}
-
-/** A client has shut its window for too long. */
-class ClientTooSlow extends NetError {
-  constructor() {
-    super("timeout", "client reads too slowly");
-  }
-}
-
-function toOfferRequest(head: RequestHead, remote: string): OfferRequest {
-  return {
-    http: "3",
-    method: head.method,
-    protocol: head.protocol,
-    scheme: head.scheme ?? "https",
-    authority: head.authority ?? "",
-    path: head.path ?? "",
-    fields: head.fields,
-    remote,
-  };
-}
-
-function headersFrame(fields: readonly Field[]): Uint8Array {
-  return encodeFrame(FrameType.HEADERS, encodeFieldSection(fields));
-}
-
-function dataFrame(payload: Uint8Array): Uint8Array {
-  return encodeFrame(FrameType.DATA, payload);
 }
 
 function encodeText(text: string): Uint8Array {

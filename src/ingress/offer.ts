@@ -8,6 +8,8 @@ export type HttpVersion = "1.1" | "2" | "3";
 export interface OfferRequest {
   /** The version that it came by. */
   readonly http: HttpVersion;
+  /** The version that its head names, where `http` does not say it all. */
+  readonly received?: "1.0";
   /** CONNECT for a WebSocket over HTTP/2 and HTTP/3. */
   readonly method: string;
   /**

@@ -1,5 +1,6 @@
+import type { Refusal } from "../net/accepted.ts";
 import { NetError } from "../net/error.ts";
-import { Deadline } from "../net/sweeper.ts";
+import { type Handshake, Handshakes } from "../net/handshakes.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import type { Accepted, ConnectionEnd, DoorOptions } from "./door.ts";
 import { H1Connection } from "./h1_connection.ts";
@@ -13,6 +14,10 @@ export interface TcpDoorOptions extends DoorOptions, H2DoorOptions {
   onConnectionOpened: (http: HttpVersion) => void;
   onConnectionClosed: (http: HttpVersion, end: ConnectionEnd & { durationMs: number }) => void;
   onConnectionRefused: (remote: string) => void;
+  /** Connections in clear text at once that have not shown what they speak. */
+  maxHandshakes: number;
+  /** One of them never did, or made room for the next. */
+  onHandshakeFailed: (refusal: Refusal) => void;
 }
 
 /** What both versions have in common. */
@@ -32,12 +37,23 @@ export class TcpDoor {
   readonly #options: TcpDoorOptions;
   readonly #connections = new Set<Connection>();
   /** Those of which it is not known yet what they speak. */
-  readonly #unknown = new Set<Accepted>();
+  readonly #unknown: Handshakes;
   #draining = false;
   #idle: (() => void) | null = null;
 
   constructor(options: TcpDoorOptions) {
     this.#options = options;
+    this.#unknown = new Handshakes({
+      maxHandshakes: options.maxHandshakes,
+      handshakeTimeoutMs: options.headTimeoutMs,
+      sweeper: options.sweeper,
+      onRefused: options.onHandshakeFailed,
+    });
+  }
+
+  /** Those that are served. */
+  get served(): number {
+    return this.#connections.size;
   }
 
   get connections(): number {
@@ -46,33 +62,27 @@ export class TcpDoor {
 
   /** Takes a connection; what it speaks is told by ALPN, or else by its first bytes. */
   take(conn: Accepted): void {
-    if (this.#draining || this.connections >= this.#options.maxConnections()) {
-      conn.stream.abort();
-      this.#options.onConnectionRefused(conn.remote);
-    } else if (conn.alpn === ALPN_H2) {
-      void this.#serve("2", conn);
-    } else if (conn.secure) {
-      void this.#serve("1.1", conn);
-    } else {
-      void this.#tellApart(conn);
-    }
+    if (this.#isFull(conn)) return;
+    if (conn.alpn === ALPN_H2) void this.#serve("2", conn);
+    else if (conn.secure) void this.#serve("1.1", conn);
+    else void this.#tellApart(conn);
+  }
+
+  /** Whether there is no room for a connection: then it is gone. */
+  #isFull(conn: Accepted): boolean {
+    if (!this.#draining && this.served < this.#options.maxConnections()) return false;
+    conn.stream.abort();
+    this.#options.onConnectionRefused(conn.remote);
+    return true;
   }
 
   /** RFC 9113 §3.3: prior knowledge, which the connection preface shows. */
   async #tellApart(conn: Accepted): Promise<void> {
-    const { sweeper, headTimeoutMs } = this.#options;
-    this.#unknown.add(conn);
-    const deadline = new Deadline(sweeper, headTimeoutMs, () => conn.stream.abort());
-    let first: Uint8Array | null;
-    try {
-      first = await beginning(conn);
-    } catch {
-      first = null;
-    } finally {
-      deadline.clear();
-      this.#unknown.delete(conn);
-    }
-    if (first === null || this.#draining) {
+    // Anyone can open one and say nothing: those who speak must not have to wait for it.
+    const unknown = this.#unknown.begin(conn.remote, () => conn.stream.abort());
+    if (unknown === null) return;
+    const first = await firstOf(conn, unknown);
+    if (first === null || this.#isFull(conn)) {
       conn.stream.abort();
       if (this.connections === 0) this.#idle?.();
       return;
@@ -104,7 +114,7 @@ export class TcpDoor {
   /** Takes nothing new; resolves when the last connection is gone. */
   drain(): Promise<void> {
     this.#draining = true;
-    for (const conn of this.#unknown) conn.stream.abort();
+    this.#unknown.cut();
     for (const connection of this.#connections) connection.drain();
     if (this.connections === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle = resolve);
@@ -113,8 +123,19 @@ export class TcpDoor {
   /** Ends every connection. */
   close(): void {
     this.#draining = true;
-    for (const conn of this.#unknown) conn.stream.abort();
+    this.#unknown.cut();
     for (const connection of this.#connections) connection.close();
+  }
+}
+
+/** What came first; `null` when there was nothing, or it was given up before. */
+async function firstOf(conn: Accepted, unknown: Handshake): Promise<Uint8Array | null> {
+  try {
+    const first = await beginning(conn);
+    return unknown.finish() ? first : null;
+  } catch {
+    unknown.cut();
+    return null;
   }
 }
 

@@ -21,6 +21,8 @@ export interface ByteStream {
   write(bytes: Uint8Array, headroom?: number): Promise<void>;
   /** Ends our direction with FIN, behind all writes. */
   closeWrite(): Promise<void>;
+  /** How many bytes of what was written the peer has not taken; `null` where that can't be told. */
+  unsent?(): Promise<number | null>;
   /** Ends both directions at once and frees everything. May be called at any time, many times. */
   abort(reason?: string): void;
 }

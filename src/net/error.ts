@@ -15,6 +15,8 @@ export type NetErrorKind =
   | "timeout"
   /** Somebody else listens at that address. */
   | "in_use"
+  /** There is no free place for one more. */
+  | "busy"
   /** The peer's certificate or its TLS was not accepted. */
   | "tls"
   | "other";

@@ -6,6 +6,7 @@ import type { ByteStream } from "./byte_stream.ts";
 import { NetError, toNetError } from "./error.ts";
 import { type NodeIo, nodeIo } from "./node_io.ts";
 import { HEADROOM, ReadSize } from "./read_buffer.ts";
+import { unsentBytes } from "./send_queue.ts";
 
 interface Handle {
   readStop(): void;
@@ -163,6 +164,15 @@ export class NodeStream implements ByteStream {
       const write = { bytes: EMPTY, resolve, reject };
       this.#writes.push(write);
       this.#socket.end(() => this.#wrote(null));
+    });
+  }
+
+  unsent(): Promise<number | null> {
+    const { localAddress, localPort, remoteAddress, remotePort } = this.#raw;
+    if (localAddress === undefined || remoteAddress === undefined) return Promise.resolve(null);
+    return unsentBytes({
+      local: { hostname: localAddress, port: localPort ?? 0 },
+      remote: { hostname: remoteAddress, port: remotePort ?? 0 },
     });
   }
 

@@ -1,6 +1,7 @@
 import type { ByteStream } from "./byte_stream.ts";
 import { toNetError } from "./error.ts";
 import { HEADROOM, ReadSize } from "./read_buffer.ts";
+import { unsentBytes } from "./send_queue.ts";
 
 const EMPTY = new Uint8Array(0);
 
@@ -58,6 +59,12 @@ export class ConnStream implements ByteStream {
     } catch (error) {
       throw toNetError(error);
     }
+  }
+
+  unsent(): Promise<number | null> {
+    const { localAddr: local, remoteAddr: remote } = this.#conn;
+    if (!("hostname" in local && "hostname" in remote)) return Promise.resolve(null);
+    return unsentBytes({ local, remote });
   }
 
   abort(): void {

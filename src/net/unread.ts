@@ -15,6 +15,7 @@ export function unread(stream: ByteStream, bytes: Uint8Array): ByteStream {
     },
     write: (bytes, headroom) => stream.write(bytes, headroom),
     closeWrite: () => stream.closeWrite(),
+    unsent: () => stream.unsent?.() ?? Promise.resolve(null),
     abort: (reason) => stream.abort(reason),
   };
 }

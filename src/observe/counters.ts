@@ -45,7 +45,7 @@ export function closeCodeLabel(code: number): string {
 
 /** What `/stats` tells. */
 export interface Stats {
-  /** Sessions that were opened or refused, and ordinary requests that backends were asked for. */
+  /** Sessions that were opened or refused, and ordinary requests, whoever answered them. */
   totalRequests: number;
   /** Connections from clients that are open now. */
   activeConnections: number;
@@ -70,6 +70,7 @@ export class Counters {
     max_connections: 0,
     method: 0,
     path: 0,
+    address: 0,
     bad_headers: 0,
     header_size: 0,
     protocol: 0,
@@ -102,7 +103,7 @@ export class Counters {
     lost: 0,
     accept: 0,
   };
-  /** Ordinary requests that went to backends, by version, then by the class of their status. */
+  /** Ordinary requests that have ended, by version, then by the class of their status. */
   readonly requests: Record<HttpVersion, Record<StatusClass, number>> = {
     "1.1": noRequests(),
     "2": noRequests(),

@@ -134,7 +134,7 @@ function registerRequests(registry: Registry, counters: Counters): void {
     {
       registry,
       name: `${PREFIX}requests_total`,
-      help: "Ordinary requests that backends were asked for",
+      help: "Ordinary requests that have ended, answered by a backend or by the proxy itself",
       labelNames: ["http", "status"],
     },
     () =>

@@ -5,7 +5,7 @@ import type {
   ErrorStage,
   HttpVersion,
   Observer,
-  RejectReason,
+  Rejection,
   RequestEnd,
   SessionEnd,
   SessionStart,
@@ -13,11 +13,14 @@ import type {
 import { Counters, type Stats } from "./counters.ts";
 import type { Fields, Log } from "./log.ts";
 import { registerMetrics } from "./metrics.ts";
+import { refusedLines } from "./refused_lines.ts";
 
 export interface ObserverOptions {
   /** Gets the metrics; one registry for each observer. */
   registry: Registry;
   log: Log;
+  /** Milliseconds of a clock that never goes back. */
+  now?: () => number;
 }
 
 /** An observer that tells what it has counted. */
@@ -30,9 +33,11 @@ export interface CountingObserver extends Observer {
  * The observer of one proxy: it counts for the metrics and writes the log. A socket is one line
  * (`ws.open`) when it opens and one (`ws.close`) when it ends, both at level info.
  */
-export function createObserver({ registry, log }: ObserverOptions): CountingObserver {
+export function createObserver(options: ObserverOptions): CountingObserver {
+  const { registry, log, now = () => performance.now() } = options;
   const counters = new Counters();
   registerMetrics(registry, counters);
+  const refused = refusedLines(log, now);
   const info = log.enabled("info");
   const debug = log.enabled("debug");
   return {
@@ -47,20 +52,20 @@ export function createObserver({ registry, log }: ObserverOptions): CountingObse
       counters.closed(session);
       if (info) log.info("ws.close", closeFields(session));
     },
-    rejected(reason: RejectReason, status: number, path: string, client: string) {
-      counters.rejected[reason]++;
-      if (info) {
-        log.info("ws.reject", { reason, status, path: path || null, client: client || null });
-      }
+    rejected(rejection: Rejection) {
+      counters.rejected[rejection.reason]++;
+      if (info) log.info("ws.reject", rejectFields(rejection));
     },
     requestEnded(request: RequestEnd) {
       counters.requestEnded(request);
+      // It has its line.
+      if (request.failed) return;
       if (request.broken !== "") log.info("http.broken", requestFields(request));
       else if (debug) log.debug("http.request", requestFields(request));
     },
-    handshakeFailed({ kind, message, remote }: Refusal) {
-      counters.handshakeFailures[kind]++;
-      if (debug) log.debug("connection.failed", { reason: kind, message, client: remote });
+    handshakeFailed(refusal: Refusal) {
+      counters.handshakeFailures[refusal.kind]++;
+      refused(refusal);
     },
     backendChanged(backend: string, up: boolean, reason: string) {
       if (up) log.info("backend.up", { backend });
@@ -68,7 +73,7 @@ export function createObserver({ registry, log }: ObserverOptions): CountingObse
     },
     failed(stage: ErrorStage, message: string, client: string) {
       counters.errors[stage]++;
-      log.warning("ws.error", { stage, message, client });
+      log.warning("ws.error", { stage, message, client: client || null });
     },
     connectionOpened(http: HttpVersion) {
       counters.activeConnections[http]++;
@@ -125,6 +130,16 @@ function closeFields(session: SessionEnd): Fields {
     path: session.path,
     backend: session.backend,
     subprotocol: session.subprotocol,
+  };
+}
+
+function rejectFields({ reason, status, path, client, message }: Rejection): Fields {
+  return {
+    reason,
+    status,
+    path: path || null,
+    client: client || null,
+    message: message || null,
   };
 }
 

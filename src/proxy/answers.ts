@@ -43,6 +43,19 @@ export const NOT_FOUND: Answer = { status: 404, text: "not found" };
 /** RFC 9110 §9.3.6: a CONNECT without :protocol asks for a TCP tunnel, which this is not. */
 export const NO_CONNECT: Answer = { status: 501, text: "no CONNECT proxy", rejected: "protocol" };
 
+/** RFC 6585 §4: of one client. */
+export const TOO_MANY_REQUESTS: Answer = {
+  status: 429,
+  fields: [RETRY_AFTER],
+  text: "too many requests at once",
+};
+
+export const TOO_MANY_SESSIONS: Answer = {
+  ...TOO_MANY_REQUESTS,
+  text: "too many connections",
+  rejected: "max_conns",
+};
+
 /** RFC 5842 §7.2: the backend is the proxy itself, or leads back to it. */
 export const LOOP: Answer = { status: 508, text: "Loop detected in proxy" };
 

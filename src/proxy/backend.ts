@@ -26,14 +26,19 @@ export interface BackendTarget {
 /** The backend can't be used. `status` is what the client gets. */
 export class BackendError extends Error {
   override name = "BackendError";
-  readonly status: 502 | 504;
+  readonly status: 502 | 503 | 504;
   readonly stage: "backend_dial" | "backend_handshake";
 
   constructor(stage: "backend_dial" | "backend_handshake", message: string, cause: Error) {
     super(message, { cause });
     this.stage = stage;
-    this.status = cause instanceof NetError && cause.kind === "timeout" ? 504 : 502;
+    this.status = statusOf(cause);
   }
+}
+
+function statusOf(cause: Error): 502 | 503 | 504 {
+  if (!(cause instanceof NetError)) return 502;
+  return cause.kind === "timeout" ? 504 : cause.kind === "busy" ? 503 : 502;
 }
 
 /** What the backend is asked for, and for whom. */

@@ -18,18 +18,21 @@ export interface BalanceState {
  * down come last: where none is up, one of them may be all the same.
  */
 export function pick(route: Route, request: OfferRequest, state: BalanceState): BackendTarget[] {
-  const order = ordered(route, request, state);
-  const up = order.filter((target) => state.isUp(target));
-  if (up.length === order.length) return order;
-  return [...up, ...order.filter((target) => !up.includes(target))];
+  const { backends } = route;
+  if (backends.length === 1) return [...backends];
+  const up = backends.filter((target) => state.isUp(target));
+  // Apart, so that the share of one that is down goes to all others, not to its neighbour.
+  const order = ordered({ ...route, backends: up }, request, state);
+  if (up.length === backends.length) return order;
+  const down = backends.filter((target) => !up.includes(target));
+  return [...order, ...ordered({ ...route, backends: down }, request, state)];
 }
 
 function ordered(
-  { backends, balance }: Route,
+  { backends, balance }: Pick<Route, "backends" | "balance">,
   request: OfferRequest,
   state: BalanceState,
 ): BackendTarget[] {
-  if (backends.length === 1) return [...backends];
   const first = state.turn % backends.length;
   const turned = [...backends.slice(first), ...backends.slice(0, first)];
   if (balance === "round-robin") return turned;

@@ -13,7 +13,13 @@ import {
   workspaceAddress,
 } from "./cmux_host.ts";
 import { ipOf } from "./headers.ts";
-import { type PortLookup, PortLookupError, type PortRange, type PortTarget } from "./cmux_ports.ts";
+import {
+  type PortLookup,
+  PortLookupError,
+  type PortRange,
+  type PortTarget,
+  type ResolvePort,
+} from "./cmux_ports.ts";
 
 /** How requests find the ports of workspaces and containers. */
 export interface CmuxOptions {
@@ -39,6 +45,10 @@ export interface CmuxOptions {
   readonly required: boolean;
   /** Where the ports of containers and workspaces are found; without it they are what they seem. */
   readonly portLookup: PortLookup | null;
+  /** Asked for ports that `portLookup` does not know; in five seconds it must have answered. */
+  readonly resolvePort?: ResolvePort;
+  /** How long its answers are kept; that there is none, half a second at most. Default 2000. */
+  readonly resolveTtlMs?: number;
 }
 
 // RFC 6335 §6: those below are the System Ports.

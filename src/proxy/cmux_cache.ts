@@ -1,6 +1,8 @@
 import { Deadline, type Sweeper } from "../net/sweeper.ts";
+import type { CmuxOptions } from "./cmux.ts";
 import {
   isPort,
+  parseTarget,
   type PortAsk,
   portKey,
   type PortLookup,
@@ -9,11 +11,11 @@ import {
   shown,
 } from "./cmux_ports.ts";
 
-/** What a program gives to find a port; it may throw anything. `signal` ends it when it is late. */
+/** Finds a port, maybe as `host:port`; it may throw anything. `signal` ends it when it is late. */
 export type PortResolver = (
   ask: PortAsk,
   signal: AbortSignal,
-) => PortTarget | null | Promise<PortTarget | null>;
+) => string | PortTarget | null | Promise<string | PortTarget | null>;
 
 /** How long the answers of a resolver are kept, and how many. */
 export interface PortCacheOptions {
@@ -70,6 +72,25 @@ export function cachedPorts(resolver: PortResolver, options: PortCacheOptions): 
   };
 }
 
+/** Where `options` have ports looked up: in what is known, then by the program's own resolver. */
+export function portLookupOf(
+  { portLookup, resolvePort, resolveTtlMs: ttlMs = PORT_CACHE_DEFAULTS.ttlMs }: CmuxOptions,
+  control: Pick<PortCacheOptions, "sweeper" | "onFailed">,
+): PortLookup | null {
+  if (resolvePort === undefined) return portLookup;
+  const resolver: PortResolver = ({ kind, name, port }, signal) =>
+    resolvePort(name, port, { kind, signal });
+  const negativeTtlMs = Math.min(PORT_CACHE_DEFAULTS.negativeTtlMs, ttlMs);
+  const cached = cachedPorts(resolver, {
+    ...PORT_CACHE_DEFAULTS,
+    ttlMs,
+    negativeTtlMs,
+    ...control,
+  });
+  if (portLookup === null) return cached;
+  return async (ask) => await portLookup(ask) ?? await cached(ask);
+}
+
 function makeRoom(entries: Map<string, Entry>, maxEntries: number): void {
   if (entries.size < maxEntries) return;
   for (const [key, { expiresMs }] of entries) {
@@ -103,9 +124,10 @@ async function resolveInTime(
 }
 
 /** A resolver may be plain JavaScript. */
-function checked(target: PortTarget | null): PortTarget | null {
-  if (target === null || target === undefined) return null;
+function checked(found: string | PortTarget | null): PortTarget | null {
+  if (found === null || found === undefined) return null;
+  const target = typeof found === "string" ? parseTarget(found) ?? NaN : found;
   const port = typeof target === "object" && target.unixPath === undefined ? target.port : target;
   if (typeof port === "object" || (typeof port === "number" && isPort(port))) return target;
-  throw new TypeError(`the resolver gave ${shown(target)}, which is no port`);
+  throw new TypeError(`the resolver gave ${shown(found)}, which is no port`);
 }

@@ -34,6 +34,24 @@ export type PortTarget = number | DialTarget;
 /** `null` where there is no such port. Throws `PortLookupError`. */
 export type PortLookup = (ask: PortAsk) => PortTarget | null | Promise<PortTarget | null>;
 
+/** What a port is asked for with, beside its name and number. */
+export interface PortResolution {
+  /** Whose it is. */
+  readonly kind: Owner["kind"];
+  /** Ends the search when it takes too long. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Finds a port of a workspace, or of a container: `host:port`, a port of the upstream host, another
+ * place to dial, or `null` where it knows of none. What it throws is a 502 for the client.
+ */
+export type ResolvePort = (
+  workspace: string,
+  port: number,
+  about: PortResolution,
+) => string | PortTarget | null | Promise<string | PortTarget | null>;
+
 /** The port can't be found out. `status` and the message are what the client gets. */
 export class PortLookupError extends Error {
   override name = "PortLookupError";
@@ -98,7 +116,8 @@ export function parsePortTable(table: unknown): PortLookup {
   return (ask) => targets.get(portKey(ask)) ?? null;
 }
 
-function parseTarget(value: unknown): PortTarget | null {
+/** A port, or `host:port`; `null` for anything else. */
+export function parseTarget(value: unknown): PortTarget | null {
   if (typeof value === "number") return isPort(value) ? value : null;
   if (typeof value !== "string") return null;
   const authority = parseAuthority(value);

@@ -3,15 +3,16 @@ import { WholeContent } from "../client/h1_content.ts";
 import type { H1Pool, H1Response } from "../client/h1_pool.ts";
 import { type H1Request, UnwritableRequest } from "../client/h1_request.ts";
 import { RequestBroken } from "../client/h1_upload.ts";
-import type { Offer, OfferRequest } from "../ingress/offer.ts";
+import type { Body, Content, Offer, OfferRequest } from "../ingress/offer.ts";
 import { Cancel } from "../net/cancel.ts";
 import { messageOf, NetError } from "../net/error.ts";
 import { endToEnd } from "../protocol/http1/connection.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import type { Field } from "../protocol/wire/field.ts";
 import { BackendError } from "./backend.ts";
-import { isLastHop, requestFields, type RequestRules, responseFields } from "./headers.ts";
-import type { ResponseRules } from "./headers.ts";
+import { isLastHop, requestFields, responseFields, trailerFields } from "./headers.ts";
+import type { RequestRules, ResponseRules } from "./headers.ts";
+import { withTrailers } from "./trailers.ts";
 
 /** Where ordinary requests go. */
 export interface ForwardTarget {
@@ -62,7 +63,8 @@ export async function forward(
   if (isLastHop(request)) return await answerHere(offer, request.method === "TRACE" ? 405 : 204);
   const way = new Way(offer);
   try {
-    const response = await way.ask(target, toBackend(request, target, options));
+    const asked = toBackend(request, target, options);
+    const response = await way.ask(target, asked, contentFor(offer, options.request ?? {}));
     return await way.answer(response, options.response ?? {});
   } catch (error) {
     if (error instanceof UnwritableRequest) return await answerHere(offer, 400);
@@ -122,8 +124,12 @@ class Way {
     });
   }
 
-  async ask(target: ForwardTarget, request: H1Request): Promise<H1Response> {
-    const { content, request: client } = this.#offer;
+  async ask(
+    target: ForwardTarget,
+    request: H1Request,
+    content: Content | null,
+  ): Promise<H1Response> {
+    const { request: client } = this.#offer;
     let connected = false;
     try {
       return await target.pool.request(request, content, {
@@ -158,8 +164,7 @@ class Way {
     let broken: ForwardResult["broken"] = null;
     try {
       const fields = responseFields(response.fields, rules);
-      const body = content instanceof WholeContent ? content.whole : content;
-      await this.#offer.respond(status, fields, body ?? undefined);
+      await this.#offer.respond(status, fields, bodyOf(response, rules));
     } catch (error) {
       if (!(error instanceof NetError || error instanceof PeerError)) throw error;
       broken = { by: wasBackend(traffic.error) ? "backend" : "client", reason: error.message };
@@ -169,6 +174,18 @@ class Way {
     const { sentBytes: toBackendBytes, receivedBytes: toClientBytes } = traffic;
     return { status, reached: true, toBackendBytes, toClientBytes, retried, broken };
   }
+}
+
+/** The request's content on its way to the backend. */
+function contentFor({ content, request }: Offer, rules: RequestRules): Content | null {
+  return content && withTrailers(content, (all) => trailerFields(all, request.fields, rules));
+}
+
+/** The answer's content on its way to the client. */
+function bodyOf({ content, fields }: H1Response, rules: ResponseRules): Body | undefined {
+  if (content === null) return undefined;
+  if (content instanceof WholeContent) return content.whole;
+  return withTrailers(content, (all) => trailerFields(all, fields, rules));
 }
 
 /** Of what ended an exchange: what we gave up ourselves, we did for the client. */

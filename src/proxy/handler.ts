@@ -4,6 +4,7 @@ import { Answerer, type AnswererOptions } from "./answerer.ts";
 import { type Answer, LOOP, NO_CONNECT, NOT_FOUND, pathOf } from "./answers.ts";
 import { isLooping } from "./headers.ts";
 import type { CmuxRoutes } from "./cmux_routes.ts";
+import type { RejectReason } from "./observer.ts";
 import { Requests, type RequestsOptions } from "./requests.ts";
 import type { Routes } from "./routes.ts";
 import { Tunnels, type TunnelsOptions } from "./tunnels.ts";
@@ -19,6 +20,7 @@ export interface HandlerOptions extends AnswererOptions, TunnelsOptions, Request
   page?: (request: OfferRequest) => Answer | null;
 }
 
+const HEALTHY: Answer = { status: 200, text: "ok" };
 const HEALTH: ReadonlySet<string> = new Set(["/healthz", "/health/udp", "/health/tcp"]);
 
 /** What becomes of each request, whichever door it came by. */
@@ -53,6 +55,8 @@ export class Handler {
   async take(offer: Offer): Promise<void> {
     const { request } = offer;
     const { cmux } = this.#options;
+    // Workspaces may be looked up for a while.
+    const startedMs = cmux === null ? undefined : performance.now();
     const found = cmux === null ? { kind: "none" as const, request } : await cmux.match(request);
     if (found.kind === "route") {
       const stripped = withRequest(offer, found.request);
@@ -61,10 +65,15 @@ export class Handler {
       }
       return await this.#requests.take(stripped, found.live, request.path);
     }
-    const page = this.#page(request);
-    if (page !== null) return await this.#answerer.respond(offer, page);
+    if (isHealthCheck(request)) {
+      await this.#answerer.respondUntold(offer, HEALTHY);
+      return;
+    }
+    const page = isRead(request) ? this.#options.page?.(request) ?? null : null;
+    if (page !== null) return await this.#answerer.respond(offer, page, startedMs);
     if (found.kind === "refused") {
-      return await this.#answerer.respond(offer, rejection(request, found));
+      const answer = rejection(request, found, "address");
+      return await this.#answerer.respond(offer, answer, startedMs);
     }
     if (isConnect(request)) return await this.#answerer.respond(offer, NO_CONNECT);
     await this.#route(found.request === request ? offer : withRequest(offer, found.request));
@@ -78,7 +87,9 @@ export class Handler {
       const rejected = asksForTunnel(request) ? { rejected: "path" as const } : {};
       return await this.#answerer.respond(offer, { ...LOOP, ...rejected });
     }
-    if ("status" in found) return await this.#answerer.respond(offer, rejection(request, found));
+    if ("status" in found) {
+      return await this.#answerer.respond(offer, rejection(request, found, "path"));
+    }
     if (request.protocol !== null) return await this.#tunnels.take(offer, found.live, found.path);
     // Where no tunnels are taken, nobody is told to ask for one.
     if (!this.#options.plain && !this.#tunnels.takes(request)) {
@@ -87,21 +98,23 @@ export class Handler {
     if (!this.#options.plain) return await this.#answerer.respond(offer, expectedTunnel(request));
     await this.#requests.take(offer, found.live, found.path);
   }
+}
 
-  #page(request: OfferRequest): Answer | null {
-    const { method, path, protocol } = request;
-    if (protocol !== null || (method !== "GET" && method !== "HEAD")) return null;
-    if (HEALTH.has(pathOf(path))) return { status: 200, text: "ok" };
-    return this.#options.page?.(request) ?? null;
-  }
+function isRead({ method, protocol }: OfferRequest): boolean {
+  return protocol === null && (method === "GET" || method === "HEAD");
+}
+
+function isHealthCheck(request: OfferRequest): boolean {
+  return isRead(request) && HEALTH.has(pathOf(request.path));
 }
 
 /** Only what was to be a session is counted among those that were refused. */
 function rejection(
   request: OfferRequest,
   { status, text }: { status: number; text: string },
+  reason: RejectReason,
 ): Answer {
-  return { status, text, ...(asksForTunnel(request) && { rejected: "path" }) };
+  return { status, text, ...(asksForTunnel(request) && { rejected: reason }) };
 }
 
 function notFound({ protocol }: OfferRequest): Answer {

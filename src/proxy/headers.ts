@@ -1,6 +1,6 @@
 // RFC 9110 §7.6, RFC 7239: which fields go on to the next hop, and what the proxy says itself.
 import type { OfferRequest } from "../ingress/offer.ts";
-import { endToEnd } from "../protocol/http1/connection.ts";
+import { connectionOptions, endToEnd } from "../protocol/http1/connection.ts";
 import { acceptsTrailers } from "../protocol/http1/trailers.ts";
 import { type Field, getField, getFields, isToken } from "../protocol/wire/field.ts";
 
@@ -39,6 +39,9 @@ const REWRITTEN: ReadonlySet<string> = new Set(["host", "via"]);
 
 // What says who the client is: the word of nobody but a trusted proxy.
 const CLAIM = /^(?:forwarded$|x-forwarded-|x-real-ip$)/;
+
+// What says who the client is or where it goes is read in the head, and written there.
+const HEAD_ONLY = /^(?:forwarded|x-forwarded-.*|x-real-ip|x-cmux-.*|via)$/;
 
 const WRITTEN_CLAIMS: ReadonlySet<string> = new Set([
   ...["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"],
@@ -89,7 +92,7 @@ function pushFields(fields: Field[], request: OfferRequest, rules: RequestRules)
   pushEndToEnd(fields, request, trusted);
   pushHops(fields, request, trusted);
   if (rules.forwarded !== false) fields.push(forwarded(request, trusted));
-  fields.push(via(request.fields, request.http));
+  fields.push(via(request.fields, request.received ?? request.http));
 }
 
 function pushEndToEnd(fields: Field[], request: OfferRequest, trusted: boolean): void {
@@ -188,6 +191,25 @@ export function isLooping({ fields }: OfferRequest): boolean {
 /** RFC 9110 §7.6.3: one entry for each hop, ours last. */
 function via(fields: readonly Field[], version: string): Field {
   return ["via", [...getFields(fields, "via"), `${version} ${PSEUDONYM}`].join(", ")];
+}
+
+/**
+ * The trailer fields of a message for the next hop: nothing goes by them that was taken out of its
+ * head, where its Connection field is, too. Those of requests say nothing of who the client is.
+ */
+export function trailerFields(
+  trailers: readonly Field[],
+  head: readonly Field[],
+  { remove, set }: FieldRules,
+): Field[] {
+  if (trailers.length === 0) return [];
+  // RFC 9110 §7.6.1: what Connection names is removed from header and trailer fields.
+  const named = connectionOptions(head);
+  return endToEnd(trailers).filter(([name]) =>
+    !named.includes(name) && remove?.has(name) !== true &&
+    set?.some((field) => field[0] === name) !== true &&
+    !HEAD_ONLY.test(name.replaceAll("_", "-"))
+  );
 }
 
 function withRules(fields: Field[], { remove, set }: FieldRules): Field[] {

@@ -1,6 +1,8 @@
+import { messageOf } from "../net/error.ts";
 import type { Sweeper } from "../net/sweeper.ts";
 import { pathMatches } from "./answers.ts";
 import { cmuxUnreachable } from "./cmux.ts";
+import { portLookupOf } from "./cmux_cache.ts";
 import { CmuxRoutes } from "./cmux_routes.ts";
 import type { Proxy, ProxyOptions } from "./options.ts";
 import { anyRoute, type Route } from "./route.ts";
@@ -30,7 +32,7 @@ export function makeCmux(
   options: ProxyOptions,
   { sweeper, proxy }: { sweeper: Sweeper; proxy: Pick<Proxy, "port" | "plainPort"> },
 ): CmuxRoutes | null {
-  const { cmux, listen, plainListen, maxHeaderBytes } = options;
+  const { cmux, listen, plainListen, maxHeaderBytes, observer } = options;
   if (cmux === null) return null;
   // A port that is ours would lead back here.
   const own = () => [
@@ -39,7 +41,13 @@ export function makeCmux(
       ? []
       : [{ hostname: plainListen.hostname, port: proxy.plainPort }]),
   ];
-  return new CmuxRoutes({ ...cmux, listening: () => [...cmux.listening(), ...own()] }, {
+  const portLookup = portLookupOf(cmux, {
+    sweeper,
+    onFailed: ({ name, port }, error) =>
+      observer.failed("backend_dial", `Cannot find port ${name}.${port}: ${messageOf(error)}`, ""),
+  });
+  const listening = () => [...cmux.listening(), ...own()];
+  return new CmuxRoutes({ ...cmux, portLookup, listening }, {
     defaults: options,
     sweeper,
     maxHeaderBytes,

@@ -72,6 +72,8 @@ export type RejectReason =
   | "max_connections"
   | "method"
   | "path"
+  /** The port, workspace or host that cmux mode was asked for, or that there was none. */
+  | "address"
   | "bad_headers"
   | "header_size"
   | "protocol"
@@ -80,7 +82,21 @@ export type RejectReason =
   | "backend"
   | "draining";
 
-/** An ordinary request that a backend was asked for. */
+/** A request for a session that was refused, or a head that was none. */
+export interface Rejection {
+  /** Why. */
+  reason: RejectReason;
+  /** What the client was answered; 0 where not even a request was read. */
+  status: number;
+  /** Without its query; empty where none was read. */
+  path: string;
+  /** The client's address, "ip:port"; empty where it is not known. */
+  client: string;
+  /** What was wrong, in one line; empty where there is no more to say. */
+  message: string;
+}
+
+/** An ordinary request, and its answer. */
 export interface RequestEnd {
   /** The HTTP version that the client came by. */
   http: HttpVersion;
@@ -92,8 +108,8 @@ export interface RequestEnd {
   authority: string;
   /** Without its query. */
   path: string;
-  /** The backend's URL, as it was configured. */
-  backend: string;
+  /** The backend's URL, as it was configured; `null` where the proxy answered by itself. */
+  backend: string | null;
   /** What the client was answered; 0 when it was gone before. */
   status: number;
   /** From the request to the answer's last byte. */
@@ -104,6 +120,8 @@ export interface RequestEnd {
   toClientBytes: number;
   /** Who ended it before its end, and how; empty when it is whole. */
   broken: string;
+  /** Set where `failed` has told why there was no backend to answer it. */
+  failed?: true;
 }
 
 /** Where a session, or the way to one, broke. */
@@ -137,15 +155,15 @@ export interface Observer {
   sessionOpened(session: SessionStart): void;
   /** It has ended: once for each `sessionOpened`. */
   sessionClosed(session: SessionEnd): void;
-  /** A request for a session was refused; a status of 0 where not even a request was read. */
-  rejected(reason: RejectReason, status: number, path: string, client: string): void;
-  /** An ordinary request was answered by a backend, or given up. */
+  /** A request for a session was refused, or a head could not be read; `failed` is not told of it. */
+  rejected(rejection: Rejection): void;
+  /** An ordinary request was answered, or given up; one for a session, or for health, is not told. */
   requestEnded(request: RequestEnd): void;
   /** A TCP connection did not come to be: its TLS handshake failed, or took too long. */
   handshakeFailed(refusal: Refusal): void;
   /** A backend went down, or came up again. */
   backendChanged(url: string, up: boolean, reason: string): void;
-  /** A session, or the way to one, broke. */
+  /** A session, or the way to one, broke; `client` is empty where it was for more than one. */
   failed(stage: ErrorStage, message: string, client: string): void;
   /** A client has connected. */
   connectionOpened(http: HttpVersion): void;

@@ -50,6 +50,10 @@ export interface ProxyOptions extends RouteDefaults, QuicTransport {
   altSvcPort: number | null;
   /** Sessions at once, with those that are being dialled; 503 above it. */
   maxSessions: number;
+  /** Sessions of one client at once; 0 for no limit. */
+  maxSessionsPerClient: number;
+  /** Ordinary requests of one client at once; 0 for no limit. */
+  maxRequestsPerClient: number;
   /** Connections at once over all doors; refused above it. */
   maxConnections: number;
   /** Of one request's fields; 431 above it. */

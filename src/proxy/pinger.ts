@@ -1,6 +1,6 @@
 import { encodeFrame } from "../protocol/websocket/encoder.ts";
 import { Opcode } from "../protocol/websocket/opcode.ts";
-import type { SessionLimits } from "./session.ts";
+import type { SessionLimits } from "./session_options.ts";
 import type { Way } from "./way.ts";
 
 /** Of our Pings, which are all the same in a session: enough for no peer to have it by chance. */

@@ -19,7 +19,8 @@ export async function firstReachable<T>(
       return await ask(target);
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
-      live.upstream.failed(target, error.message);
+      // One that has no place for more is not down.
+      if (error.status !== 503) live.upstream.failed(target, error.message);
       failure = error;
       // What it was asked for may have been done: only who was never reached leaves it to the next.
       if (error.stage !== "backend_dial") break;

@@ -1,9 +1,10 @@
 import type { Content, Offer, OfferRequest } from "../ingress/offer.ts";
 import { NetError } from "../net/error.ts";
 import { PeerError } from "../protocol/wire/error.ts";
-import type { Answerer } from "./answerer.ts";
-import { pathOf } from "./answers.ts";
+import { type Answerer, requestOf } from "./answerer.ts";
+import { TOO_MANY_REQUESTS } from "./answers.ts";
 import { BackendError } from "./backend.ts";
+import { ClientShares } from "./client_shares.ts";
 import { forward } from "./forward.ts";
 import type { Observer } from "./observer.ts";
 import { firstReachable } from "./reachable.ts";
@@ -13,6 +14,8 @@ import { withRequest } from "./wishes.ts";
 export interface RequestsOptions {
   /** Whose X-Forwarded-* and Forwarded are believed, by IP address. */
   trustedProxies?: (ip: string) => boolean;
+  /** Ordinary requests of one client at once; 0 for no limit. */
+  maxRequestsPerClient: number;
   observer: Observer;
 }
 
@@ -23,18 +26,32 @@ const RARELY_CONTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "
 export class Requests {
   readonly #options: RequestsOptions;
   readonly #answerer: Answerer;
+  readonly #shares: ClientShares;
 
   constructor(options: RequestsOptions, answerer: Answerer) {
+    const { maxRequestsPerClient: limit, trustedProxies: exempt } = options;
     this.#options = options;
     this.#answerer = answerer;
+    this.#shares = new ClientShares({ limit, exempt });
   }
 
-  /** An ordinary request, to the first backend that can be reached. */
+  /** An ordinary request, unless its client has too many under way. */
   async take(offer: Offer, live: LiveRoute, path: string): Promise<void> {
+    const release = this.#shares.take(offer.request.remote);
+    if (release === null) return await this.#answerer.respond(offer, TOO_MANY_REQUESTS);
+    try {
+      await this.#carry(offer, live, path);
+    } finally {
+      release();
+    }
+  }
+
+  /** To the first backend that can be reached. */
+  async #carry(offer: Offer, live: LiveRoute, path: string): Promise<void> {
     const { request } = offer;
     const startedMs = performance.now();
     const settled = await this.#settle(offer, path);
-    if (settled === null) return;
+    if (settled === null) return this.#answerer.givenUp(request, startedMs);
     const { trustedProxies } = this.#options;
     const responseRules = () => this.#answerer.responseRules(request, live);
     const rules = {
@@ -57,23 +74,19 @@ export class Requests {
       });
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
-      await this.#answerer.unreachable(offer, live, error);
+      await this.#answerer.requestUnreachable(offer, live, { error, startedMs });
     }
   }
 
   #forwarded(
-    { http, method, authority, path, remote }: OfferRequest,
+    request: OfferRequest,
     backend: string,
     { startedMs, status, toBackendBytes, toClientBytes, broken }:
       & Awaited<ReturnType<typeof forward>>
       & { startedMs: number },
   ): void {
     this.#options.observer.requestEnded({
-      http,
-      client: remote,
-      method,
-      authority,
-      path: pathOf(path),
+      ...requestOf(request),
       backend,
       status,
       durationMs: performance.now() - startedMs,

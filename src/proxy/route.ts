@@ -1,5 +1,5 @@
 import type { BackendTarget } from "./backend.ts";
-import type { SessionLimits } from "./session.ts";
+import type { SessionLimits } from "./session_options.ts";
 
 /** One rule: which requests it takes, and what becomes of them. */
 export interface Route {

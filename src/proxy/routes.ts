@@ -8,7 +8,8 @@ import type { FieldRules } from "./headers.ts";
 import { prefaceOf } from "./preface.ts";
 import { changedRoutes, type Route, type RouteLimits } from "./route.ts";
 import { type RouteMatch, Router, type RouteRefusal } from "./router.ts";
-import type { Session, SessionLimits } from "./session.ts";
+import type { Session } from "./session.ts";
+import type { SessionLimits } from "./session_options.ts";
 import { type BackendStatus, Upstream } from "./upstream.ts";
 
 /** What holds for every route that says nothing else. */

@@ -1,54 +1,18 @@
-import type { Tunnel } from "../ingress/offer.ts";
-import type { ByteStream } from "../net/byte_stream.ts";
 import { messageOf, NetError } from "../net/error.ts";
-import type { Sweeper, Swept } from "../net/sweeper.ts";
+import type { Swept } from "../net/sweeper.ts";
 import { CloseCode, WebSocketError } from "../protocol/websocket/close.ts";
 import { encodeClose } from "../protocol/websocket/encoder.ts";
-import { Meter } from "../protocol/websocket/meter.ts";
-import type { Traffic } from "../protocol/websocket/traffic.ts";
 import { PeerError } from "../protocol/wire/error.ts";
-import type { EndedBy, Observer, SessionStart } from "./observer.ts";
-import { Passthrough } from "./passthrough.ts";
+import type { EndedBy } from "./observer.ts";
 import { Pinger } from "./pinger.ts";
+import { type End, lost, wellEnded } from "./session_end.ts";
+import { meterOf, type SessionOptions } from "./session_options.ts";
 import { Way } from "./way.ts";
-
-/** What one session may take, in bytes and in time. */
-export interface SessionLimits {
-  /** Payload of one frame; above it Close 1009. */
-  maxFrameBytes: number;
-  /** Payload of one message over all its frames; above it Close 1009. */
-  maxMessageBytes: number;
-  /** No byte from either side for so long ends the session. */
-  readTimeoutMs: number;
-  /** A write that makes no progress for so long ends it. */
-  writeTimeoutMs: number;
-  /** The proxy's own Ping to the client after so long without traffic; 0 for none. */
-  pingIntervalMs: number;
-  /** How long that Ping's Pong may take. */
-  pongTimeoutMs: number;
-}
-
-export interface SessionOptions {
-  start: SessionStart;
-  client: Tunnel;
-  backend: ByteStream;
-  /** Of a WebSocket: the RSV bits that its extensions use. `null` for any other protocol. */
-  allowedRsv: number | null;
-  limits: SessionLimits;
-  sweeper: Sweeper;
-  observer: Observer;
-}
 
 /** How long a side that was told of the end may take to end its own. */
 const LINGER_MS = 2_000;
 
 const SHUTTING_DOWN = "server is shutting down";
-
-interface End {
-  by: EndedBy;
-  code: number;
-  reason: string;
-}
 
 /**
  * One WebSocket on its way through the proxy. It ends once: whoever comes first decides who ended
@@ -80,9 +44,21 @@ export class Session implements Swept {
     const watchPong = limits.pingIntervalMs > 0;
     const fromClient = { masked: true, watchPong, traffic: observer.toBackend };
     const fromBackend = { masked: false, watchPong: false, traffic: observer.toClient };
-    this.#toBackend = new Way(client, backend, meterOf(options, fromClient));
-    this.#toClient = new Way(backend, client, meterOf(options, fromBackend));
+    const { writeTimeoutMs } = limits;
+    this.#toBackend = new Way({
+      ...{ from: client, to: backend, writeTimeoutMs, meter: meterOf(options, fromClient) },
+      onSlow: () => this.#slow("backend"),
+    });
+    this.#toClient = new Way({
+      ...{ from: backend, to: client, writeTimeoutMs, meter: meterOf(options, fromBackend) },
+      onSlow: () => this.#slow("client"),
+    });
     this.#pinger = new Pinger(limits, { toBackend: this.#toBackend, toClient: this.#toClient });
+  }
+
+  /** Whether no frames are known: any protocol but WebSocket. */
+  get #isRaw(): boolean {
+    return this.#options.allowedRsv === null;
   }
 
   /** Carries bytes both ways until both sides have ended. Never rejects. */
@@ -180,12 +156,12 @@ export class Session implements Swept {
       this.#abort();
     } else if (error instanceof WebSocketError) {
       this.#fault(way, error);
-    } else if (error === null && this.#options.allowedRsv === null) {
+    } else if (error === null && this.#isRaw) {
       // Half-closed: the client may go on.
       this.#backendFin = true;
       way.closeWrite();
       if (this.#clientFin) this.#finish(wellEnded("client"));
-    } else if (error instanceof NetError && this.#options.allowedRsv === null) {
+    } else if (error instanceof NetError && this.#isRaw) {
       // RFC 8441 §5: RST is RST_STREAM with CANCEL; after FIN the tunnel would look whole.
       this.#finish(lost("backend", `backend: ${error.message}`));
       this.#abort();
@@ -245,7 +221,7 @@ export class Session implements Swept {
 
   #tell(toClient: number, toBackend: number, reason: string): void {
     // RFC 8441 §5: without a Close of its own what is cut off must not look whole.
-    if (this.#options.allowedRsv === null) return this.#abort();
+    if (this.#isRaw) return this.#abort();
     this.#toClient.put(encodeClose(toClient, reason));
     this.#toBackend.put(encodeClose(toBackend, reason, randomBytes(4)));
     this.#toClient.closeWrite();
@@ -289,9 +265,9 @@ export class Session implements Swept {
     if (nowMs >= this.#closeAtMs) {
       return this.close("proxy:drain", CloseCode.GOING_AWAY, SHUTTING_DOWN);
     }
-    const { readTimeoutMs, writeTimeoutMs } = this.#options.limits;
-    if (this.#toBackend.stuckFor(nowMs) >= writeTimeoutMs) return this.#slow("backend");
-    if (this.#toClient.stuckFor(nowMs) >= writeTimeoutMs) return this.#slow("client");
+    const { readTimeoutMs } = this.#options.limits;
+    this.#toBackend.sweep(nowMs);
+    this.#toClient.sweep(nowMs);
     const reads = this.#toBackend.reads + this.#toClient.reads;
     if (reads !== this.#reads) {
       this.#reads = reads;
@@ -307,24 +283,6 @@ export class Session implements Swept {
   #slow(side: string): void {
     this.close("proxy:slow", CloseCode.POLICY_VIOLATION, `${side} reads too slowly`);
   }
-}
-
-function meterOf(
-  { limits, allowedRsv }: SessionOptions,
-  way: { masked: boolean; watchPong: boolean; traffic: Traffic },
-): Meter | Passthrough {
-  if (allowedRsv === null) return new Passthrough(way.traffic);
-  const { maxFrameBytes, maxMessageBytes } = limits;
-  return new Meter({ ...way, maxFrameBytes, maxMessageBytes, allowedRsv });
-}
-
-/** Of a tunnel that is no WebSocket: FIN from both sides. */
-function wellEnded(by: EndedBy): End {
-  return { by, code: CloseCode.NO_STATUS_RECEIVED, reason: "" };
-}
-
-function lost(by: EndedBy, reason: string): End {
-  return { by, code: CloseCode.ABNORMAL_CLOSURE, reason };
 }
 
 function randomBytes(length: number): Uint8Array<ArrayBuffer> {

@@ -1,23 +1,27 @@
 import type { Offer, OfferRequest, Tunnel } from "../ingress/offer.ts";
 import { NetError } from "../net/error.ts";
 import { sha1 } from "../net/sha1.ts";
-import { inTime, type Sweeper } from "../net/sweeper.ts";
+import type { Sweeper } from "../net/sweeper.ts";
 import { acceptFor } from "../protocol/websocket/handshake.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import { getField } from "../protocol/wire/field.ts";
 import type { Answerer } from "./answerer.ts";
-import { type Answer, pathOf, refuseTunnel, RETRY_AFTER } from "./answers.ts";
+import { type Answer, pathOf, refuseTunnel, RETRY_AFTER, TOO_MANY_SESSIONS } from "./answers.ts";
 import { askBackends, type Asked, UpgradeContentTooLarge } from "./ask.ts";
 import { BackendError } from "./backend.ts";
+import { ClientShares } from "./client_shares.ts";
 import { acceptedFields, clientKey, refusalFields } from "./headers.ts";
 import type { Observer } from "./observer.ts";
 import { closeForReload, type LiveRoute } from "./routes.ts";
 import { Session } from "./session.ts";
+import { WatchedContent } from "./watched.ts";
 import { isConnect } from "./wishes.ts";
 
 export interface TunnelsOptions {
   /** Sessions at once, with those that are being dialled; 503 above it. */
   maxSessions: number;
+  /** The same of one client; 429 above it, 0 for no limit. */
+  maxSessionsPerClient: number;
   /** The versions by which tunnels are taken. */
   tunnels: { readonly h1: boolean; readonly h2: boolean; readonly h3: boolean };
   /** Whose X-Forwarded-* and Forwarded are believed, by IP address. */
@@ -35,10 +39,13 @@ export class Tunnels {
   #sessions = 0;
   #nextId = 1;
   draining = false;
+  readonly #shares: ClientShares;
 
   constructor(options: TunnelsOptions, answerer: Answerer) {
     this.#options = options;
     this.#answerer = answerer;
+    const { maxSessionsPerClient: limit, trustedProxies: exempt } = options;
+    this.#shares = new ClientShares({ limit, exempt });
   }
 
   /** Sessions that are open now. */
@@ -50,6 +57,8 @@ export class Tunnels {
   async take(offer: Offer, live: LiveRoute, path: string): Promise<void> {
     const refused = this.#off(offer.request) ?? refusalOf(offer, live) ?? this.#full(live);
     if (refused !== null) return await this.#answerer.respond(offer, refused);
+    const release = this.#shares.take(offer.request.remote);
+    if (release === null) return await this.#answerer.respond(offer, TOO_MANY_SESSIONS);
     this.#taken++;
     live.taken++;
     try {
@@ -57,6 +66,7 @@ export class Tunnels {
     } finally {
       live.taken--;
       this.#taken--;
+      release();
     }
   }
 
@@ -112,7 +122,8 @@ export class Tunnels {
       return await askBackends(offer, live, { path, rules, sweeper });
     } catch (error) {
       if (error instanceof UpgradeContentTooLarge) {
-        await this.#answerer.respond(offer, { status: 413, text: error.message });
+        const { message: text } = error;
+        await this.#answerer.respond(offer, { status: 413, text, rejected: "bad_headers" });
       } else if (error instanceof BackendError) {
         await this.#answerer.unreachable(offer, live, error);
       } else if (!(error instanceof NetError || error instanceof PeerError)) {
@@ -186,16 +197,24 @@ export class Tunnels {
     if (answer.kind !== "refused") return;
     const { request } = offer;
     const { observer, sweeper } = this.#options;
-    observer.rejected("backend", answer.status, pathOf(request.path), request.remote);
-    offer.onGone(() => answer.content.cancel());
+    observer.rejected({
+      reason: "backend",
+      status: answer.status,
+      path: pathOf(request.path),
+      client: request.remote,
+      message: "",
+    });
+    const afterMs = live.limits.readTimeoutMs;
+    const content = new WatchedContent(answer.content, { sweeper, afterMs });
+    offer.onGone(() => content.cancel());
     const fields = refusalFields(answer.fields, this.#answerer.responseRules(request, live));
-    const answered = offer.respond(answer.status, fields, answer.content).catch((error) => {
+    const answered = offer.respond(answer.status, fields, content).catch((error) => {
       if (error instanceof NetError || error instanceof PeerError) return;
       observer.bug("refusal", error);
     });
     // A client that does not read keeps its stream waiting, but holds no session.
-    await inTime(answered, { sweeper, afterMs: live.limits.readTimeoutMs, late: () => {} });
-    answer.content.cancel();
+    await Promise.race([answered, content.stalled]);
+    content.cancel();
   }
 }
 

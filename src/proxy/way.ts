@@ -1,7 +1,18 @@
 import type { ByteStream } from "../net/byte_stream.ts";
 import { NetError } from "../net/error.ts";
+import { Slowness } from "../net/slowness.ts";
 import type { Meter } from "../protocol/websocket/meter.ts";
 import type { Passthrough } from "./passthrough.ts";
+
+export interface WayOptions {
+  readonly from: ByteStream;
+  readonly to: ByteStream;
+  readonly meter: Meter | Passthrough;
+  /** How long a write may make no progress. */
+  readonly writeTimeoutMs: number;
+  /** It made none for so long. */
+  readonly onSlow: () => void;
+}
 
 /** One direction of a session. */
 export class Way {
@@ -22,10 +33,15 @@ export class Way {
   #seenWrites = 0;
   #stuckSinceMs = Infinity;
 
-  constructor(from: ByteStream, to: ByteStream, meter: Meter | Passthrough) {
-    this.from = from;
-    this.to = to;
-    this.meter = meter;
+  /** Made when there is something to be seen. */
+  #slowness: Slowness | null = null;
+  readonly #options: WayOptions;
+
+  constructor(options: WayOptions) {
+    this.#options = options;
+    this.from = options.from;
+    this.to = options.to;
+    this.meter = options.meter;
   }
 
   /** The bytes before a run of `chunk` that may be overwritten: what stood there has gone already. */
@@ -76,15 +92,19 @@ export class Way {
     this.to.closeWrite().catch(() => {});
   }
 
-  /** For how long the write under way has made no progress, as far as the sweeps could see. */
-  stuckFor(nowMs: number): number {
+  /** Tells of a write that makes no progress, as far as the sweeps can see. */
+  sweep(nowMs: number): void {
     if (!this.writing || this.#writes !== this.#seenWrites) {
       this.#seenWrites = this.#writes;
       this.#stuckSinceMs = this.writing ? nowMs : Infinity;
+      this.#slowness = null;
     } else if (this.#stuckSinceMs === Infinity) {
       this.#stuckSinceMs = nowMs;
+    } else {
+      const { writeTimeoutMs, onSlow } = this.#options;
+      this.#slowness ??= new Slowness(this.to, writeTimeoutMs, onSlow);
+      this.#slowness.sweep(nowMs - this.#stuckSinceMs);
     }
-    return this.writing ? nowMs - this.#stuckSinceMs : 0;
   }
 
   counts(): { bytes: number; messages: number; frames: number } {

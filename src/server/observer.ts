@@ -51,6 +51,8 @@ export interface RefusedRequest {
   path: string;
   /** The client's address, "ip:port"; empty where it is not known. */
   client: string;
+  /** What was wrong, in one line; empty where there is no more to say. */
+  message: string;
 }
 
 /** What a server tells of what it does. No method may throw or wait. */
@@ -77,10 +79,7 @@ export interface ServerObserver {
 }
 
 /** What the doors tell, too. */
-export interface Telling
-  extends Omit<DoorsObserver, "rejected">, Pick<ServerObserver, "socketOpened" | "socketClosed"> {
-  rejected(reason: RefusalReason, status: number, path: string, client: string): void;
-}
+export type Telling = ServerObserver & DoorsObserver;
 
 /** As `Deno.serve` does it: an error that nobody is told of would be lost. */
 export const consoleLog: ServerLog = {
@@ -108,9 +107,9 @@ export function tellingOf(observer: Partial<ServerObserver>, log: ServerLog): Te
       log.info("socket.closed", { ...socket });
       observer.socketClosed?.(socket);
     },
-    rejected: (reason, status, path, client) => {
-      log.info("request.rejected", { reason, status, path, client });
-      observer.rejected?.({ reason, status, path, client });
+    rejected: (refused: RefusedRequest) => {
+      log.info("request.rejected", { ...refused });
+      observer.rejected?.(refused);
     },
     failed: (stage, message, client) => observer.failed?.(stage, message, client),
     handshakeFailed: (refusal) => observer.handshakeFailed?.(refusal),

@@ -35,7 +35,8 @@ export class Refuser {
     const { request } = offer;
     const { observer, altSvc } = this.#options;
     if (rejected !== undefined) {
-      observer.rejected(rejected, status, pathOf(request.path), request.remote);
+      const { path, remote: client } = request;
+      observer.rejected({ reason: rejected, status, path: pathOf(path), client, message: text });
     }
     const service = altSvc(request.http);
     const all: Field[] = [

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { makeCertificates } from "../../src/cli/certificates.ts";
 import { ConfigWatch } from "../../src/cli/config_watch.ts";
-import { configure } from "../../src/cli/configured.ts";
+import { configure, load } from "../../src/cli/configured.ts";
 import { stampOf } from "../../src/cli/files.ts";
 import { createLog, type LogRecord } from "../../src/observe/log.ts";
 import type { Proxy } from "../../src/proxy/options.ts";
@@ -43,6 +43,12 @@ async function withRead(
   }
 }
 
+/** Puts a file in the place of another at once: none is read half written. */
+async function put(file: string, text: string): Promise<void> {
+  await Deno.writeTextFile(`${file}.new`, text);
+  await Deno.rename(`${file}.new`, file);
+}
+
 const route = (path: string, more = "") =>
   `  - { match: { path: ${path} }, backend: ws://a${more} }\n`;
 
@@ -57,6 +63,74 @@ Deno.test("config watch: what changes between the first read and its beginning i
     })
   ));
 
+interface Change {
+  name: string;
+  before: string;
+  after: string;
+  /** How many routes the proxy got; `null` where it got none to put in the place of the old. */
+  replaced: number | null;
+  /** What the log tells: those that are in force. */
+  routes: number;
+  afterRestart?: string;
+}
+
+const TWO = `routes:\n${route("/a")}${route("/b")}`;
+
+const CHANGES: Change[] = [
+  { name: "an emptied list", before: TWO, after: "routes: []\n", replaced: 0, routes: 0 },
+  {
+    name: "an emptied list beside a backend, which was that of routes without one",
+    ...{ before: `backend: ws://b\n${TWO}`, after: "backend: ws://b\nroutes: []\n" },
+    ...{ replaced: 0, routes: 0 },
+  },
+  {
+    name: "an empty list that is filled",
+    before: "routes: []\n",
+    after: TWO,
+    replaced: 2,
+    routes: 2,
+  },
+  {
+    name: "a route that is switched off",
+    ...{ before: TWO, after: `${TWO.trimEnd().slice(0, -1)}, enabled: false }\n` },
+    ...{ replaced: 2, routes: 1 },
+  },
+  {
+    name: "no list any more",
+    ...{ before: TWO, after: "listen: :8443\n", replaced: null, routes: 2 },
+    afterRestart: "listen, routes",
+  },
+  {
+    name: "a list where there was none",
+    ...{ before: "backend: ws://a\n", after: TWO, replaced: null, routes: 0 },
+    afterRestart: "backend, routes",
+  },
+];
+
+for (const { name, before, after, replaced: want, routes, afterRestart } of CHANGES) {
+  Deno.test(`config watch: ${name}: the log tells how many routes are in force`, () =>
+    withFolder((folder) =>
+      withRead(folder, before, async ({ file, replaced, log, begin }) => {
+        begin();
+        await put(file, after);
+        await until("the change", () => log.length > 0);
+        assert.deepEqual(log.map(({ rawMessage }) => rawMessage), ["config.reloaded"]);
+        const told = { file, routes, ...(afterRestart !== undefined && { afterRestart }) };
+        assert.deepEqual(log[0].properties, told);
+        assert.deepEqual(replaced.map((routes) => routes.length), want === null ? [] : [want]);
+      })
+    ));
+}
+
+Deno.test("config watch: an empty list of routes is the same at a start: nothing goes to a backend", () =>
+  withFolder(async (folder) => {
+    const config = `${folder}/h3ws.yaml`;
+    await Deno.writeTextFile(config, "backend: ws://b\nroutes: []\n");
+    const configured = await configure({ config }, {});
+    assert.deepEqual((await load(configured)).routes, []);
+    await assert.rejects(configure({ config, path: "/x" }, {}), /can't stand beside the routes/);
+  }));
+
 Deno.test("config watch: a CA of the routes that changes is a change of the file", () =>
   withFolder(async (folder) => {
     const [first, second] = [
@@ -68,12 +142,12 @@ Deno.test("config watch: a CA of the routes that changes is a change of the file
     const text = `routes:\n${route("/a", ", backend-ca: ca.pem").replace("ws:", "wss:")}`;
     await withRead(folder, text, async ({ replaced, log, begin }) => {
       begin();
-      await Deno.writeTextFile(ca, "no PEM");
+      await put(ca, "no PEM");
       await until("the fault", () => log.length > 0);
       const { rawMessage, properties } = log.splice(0)[0];
       assert.equal(rawMessage, "config.error");
       assert.match(String(properties.message), /ca\.pem .*no certificate .*nothing is changed$/);
-      await Deno.writeTextFile(ca, second.caPem);
+      await put(ca, second.caPem);
       await until("the change", () => log.length > 0);
       assert.equal(log[0].rawMessage, "config.reloaded");
       const [[{ backends: [{ dial }] }]] = replaced;

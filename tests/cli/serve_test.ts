@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { makeCertificates } from "../../src/cli/certificates.ts";
+import { cmuxOptions } from "../../src/cli/cmux.ts";
 import { CommandError } from "../../src/cli/command.ts";
+import { configure, load } from "../../src/cli/configured.ts";
 import { serve, type ServeExtras } from "../../src/cli/serve.ts";
+import { waysFields } from "../../src/cli/start_line.ts";
 import { readProxyConfig } from "../../src/config/proxy.ts";
+import { silentLog } from "../../src/observe/log.ts";
 import { withFolder } from "./support.ts";
 
 const { certPem, keyPem } = await makeCertificates({ hosts: ["localhost"], days: 1 });
@@ -86,6 +90,75 @@ Deno.test("serve: where any port will do, one that is taken by TCP alone gives w
     )
   );
 });
+
+Deno.test("serve: a port that is taken: no flag is advised that the command does not have", async () => {
+  const listening = (listen: string, rest: string) =>
+    new RegExp(
+      `^Cannot listen on TCP ${listen}: the address is in use; --listen names another${rest}$`,
+    );
+  await withTcpPort((listen) => refused(serveAndStop({ listen }), listening(listen, "")));
+  const configured = await configure({}, {});
+  await withTcpPort((listen) =>
+    refused(
+      serveAndStop({ listen }, { configured }),
+      listening(listen, ", --tcp off does without"),
+    )
+  );
+});
+
+interface Listening {
+  name: string;
+  flags?: Record<string, string>;
+  /** Of the file; `null` for none. */
+  text: string | null;
+  want: Record<string, unknown>;
+}
+
+const ROUTE = "{ match: { path: /a }, backend: ws://a }";
+const BACKEND = "ws://127.0.0.1:8080";
+
+const LISTENING: Listening[] = [
+  { name: "flags alone", text: null, want: { backend: BACKEND } },
+  {
+    name: "a file with routes, of which one is off",
+    text: `routes: [${ROUTE}, { enabled: false, match: { path: /b }, backend: ws://b }]`,
+    want: { config: "FILE", routes: 1 },
+  },
+  {
+    name: "a file without routes",
+    text: `backend: ws://b`,
+    want: { config: "FILE", backend: "ws://b" },
+  },
+  { name: "--cmux", flags: { cmux: "true" }, text: null, want: { cmux: true } },
+  {
+    name: "cmux, where what asks for no port goes to the backend",
+    text: "cmux: { required: false }",
+    want: { cmux: true, config: "FILE", backend: BACKEND },
+  },
+  {
+    name: "cmux beside routes",
+    text: `cmux: {}\nroutes: [${ROUTE}]`,
+    want: { cmux: true, config: "FILE", routes: 1 },
+  },
+];
+
+for (const { name, flags = {}, text, want } of LISTENING) {
+  Deno.test(`serve: what the line of a start tells of where requests go: ${name}`, () =>
+    withFolder(async (folder) => {
+      const config = `${folder}/h3ws.yaml`;
+      if (text !== null) await Deno.writeTextFile(config, text);
+      const given = { ...flags, ...(text !== null && { config }) };
+      const configured = await configure(given, {});
+      const loaded = await load(configured);
+      const cmux = cmuxOptions(configured.config, {
+        file: configured.file,
+        log: silentLog,
+      });
+      const fields = waysFields(configured.config, { loaded, cmux });
+      if (fields.config === config) fields.config = "FILE";
+      assert.deepEqual(fields, want);
+    }));
+}
 
 Deno.test("serve: a metrics address of another machine fails the start, given or not", async () => {
   const config = { ...configFor({ metrics: "192.0.2.1:9090" }), metricsGiven: false };

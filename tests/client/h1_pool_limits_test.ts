@@ -10,6 +10,10 @@ function isTimeout(error: unknown): boolean {
   return error instanceof NetError && error.kind === "timeout";
 }
 
+function isBusy(error: unknown): boolean {
+  return error instanceof NetError && error.kind === "busy";
+}
+
 Deno.test("h1 pool: above maxConnections requests wait, and are served in order", async () => {
   await withPool({ maxConnections: 1 }, async ({ backend, pool }) => {
     const asked = [0, 1, 2].map((i) => ask(pool, { target: `/${i}` }));
@@ -77,7 +81,7 @@ Deno.test("h1 pool: who waits does not get a connection that sends what nobody a
 Deno.test("h1 pool: nobody waits longer than waitTimeoutMs", async () => {
   await withPool({ maxConnections: 1, waitTimeoutMs: 100 }, async ({ backend, pool }) => {
     const first = ask(pool);
-    await assert.rejects(ask(pool), isTimeout);
+    await assert.rejects(ask(pool), isBusy);
     assert.equal(pool.waiting, 0);
     const conn = await backend.accept();
     await conn.request();
@@ -145,6 +149,28 @@ Deno.test("h1 pool: a backend that does not answer is given up", async () => {
     await assert.rejects(asked, isTimeout);
     await conn.inbox.rest();
     assert.equal(backend.connections.length, 1);
+  });
+});
+
+Deno.test("h1 pool: a head that trickles is no answer; one interim answer after the other is", async () => {
+  await withPool({ answerTimeoutMs: 200 }, async ({ backend, pool }) => {
+    const asked = ask(pool);
+    asked.catch(() => {});
+    const conn = await backend.accept();
+    await conn.request();
+    for (let i = 0; i < 8; i++) {
+      conn.write("HTTP/1.1 103 Early Hints\r\n\r\n");
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    let over = false;
+    asked.catch(() => over = true);
+    conn.write("HTTP/1.1 200 OK\r\n");
+    for (let i = 0; !over; i++) {
+      assert.ok(i < 100, "it is waited for without an end");
+      conn.write("a: b\r\n");
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await assert.rejects(asked, isTimeout);
   });
 });
 
@@ -237,20 +263,43 @@ Deno.test("h1 pool: nobody at that address", async () => {
   sweeper.stop();
 });
 
-Deno.test("h1 pool: close() lets an answer end, and takes no more requests", async () => {
+Deno.test("h1 pool: close() serves all that asked before, those that wait too, and takes no more", async () => {
   await withPool({ maxConnections: 1 }, async ({ backend, pool }) => {
-    const first = ask(pool);
-    const waiting = ask(pool);
-    waiting.catch(() => {});
+    const asked = [ask(pool), ask(pool), ask(pool)];
     const conn = await backend.accept();
     await conn.request();
+    assert.equal(pool.waiting, 2);
     pool.close();
-    await assert.rejects(waiting, /closed/);
     await assert.rejects(ask(pool), /closed/);
-    conn.write(OK);
-    assert.equal(await textOf(await first), "ok");
-    await conn.inbox.rest();
+    for (const [i, answer] of asked.entries()) {
+      const one = i === 0 ? conn : await backend.accept();
+      await one.request();
+      one.write(OK);
+      assert.equal(await textOf(await answer), "ok");
+      // Nobody will use it again.
+      await one.inbox.rest();
+    }
     assert.equal(pool.connections, 0);
+  });
+});
+
+Deno.test("h1 pool: RFC 9112 §9.3.1: a second attempt is made even if close() came before it", async () => {
+  await withPool({}, async ({ backend, pool }) => {
+    const first = ask(pool);
+    const stale = await backend.accept();
+    await stale.request();
+    stale.write(OK);
+    assert.equal(await textOf(await first), "ok");
+    await until("the connection to rest", () => pool.idle === 1);
+    const second = ask(pool);
+    await stale.inbox.takeUpTo("\r\n\r\n");
+    pool.close();
+    stale.fin();
+    const conn = await backend.accept();
+    await conn.request();
+    conn.write(OK);
+    assert.equal(await textOf(await second), "ok");
+    await conn.inbox.rest();
   });
 });
 

@@ -17,6 +17,7 @@ Deno.test("file: nothing at all is a file of nothing", () => {
       flags: {},
       certificates: [],
       routes: [],
+      hasRoutes: false,
       cmux: null,
       written: {},
       named: { pairs: [{ cert: null, key: null }], cas: [], ports: null },

@@ -1,5 +1,6 @@
 // What only shows at the edges: loops, drains with silent peers, requests that never end.
 import assert from "node:assert/strict";
+import { getField } from "../../src/protocol/wire/field.ts";
 import { DoorPeers } from "../support/door_peers.ts";
 import { testCertificates } from "../support/proxy.ts";
 import { connectFields } from "../support/raw_h3.ts";
@@ -23,6 +24,20 @@ Deno.test("edges: RFC 9110 §7.6: a request that came by here again and again is
   });
 });
 
+Deno.test("edges: RFC 9110 §7.6.3: Via tells the version that a request came by, HTTP/1.0 too", async () => {
+  await withDoors({}, async (t) => {
+    for (const [version, want] of [["1.0", "1.0 h3ws"], ["1.1", "1.1 h3ws"]]) {
+      const client = await t.h1();
+      client.send(`GET /x HTTP/${version}\r\nHost: a.example\r\n\r\n`);
+      const conn = await t.backend.accept();
+      const { fields } = await conn.request();
+      conn.write("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+      assert.equal(getField(fields, "via"), want);
+      await client.has(" 204 ");
+    }
+  });
+});
+
 Deno.test("edges: a drain does not wait for a plain connection that says nothing", async () => {
   await withDoors({}, async (t) => {
     const silent = await RawH1.connect(t.proxy.plainPort!);
@@ -39,6 +54,11 @@ Deno.test("edges: RFC 9114 §4.1: a request that does not end in time never reac
     const stream = await client.request(connectFields(pseudo));
     await within("its end", stream.inbox.rest().catch(() => {}));
     assert.equal(t.backend.connections.length, 0);
+    await until("the record", () => t.seen.requests.length > 0);
+    const [{ backend, status, broken }] = t.seen.requests;
+    assert.deepEqual([backend, status], [null, 0]);
+    assert.equal(broken, "client: did not send its request to the end");
+    assert.equal(t.seen.requests.length, 1);
   });
 });
 

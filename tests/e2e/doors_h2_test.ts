@@ -4,7 +4,7 @@ import { H2Code } from "../../src/protocol/http2/codes.ts";
 import { concat } from "../../src/protocol/wire/bytes.ts";
 import { listenFull } from "../net/full_listener.ts";
 import { openH2 } from "../support/door_clients.ts";
-import { type Doors, withDoors } from "../support/doors.ts";
+import { withDoors } from "../support/doors.ts";
 import { fromClient } from "../support/frames.ts";
 import {
   Flag,
@@ -20,123 +20,10 @@ import {
   type RawH2,
 } from "../support/raw_h2.ts";
 import { until } from "../support/until.ts";
-
-const OK = "HTTP/1.1 200 OK\r\n";
-const post = h2Get("/x").map(([name, value]) =>
-  [name, name === ":method" ? "POST" : value] as const
-);
-
-/** What a stream has come to before it is reset; gives its identifier, and what else must end. */
-interface State {
-  name: string;
-  /** How the backend sees it: its connection ends, or nothing was there. */
-  backend: boolean;
-  reach(client: RawH2, t: Doors): Promise<number>;
-}
-
-const STATES: State[] = [
-  {
-    name: "its request is with the backend",
-    backend: true,
-    async reach(client, t) {
-      const id = client.request(h2Get("/x"));
-      await (await t.backend.accept()).request();
-      return id;
-    },
-  },
-  {
-    name: "half of its content has come",
-    backend: true,
-    async reach(client, t) {
-      const id = client.request(post, (id) => [h2Data(id, "abc")]);
-      const conn = await t.backend.accept();
-      await conn.request();
-      await conn.inbox.takeUpTo("abc\r\n");
-      return id;
-    },
-  },
-  {
-    name: "half of its answer has come",
-    backend: true,
-    async reach(client, t) {
-      const id = client.request(h2Get("/x"));
-      const conn = await t.backend.accept();
-      await conn.request();
-      conn.write(`${OK}Content-Length: 9\r\n\r\nabc`);
-      await until("content", () => client.stream(id).bytes === 3);
-      return id;
-    },
-  },
-  {
-    name: "both its content and its answer are half way",
-    backend: true,
-    async reach(client, t) {
-      const id = client.request(post, (id) => [h2Data(id, "abc")]);
-      const conn = await t.backend.accept();
-      await conn.request();
-      conn.write(`${OK}Content-Length: 9\r\n\r\nabc`);
-      await until("content", () => client.stream(id).bytes === 3);
-      return id;
-    },
-  },
-  {
-    name: "the backend has its wish for a tunnel",
-    backend: true,
-    async reach(client, t) {
-      const id = client.request(h2Ws(), () => []);
-      await (await t.backend.accept()).request();
-      return id;
-    },
-  },
-  {
-    name: "its tunnel is open",
-    backend: true,
-    async reach(client, t) {
-      const opening = openH2(client);
-      await t.backend.upgrade();
-      const { id } = await opening;
-      return id;
-    },
-  },
-  {
-    name: "its tunnel is half-closed by the client",
-    backend: true,
-    async reach(client, t) {
-      const opening = openH2(client);
-      const conn = await t.backend.upgrade();
-      const tunnel = await opening;
-      tunnel.send(fromClient.text("hi"));
-      tunnel.fin();
-      await conn.frame();
-      await conn.inbox.rest();
-      return tunnel.id;
-    },
-  },
-  {
-    name: "its tunnel is in the middle of a frame",
-    backend: true,
-    async reach(client, t) {
-      const opening = openH2(client);
-      const conn = await t.backend.upgrade();
-      const tunnel = await opening;
-      tunnel.send(fromClient.text("hello").subarray(0, 8));
-      await conn.inbox.take(8);
-      return tunnel.id;
-    },
-  },
-  {
-    name: "it was answered",
-    backend: false,
-    async reach(client) {
-      const id = client.request(h2Get("/healthz"));
-      await client.over(id);
-      return id;
-    },
-  },
-];
+import { post, STREAM_STATES } from "./h2_stream_states.ts";
 
 for (const door of ["h2c", "h2"] as const) {
-  for (const { name, backend, reach } of STATES) {
+  for (const { name, backend, reach } of STREAM_STATES) {
     Deno.test(`doors: h2: RFC 9113 §6.4: a stream over ${door} is reset when ${name}`, async () => {
       await withDoors({}, async (t) => {
         const client = await t[door]();
@@ -156,6 +43,10 @@ for (const door of ["h2c", "h2"] as const) {
         await peer.inbox.rest();
         peer.fin();
         await until("the other's end", () => t.proxy.sessions === 0);
+        // RFC 9113 §6.8: a connection that drains ends with its last stream: none is left.
+        const drained = t.proxy.drain(60_000);
+        assert.equal(await client.end(), H2Code.NO_ERROR);
+        await drained;
       });
     });
   }

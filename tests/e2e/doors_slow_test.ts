@@ -5,7 +5,14 @@ import { openH2, TUNNELS } from "../support/door_clients.ts";
 import { type Doors, withDoors } from "../support/doors.ts";
 import { fromBackend, fromClient } from "../support/frames.ts";
 import { Opcode } from "../../src/protocol/websocket/opcode.ts";
-import { h2Data, h2Get, h2Window, type RawH2, SettingId } from "../support/raw_h2.ts";
+import {
+  h2Data,
+  h2Get,
+  h2Window,
+  type RawH2,
+  type RawH2Options,
+  SettingId,
+} from "../support/raw_h2.ts";
 import { connectFields, dataFrame } from "../support/raw_h3.ts";
 import { until } from "../support/until.ts";
 
@@ -170,6 +177,56 @@ for (const door of ["h2c", "h2"] as const) {
       await until("all ends", () => t.proxy.sessions === 0);
     });
   });
+}
+
+/** Whose window it is that stays at 0, once what it begins with is used up. */
+const CLOSED_WINDOWS: Record<string, { options: Partial<RawH2Options>; first: Uint8Array[] }> = {
+  "each stream's": {
+    options: { settings: [[SettingId.INITIAL_WINDOW_SIZE, 0]], opensWindows: false },
+    first: [h2Window(0, 1 << 30)],
+  },
+  "the connection's": {
+    options: { settings: [[SettingId.INITIAL_WINDOW_SIZE, 1 << 30]], opensWindows: false },
+    first: [],
+  },
+};
+
+for (const door of ["h2c", "h2"] as const) {
+  for (const [whose, { options, first }] of Object.entries(CLOSED_WINDOWS)) {
+    Deno.test(`doors: slow: RFC 9113 §6.9: ${whose} window of 0 for ever over ${door}, with a session and an answer that wait`, async () => {
+      await withDoors({ ...SOON, readTimeoutMs: 20_000, writeTimeoutMs: 2_000 }, async (t) => {
+        const client = await t[door](options);
+        if (first.length > 0) client.write(...first);
+        const opening = openH2(client);
+        const peer = await t.backend.upgrade();
+        const { id, send } = await opening;
+        const answered = client.request(h2Get("/x"));
+        const conn = await t.backend.accept();
+        await conn.request();
+        // What needs a window waits, once nothing is left of it; what needs none goes on.
+        const frame = fromBackend.frame(Opcode.BINARY, new Uint8Array(64 * 1024));
+        for (let i = 0; i < 100; i++) peer.write(frame);
+        conn.write(LARGE + "x".repeat(8 << 20));
+        assert.equal((await client.head(answered)).status, 200);
+        send(fromClient.text("up"));
+        assert.equal(new TextDecoder().decode((await peer.frame())!.payload), "up");
+        assert.equal((await client.head(client.request(h2Get("/healthz")))).status, 200);
+        assert.deepEqual([t.seen.closed, t.seen.requests], [[], []], "both still wait");
+        // In time both are given up, and their backends let go.
+        const { by, reason } = await t.seen.end();
+        assert.deepEqual([by, reason], ["proxy:slow", "client reads too slowly"]);
+        await until("the record", () => t.seen.requests.length > 0);
+        assert.match(t.seen.requests[0].broken, /^client: /);
+        for (const backend of [peer, conn]) await backend.inbox.rest().catch(() => {});
+        for (const stream of [id, answered]) {
+          assert.notEqual((await client.over(stream)).reset, null, "nothing says that it is whole");
+        }
+        await client.roundTrip();
+        assert.deepEqual(client.goaways, []);
+        assert.equal((await (await t[door]()).get("/healthz")).status, 200);
+      });
+    });
+  }
 }
 
 for (const [door, open] of Object.entries(TUNNELS)) {

@@ -138,6 +138,7 @@ const UPGRADES: [flag: string, taken: string[], refused: string[]][] = [
   ["websocket", ["websocket", "WebSocket"], ["foo", "foo/1"]],
   ["websocket,foo", ["websocket", "foo", "foo/2"], ["bar"]],
   ["*", ["websocket", "foo"], []],
+  ["websocket,*", ["websocket", "foo"], []],
 ];
 
 for (const [flag, taken, refused] of UPGRADES) {

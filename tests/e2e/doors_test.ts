@@ -234,14 +234,20 @@ Deno.test("doors: /healthz, /health/tcp and /health/udp by every door, without t
   });
 });
 
+const HEALTH = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
 Deno.test("doors: --max-connections counts those of all doors together", async () => {
   await withNamedDoors({ maxConnections: 2 }, async ({ t, peers }) => {
     const { proxy, seen } = t;
     const first = await t.h2();
     const second = await t.h1();
+    second.send(HEALTH);
+    await second.has("200 OK");
     await until("two connections", () => proxy.connections === 2);
     await assert.rejects(t.connect(), { name: "NetError" }, "by QUIC");
+    // In clear text it counts from its first bytes on.
     const third = await peers.h1("h1");
+    third.send(HEALTH);
     await third.ended();
     const fourth = await peers.h1("h1s");
     await fourth.ended();
@@ -255,6 +261,7 @@ Deno.test("doors: --max-connections counts those of all doors together", async (
     await t.connect();
     await until("two connections", () => proxy.connections === 2);
     const fifth = await peers.h1("h1");
+    fifth.send(HEALTH);
     await fifth.ended();
     await first.close();
     await until("room", () => proxy.connections === 1);

@@ -204,6 +204,25 @@ for (const { name, answer, end, body } of BROKEN) {
   });
 }
 
+Deno.test("refusal: --read-timeout is for a pause: a body that comes slowly comes whole", async () => {
+  const readTimeoutMs = 1_500;
+  await withProxy({ readTimeoutMs }, async (t) => {
+    const parts = ["one ", "two ", "three ", "four ", "five ", "six"];
+    const text = parts.join("");
+    const head = `HTTP/1.1 401 No\r\nContent-Length: ${text.length}\r\n\r\n`;
+    const { client, conn } = await refuse(t, head);
+    const startedMs = performance.now();
+    for (const part of parts) {
+      await new Promise((resolve) => setTimeout(resolve, readTimeoutMs / 4));
+      conn.write(part);
+      assert.equal(String.fromCharCode(...await client.inbox.take(part.length)), part);
+    }
+    assert.ok(performance.now() - startedMs > readTimeoutMs, "it took longer in all");
+    assert.equal((await client.answer()).body, "");
+    assert.equal(client.trailers, null, "nothing says that it broke");
+  });
+});
+
 Deno.test("refusal: the library's client tells a refusal from one that broke off", async () => {
   await withProxy({}, async (t) => {
     const { caPem } = await testCertificates();

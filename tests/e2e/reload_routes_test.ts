@@ -1,5 +1,7 @@
 // Issue 4, Build 6: routes that are replaced while something of theirs is under way.
 import assert from "node:assert/strict";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { DOOR_IDS, isOpen, say } from "../support/door_peers.ts";
 import { RawBackend } from "../support/backend.ts";
 import { answerAt } from "../support/doors.ts";
@@ -7,7 +9,11 @@ import { fromClient, readClose } from "../support/frames.ts";
 import { NamedBackend } from "../support/named_backend.ts";
 import { routeTo, withNamedDoors } from "../support/named_doors.ts";
 import { routesFrom } from "../support/named_routes.ts";
+import { h2Get } from "../support/h2_frames.ts";
 import { until } from "../support/until.ts";
+
+/** At once to one backend. */
+const CONNECTIONS = 1024;
 
 for (const door of DOOR_IDS) {
   Deno.test(`reload: ${door}: a socket whose backend is being asked gets Close 1012 as soon as it is open`, async () => {
@@ -39,6 +45,20 @@ for (const door of DOOR_IDS) {
   });
 }
 
+Deno.test("reload: where the list of routes is emptied every socket gets Close 1012, and then all is 404", async () => {
+  await withNamedDoors({}, async ({ t, peers, main }) => {
+    t.proxy.replaceRoutes([routeTo(main)]);
+    const tunnel = await peers.open("h2", { path: "/ws" });
+    assert.ok(isOpen(tunnel));
+    t.proxy.replaceRoutes(routesFrom("routes: []"));
+    assert.equal(readClose(await tunnel.inbox.frame()).code, 1012);
+    tunnel.fin();
+    assert.equal((await t.seen.end()).by, "proxy:reload");
+    assert.equal((await peers.open("h2", { path: "/ws" })).status, 404);
+    assert.equal((await peers.ask("h2", { path: "/x" })).status, 404);
+  });
+});
+
 Deno.test("reload: a request that is under way on a removed route is answered whole, and nothing is kept", async () => {
   await using gone = await NamedBackend.listen("gone");
   await withNamedDoors({ routes: [routeTo(gone)] }, async ({ t, peers, main }) => {
@@ -53,6 +73,37 @@ Deno.test("reload: a request that is under way on a removed route is answered wh
     assert.deepEqual([seen.backend, seen.body], ["gone", "hi"]);
     await until("the end of its connection", () => gone.open.size === 0);
   });
+});
+
+Deno.test("reload: requests that wait for a connection to a removed backend are answered by it", async () => {
+  const held: ServerResponse[] = [];
+  const gone = createServer((_, response) => held.push(response));
+  await new Promise<void>((resolve) => gone.listen(0, "127.0.0.1", resolve));
+  const { port } = gone.address() as AddressInfo;
+  const routes = routesFrom(`routes: [{ backend: "ws://127.0.0.1:${port}" }]`);
+  try {
+    await withNamedDoors(
+      { routes, maxStreams: 2_000, maxRequestsPerClient: 0 },
+      async ({ t, peers, main }) => {
+        const client = await t.h2c();
+        const ids = Array.from({ length: CONNECTIONS + 2 }, () => client.request(h2Get("/x")));
+        await until("no room at the backend", () => held.length === CONNECTIONS);
+        t.proxy.replaceRoutes([routeTo(main)]);
+        // What is asked behind the reload goes to the new one, and waits for nobody.
+        assert.equal((await peers.ask("h1")).status, 200);
+        for (let i = 0; i < ids.length; i++) {
+          await until("the next request", () => held.length > i);
+          held[i].writeHead(204).end();
+        }
+        const streams = await Promise.all(ids.map((id) => client.over(id)));
+        assert.deepEqual(new Set(streams.map(({ status }) => status)), new Set([204]));
+        assert.deepEqual([t.seen.failures, main.requests.length], [[], 1]);
+      },
+    );
+  } finally {
+    gone.closeAllConnections();
+    await new Promise<void>((resolve) => gone.close(() => resolve()));
+  }
 });
 
 Deno.test("reload: tunnels that are no WebSocket end too", async () => {

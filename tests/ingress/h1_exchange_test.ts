@@ -79,7 +79,7 @@ Deno.test("RFC 9110 §15.2: interim answers come before the answer, but not to H
   const want = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
   assert.equal(
     await door.exchange(last),
-    "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 102 \r\n\r\n" + want,
+    "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n" + want,
   );
   assert.equal(await door.exchange(`${OLD}\r\n`), want);
 });

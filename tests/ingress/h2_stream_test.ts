@@ -13,7 +13,6 @@ function wire(): H2Wire & { consumedBytes: number } {
     },
     flush() {},
     room: () => null,
-    window: () => Promise.resolve(),
   };
   return counted as unknown as H2Wire & { consumedBytes: number };
 }

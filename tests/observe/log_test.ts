@@ -189,7 +189,13 @@ Deno.test("a socket is one line when it opens and one when it ends, with who end
 
 Deno.test("refusals are info, failures warnings, bugs errors with their stack", async () => {
   const lines = await linesOf((observer) => {
-    observer.rejected("path", 404, "/no", "192.0.2.1:1");
+    observer.rejected({
+      reason: "path",
+      status: 404,
+      path: "/no",
+      client: "192.0.2.1:1",
+      message: "not here",
+    });
     observer.failed("backend_dial", "refused", "192.0.2.1:1");
     observer.bug("relay", new TypeError("x is undefined"));
     observer.bug("relay", Object.create(null));
@@ -203,6 +209,44 @@ Deno.test("refusals are info, failures warnings, bugs errors with their stack", 
     "error bug",
   ]);
   assert.match(String(lines[2].stack), /log_test\.ts/);
+});
+
+Deno.test("an ordinary request is one line and counts once, whoever answers it", async () => {
+  const { target, text } = memory();
+  const log = createLineLog({ level: "debug", format: "json", target });
+  const registry = new Registry();
+  const observer = createObserver({ registry, log });
+  const request = {
+    http: "2" as const,
+    ...{ client: "192.0.2.1:1", method: "GET", authority: "a.example", path: "/no" },
+    ...{ status: 404, durationMs: 1, toBackendBytes: 0, toClientBytes: 10, broken: "" },
+  };
+  const counted = async (status: string) => {
+    const series = new RegExp(
+      `^h3ws_proxy_requests_total\\{http="2",status="${status}"\\} (.*)$`,
+      "m",
+    );
+    return series.exec(await registry.metrics())?.[1];
+  };
+  observer.requestEnded({ ...request, backend: null });
+  assert.deepEqual([observer.stats().totalRequests, await counted("4xx")], [1, "1"]);
+  observer.requestEnded({ ...request, backend: "http://127.0.0.1:8080" });
+  assert.deepEqual([observer.stats().totalRequests, await counted("4xx")], [2, "2"]);
+  observer.failed("backend_dial", "refused", "192.0.2.1:1");
+  observer.requestEnded({ ...request, status: 502, backend: null, failed: true });
+  observer.failed("backend_dial", "refused", "192.0.2.1:1");
+  const broken = "client: gone";
+  observer.requestEnded({ ...request, status: 0, broken, backend: null, failed: true });
+  assert.deepEqual([await counted("5xx"), await counted("none")], ["1", "1"]);
+  assert.deepEqual([observer.stats().totalRequests, observer.stats().bytesTransferred], [4, 40]);
+  await log.flush();
+  const lines = text().trimEnd().split("\n").map((line) => JSON.parse(line));
+  assert.deepEqual(
+    lines.map(({ event }) => event),
+    ["http.request", "http.request", "ws.error", "ws.error"],
+  );
+  assert.deepEqual(Object.keys(lines[0]), Object.keys(lines[1]));
+  assert.deepEqual([lines[0].backend, lines[0].status], [null, 404]);
 });
 
 Deno.test("connections are lines at level debug", async () => {

@@ -25,7 +25,7 @@ async function readAll(registry: Registry) {
 const FAMILIES: [name: string, type: string, series: number][] = [
   ["active_sessions", "gauge", 1],
   ["accepted_total", "counter", 1],
-  ["rejected_total", "counter", 10],
+  ["rejected_total", "counter", 11],
   ["errors_total", "counter", 6],
   ["bytes_total", "counter", 2],
   ["messages_total", "counter", 4],
@@ -161,7 +161,13 @@ Deno.test("a session counts at its open and at its end, and reads do not change 
 
 Deno.test("refusals, failures and connections are counted by their labels", async () => {
   const { observer, read } = observed();
-  observer.rejected("path", 404, "/x", "192.0.2.1:1");
+  observer.rejected({
+    reason: "path",
+    status: 404,
+    path: "/x",
+    client: "192.0.2.1:1",
+    message: "not here",
+  });
   observer.failed("backend_dial", "refused", "192.0.2.1:1");
   observer.connectionOpened("3");
   observer.connectionOpened("3");

@@ -45,6 +45,17 @@ Deno.test("balance: what is down is tried last, in its order; where all are, all
   assert.deepEqual(ports("least-sessions", { sessions: [0, 5, 6], down: [1] }), [2, 3, 1]);
 });
 
+Deno.test("balance: the share of one that is down goes to all others", () => {
+  for (const balance of ["round-robin", "least-sessions"] as const) {
+    const firsts = Array.from(
+      { length: 9 },
+      (_, turn) => ports(balance, { count: 4, turn, down: [2] })[0],
+    );
+    const shares = [1, 2, 3, 4].map((port) => firsts.filter((one) => one === port).length);
+    assert.deepEqual(shares, [3, 0, 3, 3], balance);
+  }
+});
+
 const KEYS = Array.from({ length: 3000 }, (_, i) => `192.0.${i >> 8}.${i & 255}:4${i}`);
 
 /** The first backend for each of many clients. */

@@ -223,18 +223,25 @@ Deno.test("README: the log's events and fields are those that the observer write
   const observer = createObserver({ registry: new Registry(), log });
   observer.sessionOpened(sessionStart());
   observer.sessionClosed(sessionEnd());
-  observer.rejected("path", 404, "/x", "127.0.0.1:1");
+  observer.rejected({
+    reason: "path",
+    status: 404,
+    path: "/x",
+    client: "127.0.0.1:1",
+    message: "not here",
+  });
   observer.failed("session", "x", "127.0.0.1:1");
   observer.connectionOpened("3");
   observer.connectionClosed("3", { code: 0, reason: "", byPeer: true, durationMs: 1 });
   observer.prerequestClose("no_h3_stream_activity");
+  observer.handshakeFailed({ kind: "tls", message: "no TLS", remote: "127.0.0.1:1" });
   observer.bug("x", new Error("y"));
   const rows = logRows();
   for (const { rawMessage, level, properties } of records) {
     const fields = Object.keys(properties);
     assert.deepEqual(rows.get(String(rawMessage)), { level, fields }, String(rawMessage));
   }
-  assert.equal(new Set(records.map(({ rawMessage }) => rawMessage)).size, 8);
+  assert.equal(new Set(records.map(({ rawMessage }) => rawMessage)).size, 9);
 });
 
 Deno.test("README: no event of the log is left out, and none invented", async () => {

@@ -1,5 +1,5 @@
-// Through the doors of TCP: a side that does not read stops the other one, and no other stream of its
-// connection; the proxy holds no more than its windows. backpressure_test.ts has the same for HTTP/3.
+// Through every door: a side that does not read stops the other one, and no other stream of its
+// connection; the proxy holds no more than its windows. backpressure_test.ts has more for HTTP/3.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import type * as net from "node:net";
@@ -11,6 +11,8 @@ import { RawH1 } from "../support/doors.ts";
 import { fromBackend, fromClient } from "../support/frames.ts";
 import { type ProxyProcess, startProxyProcess } from "../support/process.ts";
 import { h2Data, h2Get, h2Window, h2Ws, RawH2, SettingId } from "../support/raw_h2.ts";
+import { testCertificates } from "../support/proxy.ts";
+import { connectFields, dataFrame, RawClient } from "../support/raw_h3.ts";
 import { until } from "../support/until.ts";
 
 const MIB = 2 ** 20;
@@ -129,15 +131,50 @@ async function pourH2(client: RawH2, id: number, chunk: Uint8Array): Promise<num
   return taken;
 }
 
-const DOORS: Record<string, Door> = { h1: h1(false), h1s: h1(true), h2c: h2(false), h2: h2(true) };
+const H3: Door = {
+  async open({ proxy: { port, caCerts } }, what, path) {
+    const client = await RawClient.connect({ port, caCerts });
+    const method = what === "upload" ? "POST" : "GET";
+    const stream = what === "websocket"
+      ? await client.connectWs({ path })
+      : await client.request(connectFields({ method, protocol: null, path }));
+    if (what === "websocket") await stream.response();
+    if (what === "download") await stream.fin();
+    return {
+      async push(chunk) {
+        const frame = dataFrame(chunk);
+        let taken = 0;
+        // A write that fails: the proxy takes no more of the stream.
+        const isTaken = () => stream.write(frame).then(() => true, () => false);
+        while (taken < PUSHED && await isTaken()) taken += chunk.length;
+        return taken;
+      },
+      other: () => client.roundTrip(),
+      async close() {
+        client.close();
+        await client.quic.closed;
+      },
+    };
+  },
+};
 
-async function withProcess(body: (t: Opened) => Promise<void>): Promise<void> {
-  const backend = await RawBackend.listen();
+const DOORS: Record<string, Door> = {
+  ...{ h1: h1(false), h1s: h1(true), h2c: h2(false), h2: h2(true), h3: H3 },
+};
+
+const BACKENDS = ["ws", "wss"] as const;
+async function withProcess(
+  out: typeof BACKENDS[number],
+  body: (t: Opened) => Promise<void>,
+): Promise<void> {
+  const { certPem: cert, keyPem: key } = await testCertificates();
+  const backend = await RawBackend.listen(out === "wss" ? { tls: { cert, key } } : {});
   await using proxy = await startProxyProcess({
     backendPort: backend.port,
     flags: [
       ...["--write-timeout", "3s", "--plain-listen", "127.0.0.1:0", "--path", "^/", "--requests"],
-      ...["--log-level", "debug"],
+      ...["--log-level", "debug", "--backend-insecure"],
+      ...["--backend", `${out}://127.0.0.1:${backend.port}`],
     ],
   });
   const line = proxy.log.find(({ event }) => event === "proxy.listening")!;
@@ -179,6 +216,8 @@ async function warmUp(t: Opened, door: Door): Promise<void> {
     else await until("16 MiB", () => conn.socket.bytesRead > 16 * MIB);
     await client.close();
     await pushing;
+    // Its connection is kept.
+    if (what === "download") await conn.destroy();
     await sink;
     await conn.destroy();
   }
@@ -204,27 +243,25 @@ function frameOf(side: "client" | "backend"): Uint8Array {
   return (side === "client" ? fromClient : fromBackend).frame(Opcode.BINARY, PAYLOAD);
 }
 
-interface Way {
-  name: string;
-  what: What;
-  /** Who pushes; the other side does not read. */
-  from: "client" | "backend";
-}
+/** What is asked for, and who pushes; the other side does not read. */
+type Way = [name: string, what: What, from: "client" | "backend"];
 
 const WAYS: Way[] = [
-  { name: "a WebSocket's client to its backend", what: "websocket", from: "client" },
-  { name: "a WebSocket's backend to its client", what: "websocket", from: "backend" },
-  { name: "a request to its backend", what: "upload", from: "client" },
-  { name: "an answer to its client", what: "download", from: "backend" },
+  ["a WebSocket's client to its backend", "websocket", "client"],
+  ["a WebSocket's backend to its client", "websocket", "backend"],
+  ["a request to its backend", "upload", "client"],
+  ["an answer to its client", "download", "backend"],
 ];
 
 for (const [name, door] of Object.entries(DOORS)) {
-  Deno.test(`soak: 256 MiB through ${name} against a side that does not read leave the proxy flat`, async (test) => {
-    await withProcess(async (t) => {
-      await warmUp(t, door);
-      for (const way of WAYS) await test.step(way.name, () => check(t, door, way));
+  for (const out of BACKENDS) {
+    Deno.test(`soak: 256 MiB through ${name} to ${out}:// against a side that does not read leave the proxy flat`, async (test) => {
+      await withProcess(out, async (t) => {
+        await warmUp(t, door);
+        for (const way of WAYS) await test.step(way[0], () => check(t, door, way));
+      });
     });
-  });
+  }
 }
 
 /** When nothing moves any more on the slow stream. */
@@ -233,10 +270,12 @@ async function servesOthers({ other }: Client): Promise<void> {
   await other?.();
 }
 
-async function check(t: Opened, door: Door, { what, from }: Way): Promise<void> {
+async function check(t: Opened, door: Door, [, what, from]: Way): Promise<void> {
   const opening = door.open(t, what, SLOW);
   const conn = await t.backend.accept();
   await conn.request();
+  // TLS would read on by itself.
+  if (from === "client") conn.stopReading();
   if (what === "websocket") conn.upgrade();
   const client = await opening;
   if (what === "download") conn.write(`HTTP/1.1 200 OK\r\nContent-Length: ${PUSHED}\r\n\r\n`);

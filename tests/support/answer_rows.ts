@@ -42,6 +42,7 @@ async function testAnswer(row: AnswerRow): Promise<void> {
     assert.deepEqual(t.seen.rejections.map(({ reason, status }) => [reason, status]), [
       ...(row.rejected === null ? [] : [[row.rejected, row.status]]),
     ]);
+    assert.ok(!t.seen.rejectedFor.includes(""), "the record says why, too");
     const isHead = row.pseudo?.method === "HEAD";
     if (isHead) assert.equal(answer.body, "");
     else if (row.status !== 431) assert.match(answer.body, /^[^\n]+\n$/, "one line says why");

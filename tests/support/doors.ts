@@ -101,7 +101,8 @@ export function answerAt(text: string, at = 0, method = "GET"): SeenAnswer | nul
       continue;
     }
     const length = Number(/\r\ncontent-length: *([0-9]+)\r\n/i.exec(head)?.[1] ?? 0);
-    const bodyEnd = end + 4 + (method === "HEAD" ? 0 : length);
+    // RFC 9112 §6.3: these have no content, whatever their fields say.
+    const bodyEnd = end + 4 + (method === "HEAD" || status === 304 ? 0 : length);
     if (text.length < bodyEnd) return null;
     return { status, text: text.slice(end + 4, bodyEnd), end: bodyEnd };
   }

@@ -14,6 +14,7 @@ import type {
   HttpVersion,
   Observer,
   PrerequestCloseReason,
+  Rejection,
   RequestEnd,
   SessionEnd,
   SessionStart,
@@ -31,6 +32,8 @@ export class Recorder implements Observer {
   readonly opened: SessionStart[] = [];
   readonly closed: SessionEnd[] = [];
   readonly rejections: { reason: string; status: number; path: string }[] = [];
+  /** What was wrong with each of them. */
+  readonly rejectedFor: string[] = [];
   readonly failures: { stage: string; message: string }[] = [];
   readonly connectionEnds: ConnectionEnd[] = [];
   readonly prerequest: PrerequestCloseReason[] = [];
@@ -46,8 +49,9 @@ export class Recorder implements Observer {
     this.closed.push(session);
   }
 
-  rejected(reason: string, status: number, path: string): void {
+  rejected({ reason, status, path, message }: Rejection): void {
     this.rejections.push({ reason, status, path });
+    this.rejectedFor.push(message);
   }
 
   failed(stage: string, message: string): void {

@@ -150,6 +150,8 @@ export class RawStream {
   readonly #inbox: Inbox;
   #head: RawResponse | null = null;
   #trailers: Field[] | null = null;
+  /** The heads of its interim answers, as far as they were read. */
+  readonly interim: ResponseHead[] = [];
 
   constructor(stream: QuicStream) {
     this.#stream = stream;
@@ -192,7 +194,10 @@ export class RawStream {
       if (event.type !== "headers") continue;
       const { fields } = decodeFieldSection(event.block, MAX_HEADER_BYTES);
       const head = readResponseHead(fields);
-      if (head.status < 200) continue;
+      if (head.status < 200) {
+        this.interim.push(head);
+        continue;
+      }
       this.#parser.finalHeaders();
       this.#head = { ...head, get: (name) => getField(head.fields, name) };
     }

@@ -1,7 +1,8 @@
-// RFC 9110 §15, RFC 6585, RFC 7725, RFC 8297: the words of a status line.
+// RFC 9110 §15, and what else the IANA registry of status codes names: the words of a status line.
 const REASON: Readonly<Record<number, string>> = {
   100: "Continue",
   101: "Switching Protocols",
+  102: "Processing",
   103: "Early Hints",
   200: "OK",
   201: "Created",
@@ -10,6 +11,9 @@ const REASON: Readonly<Record<number, string>> = {
   204: "No Content",
   205: "Reset Content",
   206: "Partial Content",
+  207: "Multi-Status",
+  208: "Already Reported",
+  226: "IM Used",
   300: "Multiple Choices",
   301: "Moved Permanently",
   302: "Found",
@@ -38,6 +42,8 @@ const REASON: Readonly<Record<number, string>> = {
   417: "Expectation Failed",
   421: "Misdirected Request",
   422: "Unprocessable Content",
+  423: "Locked",
+  424: "Failed Dependency",
   425: "Too Early",
   426: "Upgrade Required",
   428: "Precondition Required",
@@ -50,6 +56,10 @@ const REASON: Readonly<Record<number, string>> = {
   503: "Service Unavailable",
   504: "Gateway Timeout",
   505: "HTTP Version Not Supported",
+  506: "Variant Also Negotiates",
+  507: "Insufficient Storage",
+  508: "Loop Detected",
+  510: "Not Extended",
   511: "Network Authentication Required",
 };
 

@@ -249,8 +249,14 @@ export function requestSection(head: RequestHead, rules: MessageRules): Field[] 
   return section;
 }
 
+/** RFC 9110 §6.4.1, §15.3.6: answers without content, whatever their fields say. */
+export function isBodiless(method: string, status: number): boolean {
+  return method === "HEAD" || status === 204 || status === 205 || status === 304;
+}
+
 /**
- * The field section of a response. Connection-specific fields are left out.
+ * The field section of a response. Connection-specific fields are left out, and so is Content-Length
+ * where none may be.
  *
  * @throws what `malformed` makes, for what would be malformed
  */
@@ -260,8 +266,11 @@ export function responseSection(
   malformed: Malformed,
 ): Field[] {
   const section: Field[] = [[":status", String(status)]];
+  // RFC 9110 §8.6: a server MUST NOT send Content-Length in a 1xx or a 204; §15.3.6: a 205 has none.
+  const hasLength = status >= 200 && status !== 204 && status !== 205;
   for (const field of withoutConnection(fields)) {
-    if (field[0] !== "te") section.push(field);
+    const name = field[0];
+    if (name !== "te" && (hasLength || name !== "content-length")) section.push(field);
   }
   readResponse(section, malformed);
   return section;

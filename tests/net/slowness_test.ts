@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import type { ByteStream } from "../../src/net/byte_stream.ts";
+import { unsentBytes } from "../../src/net/send_queue.ts";
+import { Slowness } from "../../src/net/slowness.ts";
+import { until } from "../support/until.ts";
+
+const ignore = Deno.build.os !== "linux";
+
+/** Sweeps at these times; gives those at which it was late. */
+async function lateAt(unsent: (number | null)[] | undefined, times: number[]): Promise<number[]> {
+  const late: number[] = [];
+  let now = 0;
+  const stream = {
+    ...(unsent &&
+      { unsent: () => Promise.resolve(unsent.length > 1 ? unsent.shift()! : unsent[0]) }),
+  } as ByteStream;
+  const slowness = new Slowness(stream, 100, () => late.push(now));
+  for (now of times) {
+    slowness.sweep(now);
+    for (let turn = 0; turn < 8; turn++) await undefined;
+  }
+  return late;
+}
+
+Deno.test("slowness: nothing was taken from the half of the time to its end", async () => {
+  assert.deepEqual(await lateAt([500], [10, 40, 60, 90, 110]), [110]);
+});
+
+Deno.test("slowness: where a little was taken there is half the time again", async () => {
+  assert.deepEqual(await lateAt([500, 400], [60, 110, 130, 150, 160]), [160]);
+  assert.deepEqual(await lateAt([500, 400, 300, 200], [60, 110, 160, 210, 250]), []);
+});
+
+Deno.test("slowness: where the system does not tell, nothing is taken", async () => {
+  assert.deepEqual(await lateAt([null], [60, 110]), [110]);
+  assert.deepEqual(await lateAt(undefined, [60, 110]), [110]);
+});
+
+Deno.test("slowness: the next write has its own time", async () => {
+  assert.deepEqual(await lateAt([500], [60, 0, 60, 100, 109]), []);
+});
+
+Deno.test(
+  "send queue: what the peer has not acknowledged, of IPv4 and IPv6",
+  { ignore },
+  async () => {
+    for (const hostname of ["127.0.0.1", "::1"]) {
+      const listener = Deno.listen({ hostname, port: 0 });
+      const conn = await Deno.connect({ hostname, port: listener.addr.port });
+      const peer = await listener.accept();
+      const ends = { local: conn.localAddr, remote: conn.remoteAddr };
+      assert.equal(await unsentBytes(ends), null);
+      let written = 0;
+      const writing = (async () => {
+        for (;;) written += await conn.write(new Uint8Array(65536));
+      })().catch(() => {});
+      // Until the system takes no more.
+      let before = -1;
+      let looks = 0;
+      await until("a full buffer", () => {
+        looks = before === written ? looks + 1 : 0;
+        before = written;
+        return looks === 30;
+      });
+      const full = (await unsentBytes(ends))!;
+      assert.ok(full > 65536 && full <= written, `${full} of ${written}`);
+      for (let left = written / 2; left > 0;) left -= (await peer.read(new Uint8Array(65536)))!;
+      await until("less", async () => (await unsentBytes(ends))! !== full);
+      conn.close();
+      await writing;
+      peer.close();
+      listener.close();
+    }
+  },
+);
