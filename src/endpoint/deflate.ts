@@ -178,7 +178,9 @@ class ZlibStream {
 
   /** Gives whether the stream has ended. */
   #put(piece: Uint8Array, last: boolean): Promise<boolean> {
-    return new Promise((resolve, reject) => {
+    return new Promise<boolean>((resolve, reject): void => {
+      // Of a stream that is gone nothing is heard.
+      if (this.#stream.destroyed) return reject(closed());
       this.#settle = (outcome) => {
         this.#settle = () => {};
         if ("error" in outcome) reject(outcome.error);
@@ -191,7 +193,11 @@ class ZlibStream {
   }
 
   close(): void {
-    this.#settle({ error: new Error("closed") });
+    this.#settle({ error: closed() });
     this.#stream.destroy();
   }
+}
+
+function closed(): Error {
+  return new Error("closed while it was at work");
 }
