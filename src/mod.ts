@@ -1,7 +1,7 @@
 /**
- * h3ws as a library: a WebSocket client over HTTP/3 (RFC 9220), HTTP/2 (RFC 8441) and HTTP/1.1, and
- * the proxy that takes WebSockets over HTTP/3 to `ws://` and `wss://` backends. It needs Deno with
- * `--unstable-net`.
+ * h3ws as a library: a WebSocket client over HTTP/3 (RFC 9220), HTTP/2 (RFC 8441) and HTTP/1.1, a
+ * server that answers WebSockets over all three in the same process, and the proxy that takes them
+ * to `ws://` and `wss://` backends. It needs Deno with `--unstable-net`.
  *
  * A client:
  *
@@ -27,6 +27,29 @@
  * const socket = await connectWebSocket(url, { httpVersion: "2", connections });
  * console.log(socket.http, connections.size); // "2" 1
  * ```
+ *
+ * A server: a handler for each WebSocket, over HTTP/3, HTTP/2 and HTTP/1.1 at one port. Its socket is
+ * open for as long as it runs; with `fetch` ordinary requests are answered, too, as by `Deno.serve`:
+ *
+ * ```ts
+ * import { serve } from "h3ws";
+ *
+ * const server = await serve({
+ *   listen: ":8443",
+ *   certPem: await Deno.readTextFile("cert.pem"),
+ *   keyPem: await Deno.readTextFile("key.pem"),
+ *   fetch: () => new Response("Open a WebSocket here.\n"),
+ * }, async (request) => {
+ *   if (request.path !== "/echo") return await request.reject(404);
+ *   const socket = await request.accept({ protocol: request.subprotocols[0] });
+ *   for await (const message of socket) await socket.send(message);
+ * });
+ * console.log(`port ${server.port}`);
+ * // Later: every socket gets Close 1001, requests under way are answered.
+ * await server.shutdown(10_000);
+ * ```
+ *
+ * A framework's application answers the ordinary requests by `fetch: fromFetch(app)`.
  *
  * A proxy:
  *
@@ -66,7 +89,6 @@ export { type ConnectOptions, connectWebSocket, UpgradeRefused } from "./client/
 export { Socket, type SocketEnd, type SocketOptions } from "./endpoint/socket.ts";
 export type { Keepalive } from "./endpoint/keepalive.ts";
 export type { Message } from "./endpoint/message.ts";
-export type { DeflateParameters, DeflateWishes } from "./protocol/websocket/permessage_deflate.ts";
 export { Sweeper, type Swept } from "./net/sweeper.ts";
 export { Connections, type ConnectionsOptions } from "./client/connections.ts";
 export { H2Client, type H2ConnectOptions } from "./client/h2_client.ts";
@@ -78,6 +100,25 @@ export type {
   HttpClient,
   Tunnelled,
 } from "./client/http_client.ts";
+
+// The server.
+export { serve, type Server, type ServerAddress } from "./server/server.ts";
+export type { ServeOptions, ServerLimits } from "./server/options.ts";
+export type { WebSocketHandler } from "./server/exchange.ts";
+export type { AcceptInit, WebSocketRequest } from "./server/request.ts";
+export type { Endpoint as RequestEndpoint } from "./server/fields.ts";
+export type { FetchHandler, FetchInfo } from "./server/fetch.ts";
+export { type FetchApp, fromFetch } from "./server/from_fetch.ts";
+export type {
+  LogFields,
+  RefusalReason,
+  RefusedRequest,
+  ServerLog,
+  ServerObserver,
+  SocketStart,
+} from "./server/observer.ts";
+
+export type { DeflateParameters, DeflateWishes } from "./protocol/websocket/permessage_deflate.ts";
 
 // The proxy.
 export {

@@ -36,7 +36,9 @@ Deno.test("library: what it gives at run time", () => {
     "createApplicationLog",
     "createLineLog",
     "createMetricsObserver",
+    "fromFetch",
     "proxyOptions",
+    "serve",
     "silentLog",
     "startProxy",
   ]);

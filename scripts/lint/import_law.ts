@@ -21,6 +21,7 @@ export const ROOMS = [
   "ingress",
   "endpoint",
   "client",
+  "server",
   "proxy",
   "tunnel",
   "observe",

@@ -1,5 +1,5 @@
 import { isIPv6 } from "node:net";
-import { isHostname } from "../config/address.ts";
+import { isHostname } from "../net/address.ts";
 import { ValueError } from "../config/error.ts";
 import { plainFlag } from "../config/flags.ts";
 import { count, type Kind, onOff } from "../config/kinds.ts";

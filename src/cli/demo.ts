@@ -1,4 +1,4 @@
-import { type Address, formatAddress } from "../config/address.ts";
+import { type Address, formatAddress } from "../net/address.ts";
 import { plainFlag } from "../config/flags.ts";
 import { address, onOff, optionalAddress } from "../config/kinds.ts";
 import { readProxyConfig } from "../config/proxy.ts";

@@ -1,4 +1,4 @@
-import { formatAddress } from "../config/address.ts";
+import { formatAddress } from "../net/address.ts";
 import { plainFlag } from "../config/flags.ts";
 import { address, optionalFile, size } from "../config/kinds.ts";
 import { messageOf } from "../net/error.ts";

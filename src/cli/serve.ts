@@ -1,7 +1,7 @@
 import { Registry } from "prom-client";
 import type { CertFiles } from "../config/file.ts";
 import type { ProxyConfig } from "../config/proxy.ts";
-import { type Address, formatAddress } from "../config/address.ts";
+import { type Address, formatAddress } from "../net/address.ts";
 import { backendTarget, configuredOptions } from "../config/proxy_options.ts";
 import { messageOf, toNetError } from "../net/error.ts";
 import { EventLoopLag } from "../observe/event_loop.ts";

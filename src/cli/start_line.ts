@@ -1,4 +1,4 @@
-import { formatAddress } from "../config/address.ts";
+import { formatAddress } from "../net/address.ts";
 import type { ProxyConfig } from "../config/proxy.ts";
 import type { Fields } from "../observe/log.ts";
 import type { CmuxOptions } from "../proxy/cmux.ts";

@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from "node:net";
-import { isHostname } from "./address.ts";
+import { isHostname } from "../net/address.ts";
 
 /** A server that sessions and ordinary requests go to. */
 export interface Backend {

@@ -7,7 +7,7 @@ import {
   type PortRange,
   PortTableError,
 } from "../proxy/cmux_ports.ts";
-import { isHostname } from "./address.ts";
+import { isHostname } from "../net/address.ts";
 import { type IpPredicate, parseCidrs } from "./cidr.ts";
 import { ValueError } from "./error.ts";
 import { parseHost } from "./file_route_values.ts";

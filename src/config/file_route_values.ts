@@ -3,7 +3,7 @@ import { normalizeEscapes } from "../proxy/request_path.ts";
 import type { Balance, HeaderCondition, RoutePath } from "../proxy/route.ts";
 import { isFieldValue, isToken } from "../protocol/wire/field.ts";
 import { isIPv6 } from "node:net";
-import { isHostname } from "./address.ts";
+import { isHostname } from "../net/address.ts";
 import { ValueError } from "./error.ts";
 import { textOf } from "./file_values.ts";
 import { parseLinearRegExp, PATH_ALLOWED, REGEXP_ALLOWED } from "./path.ts";

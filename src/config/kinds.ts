@@ -1,5 +1,5 @@
-import { parseAddress } from "./address.ts";
-import type { Address } from "./address.ts";
+import { parseAddress } from "../net/address.ts";
+import type { Address } from "../net/address.ts";
 import { type Backend, parseBackend } from "./backend.ts";
 import { CIDRS_ALLOWED, type IpPredicate, parseCidrs } from "./cidr.ts";
 import { quote, ValueError } from "./error.ts";

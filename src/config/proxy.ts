@@ -1,4 +1,4 @@
-import type { Address } from "./address.ts";
+import type { Address } from "../net/address.ts";
 import type { Backend } from "./backend.ts";
 import {
   envFlag,

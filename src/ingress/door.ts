@@ -14,6 +14,11 @@ export interface DoorOptions {
   idleTimeoutMs: number;
   /** A client that takes nothing of its answer for so long is cut off. */
   writeTimeoutMs: number;
+  /**
+   * HTTP/1.1: whether a client that ends its side while it waits for its answer is gone, as it is
+   * more often than not. Default: it may still read.
+   */
+  goneAtFin?: boolean;
   sweeper: Sweeper;
   /** Takes each request; what it throws is a bug of ours. */
   onOffer: (offer: Offer) => Promise<void>;

@@ -23,6 +23,8 @@ export class H1Link implements Swept {
   draining = false;
   /** Told once a watched read fails, or a write took too long. */
   readonly #onLost: (error: NetError) => void;
+  /** Told at FIN in a watched read. */
+  readonly #onFin: () => void;
   #reading: Promise<Uint8Array | null> | null = null;
   /** A copy of the bytes behind a request, made because a read goes on in their buffer. */
   #rest: Uint8Array | null = null;
@@ -42,10 +44,12 @@ export class H1Link implements Swept {
     maxHeaderBytes: number;
     writeTimeoutMs: number;
     onLost: (error: NetError) => void;
+    onFin?: () => void;
   }) {
     this.stream = options.stream;
     this.sequence = new RequestSequence({ head: { limit: options.maxHeaderBytes } });
     this.#onLost = options.onLost;
+    this.#onFin = options.onFin ?? nothing;
     this.#slowness = new Slowness(this.stream, options.writeTimeoutMs, () => {
       const error = new NetError("timeout", "The client does not take its answer");
       this.#onLost(error);
@@ -81,7 +85,9 @@ export class H1Link implements Swept {
   watch(mayLeave: boolean): void {
     this.#reading ??= this.stream.read();
     this.#reading.then((chunk) => {
-      if (chunk === null && mayLeave) this.#halfClosedMs = performance.now();
+      if (chunk !== null) return;
+      this.#onFin();
+      if (mayLeave) this.#halfClosedMs = performance.now();
     }, (error) => this.#onLost(toNetError(error)));
   }
 

@@ -246,6 +246,11 @@ export class H1Request implements Offer {
     this.#tunnel?.abort();
   }
 
+  /** The client has ended its side, and is taken for gone; of a tunnel that is for its reader. */
+  fin(): void {
+    if (this.#state !== "tunnel") this.lose(new NetError("lost", "The client has ended its side"));
+  }
+
   #end(outcome: RequestOutcome): void {
     this.#state = "over";
     this.#gone = null;

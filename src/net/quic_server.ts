@@ -12,8 +12,9 @@ export interface QuicListenOptions extends QuicTransport {
 
 /** One UDP socket that takes QUIC connections. */
 export class QuicServer {
-  readonly #endpoint: Deno.QuicEndpoint;
-  readonly #listeners: Deno.QuicListener[] = [];
+  /** `null` once it is closed: what is held keeps its port (see quic.ts). */
+  #endpoint: Deno.QuicEndpoint | null;
+  #listeners: Deno.QuicListener[] = [];
   #options: QuicListenOptions;
   /** Asked for once: it is an op. */
   readonly #address: { readonly hostname: string; readonly port: number };
@@ -31,7 +32,7 @@ export class QuicServer {
     try {
       this.#listen(options.certPem, options.keyPem);
     } catch (error) {
-      this.#endpoint.close();
+      this.close();
       throw error;
     }
   }
@@ -57,6 +58,7 @@ export class QuicServer {
 
   #listen(certPem: string, keyPem: string): void {
     try {
+      if (this.#endpoint === null) return;
       this.#listeners.push(this.#endpoint.listen({
         cert: certPem,
         key: keyPem,
@@ -81,11 +83,13 @@ export class QuicServer {
     }
   }
 
-  /** Ends every connection with `code` and frees the port. */
+  /** Ends every connection with `code`; the port is free when garbage is collected next. */
   close(code = 0, reason = ""): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#endpoint.close({ closeCode: code, reason });
+    this.#endpoint?.close({ closeCode: code, reason });
+    this.#endpoint = null;
+    this.#listeners = [];
   }
 }
 

@@ -1,6 +1,7 @@
+import { expectedTunnel } from "../ingress/handshake.ts";
 import type { Offer, OfferRequest } from "../ingress/offer.ts";
 import { Answerer, type AnswererOptions } from "./answerer.ts";
-import { type Answer, expectedTunnel, LOOP, NO_CONNECT, NOT_FOUND, pathOf } from "./answers.ts";
+import { type Answer, LOOP, NO_CONNECT, NOT_FOUND, pathOf } from "./answers.ts";
 import { isLooping } from "./headers.ts";
 import type { CmuxRoutes } from "./cmux_routes.ts";
 import type { RejectReason } from "./observer.ts";

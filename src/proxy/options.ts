@@ -1,5 +1,5 @@
+import type { ListenAddress } from "../ingress/listen.ts";
 import type { OfferRequest } from "../ingress/offer.ts";
-import { NetError, toNetError } from "../net/error.ts";
 import type { QuicTransport } from "../net/quic.ts";
 import type { CertificatePair } from "../net/tls_certificates.ts";
 import type { Answer, PathRule } from "./answers.ts";
@@ -9,15 +9,8 @@ import type { Observer } from "./observer.ts";
 import type { Route } from "./route.ts";
 import type { RouteDefaults } from "./routes.ts";
 
+export { type ListenAddress, ListenError } from "../ingress/listen.ts";
 export type { CertificatePair } from "../net/tls_certificates.ts";
-
-/** Where something listens. */
-export interface ListenAddress {
-  /** A name or an IP address, IPv6 without brackets. */
-  hostname: string;
-  /** 0 for any that is free. */
-  port: number;
-}
 
 /** All that `startProxy` is told; `proxyOptions` fills in the defaults. */
 export interface ProxyOptions extends RouteDefaults, QuicTransport {
@@ -107,22 +100,4 @@ export interface Proxy {
   drain(forMs: number): Promise<void>;
   /** Ends everything at once. */
   stop(): Promise<void>;
-}
-
-/** A port can't be listened at, or a certificate not be used there. */
-export class ListenError extends NetError {
-  /** The name of the class. */
-  override name = "ListenError";
-  /** What was to be listened at: `listen` is both. */
-  readonly transport: "UDP" | "TCP";
-  /** Where. */
-  readonly address: ListenAddress;
-
-  /** An error whose kind and message are those of its cause. */
-  constructor(transport: "UDP" | "TCP", address: ListenAddress, cause: unknown) {
-    const { kind, message } = toNetError(cause);
-    super(kind, message, cause);
-    this.transport = transport;
-    this.address = address;
-  }
 }

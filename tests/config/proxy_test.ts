@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { EVERY_INTERFACE } from "../../src/config/address.ts";
+import { EVERY_INTERFACE } from "../../src/net/address.ts";
 import { UsageError } from "../../src/config/error.ts";
 import { type ProxyConfig, proxyFlags, readProxyConfig } from "../../src/config/proxy.ts";
 

@@ -28,6 +28,23 @@ Deno.test("quic: a server's attempts end with null when it is closed", async () 
   });
 });
 
+Deno.test("quic: a server that is closed lets go of its port, though somebody holds it", async () => {
+  const options = { ...TRANSPORT, ...first, hostname: "127.0.0.1", alpnProtocols: ["test"] };
+  const server = new QuicServer({ ...options, port: 0 });
+  const { port } = server;
+  server.close();
+  await collected();
+  await until("the port", () => {
+    try {
+      new QuicServer({ ...options, port }).close();
+      return true;
+    } catch {
+      return false;
+    }
+  }, 5_000);
+  assert.equal(server.port, port);
+});
+
 Deno.test("quic: how a connection ended is told to both sides, with its code", async () => {
   await withServer(async ({ connect }) => {
     const { near, far } = await connect();

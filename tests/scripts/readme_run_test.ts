@@ -146,27 +146,38 @@ Deno.test(
 );
 
 Deno.test("README: the library's program runs, in a project of its own", async () => {
-  const pair = await makeCertificates({ hosts: ["localhost"], days: 1 });
   const echo = await startEcho({ hostname: "127.0.0.1", port: 0 });
   try {
-    await withFolder(async (folder) => {
-      const config = tested("library config").replace('"../h3ws"', JSON.stringify(ROOT));
-      await Deno.writeTextFile(`${folder}/deno.json`, config);
-      const program = tested("library").replace("8080", `${echo.port}`);
-      await Deno.writeTextFile(`${folder}/program.ts`, program);
-      await Deno.writeTextFile(`${folder}/ca.pem`, pair.caPem);
-      await Deno.writeTextFile(`${folder}/cert.pem`, pair.certPem);
-      await Deno.writeTextFile(`${folder}/key.pem`, pair.keyPem);
-      const { code, stdout, stderr } = await run(
-        Deno.execPath(),
-        ["run", "--check", "-A", "program.ts"],
-        { cwd: folder, env: { NO_COLOR: "1" }, signal: AbortSignal.timeout(PATIENCE_MS) },
-      );
-      assert.equal(code, 0, stderr);
-      const closed = `{ code: 1000, reason: "bye", wasClean: true, by: "us" }`;
-      assert.equal(stdout, `hello\n${closed}\ntrue\n`);
-    });
+    const stdout = await runProgram(tested("library").replace("8080", `${echo.port}`));
+    const closed = `{ code: 1000, reason: "bye", wasClean: true, by: "us" }`;
+    assert.equal(stdout, `hello\n${closed}\ntrue\n`);
   } finally {
     await echo.close();
   }
 });
+
+Deno.test("README: the program of a server runs, in a project of its own", async () => {
+  assert.equal(await runProgram(tested("library server")), "chat hello 1\n");
+});
+
+/** What a program of the library's prints. */
+async function runProgram(program: string): Promise<string> {
+  const pair = await makeCertificates({ hosts: ["localhost"], days: 1 });
+  let printed = "";
+  await withFolder(async (folder) => {
+    const config = tested("library config").replace('"../h3ws"', JSON.stringify(ROOT));
+    await Deno.writeTextFile(`${folder}/deno.json`, config);
+    await Deno.writeTextFile(`${folder}/program.ts`, program);
+    await Deno.writeTextFile(`${folder}/ca.pem`, pair.caPem);
+    await Deno.writeTextFile(`${folder}/cert.pem`, pair.certPem);
+    await Deno.writeTextFile(`${folder}/key.pem`, pair.keyPem);
+    const { code, stdout, stderr } = await run(
+      Deno.execPath(),
+      ["run", "--check", "-A", "program.ts"],
+      { cwd: folder, env: { NO_COLOR: "1" }, signal: AbortSignal.timeout(PATIENCE_MS) },
+    );
+    assert.equal(code, 0, stderr);
+    printed = stdout;
+  });
+  return printed;
+}

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { EVERY_INTERFACE, formatAddress, parseAddress } from "../../src/config/address.ts";
+import { EVERY_INTERFACE, formatAddress, parseAddress } from "../../src/net/address.ts";
 
 const GOOD: [text: string, hostname: string, port: number][] = [
   [":443", EVERY_INTERFACE, 443],
