@@ -74,9 +74,15 @@ Deno.test("bench: over HTTP/3 through the proxy, with its own CA; the report for
           const url = `wss://${host}:${serving.proxy.port}/ws`;
           const { code, out, err } = await bench(url, ...load);
           assert.deepEqual([code, err], [0, ""]);
-          assert.match(out, /^wss:\S+\/ws over HTTP\/3: 2 sockets, 64 bytes, 0\.\d s\n/);
-          assert.match(out, /\nround trips +[\d,]+, [\d,]+\/s, \d+\.\d MB\/s each way\n/);
-          assert.match(out, /\nlatency +p50 [\d.]+ ms .* p99\.9 [\d.]+ ms {2}max [\d.]+ ms\n/);
+          assert.match(
+            out,
+            /^wss:\S+\/ws over HTTP\/3: 2 sockets on 2 connections, 64 bytes of binary, 0\.\d s\n/,
+          );
+          assert.match(out, /\nround trips +[\d,]+, [\d,]+\/s\n/);
+          assert.match(out, /\nbytes +[\d.]+ [kM]?B\/s out, [\d.]+ [kM]?B\/s in\n/);
+          assert.match(out, /\n +p50 +p90 +p99 +p99\.9 +p99\.99 +max\n/);
+          assert.match(out, /\nlatency( +[\d.]+ m?s){6} {2}from when a message was sent; .*\n/);
+          assert.match(out, /\nhandshake( +[\d.]+ m?s){6} {2}/);
           assert.match(out, /\nerrors +0\n$/);
         }
         const refused = await bench(`wss://localhost:${serving.proxy.port}/nope`, ...load);
@@ -86,7 +92,7 @@ Deno.test("bench: over HTTP/3 through the proxy, with its own CA; the report for
         assert.match(untrusted.err, /; --ca names the file of the CA .* \(10 of 10 failed\)\n$/);
         assert.match(
           refused.err,
-          /^h3ws: Cannot open a WebSocket to .*HTTP\/3: the server answered 404 \(2 of 2 failed\)\n$/,
+          /^h3ws: Cannot open a WebSocket to .*HTTP\/3: the server answered 404 Not Found.*; check the path \(2 of 2 failed\)\n$/,
         );
       } finally {
         await serving.drain(0);
@@ -194,7 +200,7 @@ Deno.test("bench: a wrong command line is one line, exit code 2", async () => {
     1,
     "h3ws: --http 3 needs wss:// or https://, not ws://a.example/\n",
   ]);
-  const insecure = await bench("wss://a.example", "--insecure");
+  const insecure = await bench("wss://a.example", "--insecure", "-3");
   assert.deepEqual([insecure.code, insecure.err], [
     1,
     "h3ws: --insecure does nothing over HTTP/3; --ca names the CA to trust\n",
