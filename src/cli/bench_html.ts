@@ -22,7 +22,7 @@ h2 { font-size: 16px; margin: 0 0 2px; }
 p { margin: 2px 0 8px; color: var(--soft); }
 section { background: var(--card); border: 1px solid var(--rule); border-radius: 8px;
   padding: 16px; margin: 16px 0; overflow-x: auto; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px;
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(130px, 1fr)); gap: 12px;
   margin: 16px 0; }
 .tile { background: var(--card); border: 1px solid var(--rule); border-radius: 8px;
   padding: 12px 16px; }
