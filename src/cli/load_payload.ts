@@ -16,7 +16,7 @@ export interface PayloadOptions {
 }
 
 /**
- * The messages that are sent in turn: text of words, which deflate makes about a third of, or bytes
+ * The messages that are sent in turn: text of words, which deflate makes a fifth to a third of, or bytes
  * that it can do nothing with. Of a range of sizes all come equally often, in an order that is mixed
  * and always the same.
  */
