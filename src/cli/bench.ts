@@ -104,11 +104,20 @@ function viewOf(config: BenchConfig, http: LoadHttp, io: Io): View {
   const { quiet, json, warmupMs, durationMs } = config;
   if (quiet) return noView;
   const options = {
-    ...{ http, warmupMs, durationMs, columns: io.columns, write: io.err },
+    ...{ http, warmupMs, durationMs, size: terminalSize, write: io.err },
     url: parseTarget(config.url).text,
   };
   if (Deno.stderr.isTerminal()) return liveView(options);
   return json ? noView : plainView(options);
+}
+
+/** Of the one that stderr is, though stdout may be a file. */
+function terminalSize(): { columns: number; rows: number } {
+  try {
+    return Deno.consoleSize();
+  } catch {
+    return { columns: 0, rows: 0 };
+  }
 }
 
 function nothingOpened({ url, http, errors, errorTexts }: LoadReport): string {

@@ -7,8 +7,8 @@ export interface ViewOptions {
   readonly http: string;
   readonly warmupMs: number;
   readonly durationMs: number;
-  /** Of the terminal. */
-  readonly columns: number;
+  /** Of the terminal, as it is now; 0 where it does not say. */
+  size(): { columns: number; rows: number };
   write(text: string): void;
 }
 
@@ -23,6 +23,7 @@ export interface View {
 export const noView: View = { show() {}, end() {} };
 
 const BAR = 24;
+const DEFAULT_COLUMNS = 80;
 
 /**
  * One block of lines on a terminal, written over by the next in one piece, so that nothing flickers
@@ -71,7 +72,7 @@ class Rates {
 }
 
 function block(now: Progress, rate: Rate, options: ViewOptions): string[] {
-  const { url, http, columns } = options;
+  const { url, http } = options;
   const { p50, p99, max } = now.latencyUs;
   const rows = [
     `${url} over HTTP/${http}`,
@@ -82,7 +83,10 @@ function block(now: Progress, rate: Rate, options: ViewOptions): string[] {
     `latency      p50 ${time(p50)}  p99 ${time(p99)}  max ${time(max)}`,
     `errors       ${whole(now.errors)}`,
   ];
-  return rows.map((row) => cut(row, columns - 1));
+  // A block that is higher than the terminal could not be gone back over.
+  const { columns, rows: height } = options.size();
+  const shown = rows.slice(0, height > 1 ? height - 1 : rows.length);
+  return shown.map((row) => cut(row, (columns > 0 ? columns : DEFAULT_COLUMNS) - 1));
 }
 
 function bar(now: Progress, options: ViewOptions): string {

@@ -205,11 +205,20 @@ const NOW: Progress = {
   latencyUs: { p50: 200, p99: 1_500, max: 30_000 },
 };
 
-function viewed(view: typeof liveView, columns: number, shown: Progress[]): string[] {
+const TERMINAL = { columns: 80, rows: 24 };
+
+function viewed(view: typeof liveView, shown: Progress[], size = TERMINAL): string[] {
   const writes: string[] = [];
   const write = (text: string) => void writes.push(text);
   const url = "wss://host.example/ws";
-  const seen = view({ url, http: "3", warmupMs: 1_000, durationMs: 10_000, columns, write });
+  const seen = view({
+    url,
+    http: "3",
+    warmupMs: 1_000,
+    durationMs: 10_000,
+    size: () => size,
+    write,
+  });
   for (const now of shown) seen.show(now);
   seen.end();
   return writes;
@@ -217,7 +226,7 @@ function viewed(view: typeof liveView, columns: number, shown: Progress[]): stri
 
 Deno.test("bench: on a terminal one block of lines is written over, each time in one piece", () => {
   const later = { ...NOW, elapsedMs: 3_000, roundTrips: 6_000 };
-  const [first, second, end, ...more] = viewed(liveView, 80, [NOW, later]);
+  const [first, second, end, ...more] = viewed(liveView, [NOW, later]);
   assert.deepEqual(more, []);
   const lines = first.split("\n");
   assert.equal(lines.length, 8);
@@ -230,16 +239,25 @@ Deno.test("bench: on a terminal one block of lines is written over, each time in
   assert.equal(end, "\x1b[7A\r\x1b[J");
 });
 
-Deno.test("bench: no line of the block is wider than the terminal, or it would be two", () => {
-  const [block] = viewed(liveView, 20, [NOW]);
-  for (const line of block.replaceAll(/\x1b\[[?\d]*[a-zA-Z]/g, "").split("\n")) {
-    assert.ok(line.length < 20, line);
-  }
-});
+const SIZES: [name: string, columns: number, rows: number, width: number, lines: number][] = [
+  ["narrow", 20, 24, 19, 7],
+  ["low", 80, 4, 79, 3],
+  ["one that does not say its size", 0, 0, 79, 7],
+];
+
+for (const [name, columns, rows, width, lines] of SIZES) {
+  Deno.test(`bench: the block fits in its terminal: ${name}`, () => {
+    const [block] = viewed(liveView, [NOW], { columns, rows });
+    const text = block.replaceAll(/\x1b\[[?\d]*[a-zA-Z]/g, "").split("\n").slice(0, -1);
+    assert.equal(text.length, lines);
+    for (const line of text) assert.ok(line.length <= width, line);
+    assert.ok(text[0].startsWith("wss://host"));
+  });
+}
 
 Deno.test("bench: without a terminal there is a plain line every five seconds, and no escapes", () => {
   const at = (phase: Progress["phase"], elapsedMs: number) => ({ ...NOW, phase, elapsedMs });
-  const lines = viewed(plainView, 80, [
+  const lines = viewed(plainView, [
     ...[at("opening", 500), at("opening", 5_100), at("running", 500), at("running", 4_999)],
     ...[at("running", 5_000), at("running", 5_500), at("running", 10_500)],
   ]);
