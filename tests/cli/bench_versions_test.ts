@@ -94,7 +94,7 @@ Deno.test("bench: --compress is agreed on with the echo behind the proxy, and by
   });
 });
 
-Deno.test("bench: auto takes HTTP/2 where there is no HTTP/3, and HTTP/1.1 where neither carries it", async () => {
+Deno.test("bench: a server without extended CONNECT is told as such; auto falls back, and HTTP/3 is left out with --insecure", async () => {
   await withServed({}, async ({ port, ca, pair }) => {
     // A server of HTTP/2 without RFC 8441, and by itself without HTTP/3.
     const server = http2.createSecureServer({ cert: pair.certPem, key: pair.keyPem });
@@ -116,6 +116,30 @@ Deno.test("bench: auto takes HTTP/2 where there is no HTTP/3, and HTTP/1.1 where
     }
     const insecure = await benchJson(`wss://localhost:${port}/ws`, "--insecure", "-d", "50ms");
     assert.equal(insecure.report.http, "2");
+  });
+});
+
+Deno.test("bench: auto finds a server that is there by UDP alone, and tells of its certificate", async () => {
+  await withServed({ tcp: "off" }, async ({ port, ca }) => {
+    const url = `wss://localhost:${port}/ws`;
+    const { code, report } = await benchJson(url, "--ca", ca, "-d", "50ms");
+    assert.deepEqual([code, report.http], [0, "3"]);
+    const untrusted = await bench(url);
+    assert.equal(untrusted.code, 1);
+    assert.match(untrusted.err, /over HTTP\/3: the server's certificate is signed by nobody who /);
+  });
+});
+
+Deno.test("bench: auto takes HTTP/1.1 where HTTP/2 carries no WebSockets", async () => {
+  await withServed({ "h2-websocket": "off", "h3-websocket": "off" }, async ({ port, ca }) => {
+    const { code, report } = await benchJson(
+      `wss://localhost:${port}/ws`,
+      "--ca",
+      ca,
+      "-d",
+      "50ms",
+    );
+    assert.deepEqual([code, report.http], [0, "1.1"]);
   });
 });
 
