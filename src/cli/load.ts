@@ -21,9 +21,7 @@ const GRACE_MS = 5_000;
 const STOPPED_GRACE_MS = 1_000;
 
 /** Opens all sockets, sends and awaits echoes on each for `durationMs`, closes them, reports. */
-export async function runLoad(
-  options: LoadOptions & { caFile?: string | null },
-): Promise<LoadReport> {
+export async function runLoad(options: LoadOptions): Promise<LoadReport> {
   const load = new Load(options);
   try {
     await load.open();
@@ -35,14 +33,14 @@ export async function runLoad(
 }
 
 class Load {
-  readonly #options: LoadOptions & { caFile?: string | null };
+  readonly #options: LoadOptions;
   readonly #recorder: Recorder;
   readonly #clock;
   readonly #sockets: Socket[] = [];
   readonly #clients: Client[] = [];
   readonly #endedByUs = new Set<Socket>();
   readonly #startedAt = new Date();
-  /** Fires when nothing more is to be sent. */
+  /** Fires when nothing more is to be sent, before its time. */
   readonly #stop = new AbortController();
   #phase: Progress["phase"] = "opening";
   #phaseMs: number;
@@ -143,7 +141,8 @@ class Load {
     signal?.addEventListener("abort", stop, { once: true });
     const progress = this.#reportProgress();
     const pinging = this.#pingInTurn();
-    const ending = this.#clock.sleep(endMs - this.#clock.now(), this.#stop.signal).then(stop);
+    // What was due before the end is still sent after it, if it was held back.
+    const ending = this.#clock.sleep(endMs - this.#clock.now(), this.#stop.signal);
     const work = this.#work(endMs);
     const loops = this.#sockets.map((socket, i) => this.#echo(socket, work, i));
     const done = Promise.all(loops);
@@ -207,7 +206,8 @@ class Load {
       if (ratePerSecond > 0) {
         return await openLoop(socket, work, { schedule: this.#schedule, first: index, step });
       }
-      await this.#clock.sleep(rampMs * index / step, work.stop);
+      const joinsMs = Math.min(work.beginMs + rampMs * index / step, work.endMs);
+      await this.#clock.sleep(joinsMs - this.#clock.now(), work.stop);
       await closedLoop(socket, work, thinkMs);
     } catch (error) {
       // How a socket has ended is told by its end.

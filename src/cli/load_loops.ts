@@ -20,7 +20,7 @@ export interface Work {
   /** When the load begins and ends, by the clock. */
   readonly beginMs: number;
   readonly endMs: number;
-  /** Fires when nothing more is to be sent. */
+  /** Fires when nothing more is to be sent, before its time. */
   readonly stop: AbortSignal;
   /** Whether one more message may be sent; each call takes one. */
   take(): boolean;
@@ -52,7 +52,7 @@ export async function closedLoop(socket: EchoSocket, work: Work, thinkMs: number
     checkEcho(echo, payload);
     const bytes = sizeOf(payload);
     recorder.answered({ dueMs: sentMs, sentMs, nowMs: clock.now(), bytes });
-    if (thinkMs > 0) await clock.sleep(thinkMs, stop);
+    if (thinkMs > 0) await clock.sleep(Math.min(thinkMs, endMs - clock.now()), stop);
   }
 }
 

@@ -9,6 +9,8 @@ export interface LoadTarget {
   url: string;
   http: LoadHttp;
   caCerts?: string[];
+  /** Where those are from, for what is told of a certificate; `null` for none. */
+  caFile?: string | null;
   certificateHashes?: Uint8Array[];
   /** Takes any certificate; not over HTTP/3. */
   insecure?: boolean;

@@ -203,3 +203,23 @@ Deno.test("bench: a file that can't be written is told before the load begins", 
     }
   });
 });
+
+Deno.test("bench: what was due before the end is sent after it, where backpressure held it back", async () => {
+  // Nothing is read until the load is over; what is on its way fills all buffers before.
+  const asleep: Serve = (socket, index) => {
+    echo(socket, index);
+    socket.pause();
+    setTimeout(() => socket.resume(), 700);
+  };
+  await withServer(asleep, async (url) => {
+    const { code, report } = await benchJson(url, "-c", "1", "-d", "500ms", "-R", "60", ...[
+      "--size",
+      "1MiB",
+    ]);
+    assert.equal(code, 0);
+    assert.deepEqual(report.errorTexts, {});
+    const { due, sent, received, unanswered } = report.messages;
+    assert.deepEqual([due, sent, received, unanswered], [30, 30, 30, 0]);
+    assert.ok(report.latencyUs.min > 200_000, `${report.latencyUs.min}`);
+  });
+});
