@@ -1,3 +1,4 @@
+import { quote } from "../config/error.ts";
 import type { SocketEnd } from "../endpoint/socket.ts";
 import { type Interval, Timeline } from "./load_timeline.ts";
 import { TimesHistogram } from "./load_times.ts";
@@ -137,7 +138,8 @@ export class Recorder {
     this.session.record(lastedMs);
     this.sessions.lost++;
     this.closeCodes[end.code] = (this.closeCodes[end.code] ?? 0) + 1;
-    const reason = end.reason === "" ? "" : ` ${end.reason}`;
+    // It is the server's, and may be anything.
+    const reason = end.reason === "" ? "" : ` ${quote(end.reason)}`;
     this.failed(`${end.by === "us" ? "failed" : "closed"} with ${end.code}${reason}`, nowMs);
   }
 

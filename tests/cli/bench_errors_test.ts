@@ -53,7 +53,7 @@ Deno.test("bench: sockets that the server closes are told by code and by words; 
       const { code, report } = await benchJson(...args);
       assert.equal(code, 1);
       assert.deepEqual(report.closeCodes, { 4001: 1 });
-      assert.deepEqual(report.errorTexts, { "closed with 4001 enough": 1 });
+      assert.deepEqual(report.errorTexts, { 'closed with 4001 "enough"': 1 });
       assert.deepEqual(report.sessions, { opened: 3, closed: 2, lost: 1, failed: 0 });
       assert.ok(report.messages.unanswered >= 1);
       assert.ok(report.roundTrips > 0);
@@ -62,9 +62,17 @@ Deno.test("bench: sockets that the server closes are told by code and by words; 
     await withServer(closeSecond, async (url) => {
       const { code, out } = await bench(url, "-c", "3", "-d", "200ms", "--max-errors", "1");
       assert.equal(code, 0);
-      assert.match(out, /\nerrors +1\n {2}1 × closed with 4001 enough\nclose codes +4001: 1\n$/);
+      assert.match(out, /\nerrors +1\n {2}1 × closed with 4001 "enough"\nclose codes +4001: 1\n$/);
     });
   }
+});
+
+Deno.test("bench: what a server says is no command to the terminal, and no two lines", async () => {
+  const shout: Serve = (socket) => socket.once("message", () => socket.close(4001, "\x1b[2Ja\nb"));
+  await withServer(shout, async (url) => {
+    const { out } = await bench(url, "-c", "1", "-d", "1h");
+    assert.match(out, /\n {2}1 × closed with 4001 "\\u001b\[2Ja\\u000ab"\nclose codes/);
+  });
 });
 
 Deno.test("bench: it ends when the last socket is gone, long before its time", async () => {
