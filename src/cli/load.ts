@@ -1,5 +1,6 @@
 import { parseTarget } from "../client/target.ts";
-import type { Socket } from "../endpoint/socket.ts";
+import type { Socket, SocketEnd } from "../endpoint/socket.ts";
+import { CloseCode } from "../protocol/websocket/close.ts";
 import { systemClock } from "./load_clock.ts";
 import { faultText } from "./load_fault.ts";
 import { closedLoop, openLoop, type Work, WrongEcho } from "./load_loops.ts";
@@ -95,10 +96,17 @@ class Load {
     if (socket.extensions.includes("permessage-deflate")) this.#deflated++;
     void socket.closed.then((end) => {
       const nowMs = this.#clock.now();
-      if (this.#endedByUs.has(socket)) this.#recorder.closed(nowMs - openedMs);
+      if (this.#isOurs(socket, end)) this.#recorder.closed(nowMs - openedMs);
       else this.#recorder.lost(end, nowMs - openedMs, nowMs);
       if (this.#recorder.open === 0) this.#stop.abort();
     });
+  }
+
+  /** Whether a session ended as it should: it may have been lost just before we ended it. */
+  #isOurs(socket: Socket, { by, code, wasClean }: SocketEnd): boolean {
+    if (by !== "us" || !this.#endedByUs.has(socket)) return false;
+    // What breaks a rule is ended by us as well, with another code.
+    return wasClean || code === CloseCode.ABNORMAL_CLOSURE;
   }
 
   #failed(error: unknown, times = 1): void {

@@ -75,6 +75,25 @@ Deno.test("bench: what a server says is no command to the terminal, and no two l
   });
 });
 
+Deno.test("bench: a broken frame is told with the code that the server got for it", async () => {
+  // RFC 6455 §5.2: opcode 3 is reserved.
+  const broken: Serve = (socket) => {
+    socket.on("error", () => {});
+    const { _socket } = socket as unknown as { _socket: { write(bytes: Uint8Array): void } };
+    socket.once("message", () => _socket.write(Uint8Array.of(0x83, 0x00)));
+  };
+  for (const model of [["--rate", "50"], []]) {
+    await withServer(broken, async (url) => {
+      const { code, report } = await benchJson(url, "-c", "2", "-d", "1h", ...model);
+      assert.equal(code, 1);
+      assert.deepEqual(report.closeCodes, { 1002: 2 });
+      const [text, ...more] = Object.keys(report.errorTexts);
+      assert.match(text, /^failed with 1002 ".*opcode/i);
+      assert.deepEqual([more, report.sessions.lost], [[], 2]);
+    });
+  }
+});
+
 Deno.test("bench: it ends when the last socket is gone, long before its time", async () => {
   await withServer((socket) => socket.once("message", () => socket.terminate()), async (url) => {
     for (const model of [["--rate", "50"], []]) {
