@@ -10,9 +10,14 @@ import { formatDuration, formatSize, parseCount, parseDuration, parseSize } from
 export interface Kind<T> {
   /** Stands for the value in the help; empty for a switch, which needs no value. */
   readonly placeholder: string;
-  /** The words that it takes: alone where the placeholder is "word", else beside what that stands for. */
+  /**
+   * The words that it takes, which a shell completes: alone where the placeholder is "word", else
+   * beside what that stands for.
+   */
   readonly words?: readonly string[];
   readonly allowed: string;
+  /** Whether the flag may be given again, each time with one more value. */
+  readonly isMany?: boolean;
   /** Whether an empty text is a value; an environment variable that is empty is unset else. */
   readonly takesEmpty: boolean;
   /** Throws `ValueError`. */
@@ -21,6 +26,7 @@ export interface Kind<T> {
 
 /** What stands for a value in the help: `on|off|port`; empty for a switch. */
 export function shownValue({ placeholder, words = [] }: Kind<unknown>): string {
+  if (placeholder === "") return "";
   return [...words, ...(placeholder === WORD ? [] : [placeholder])].join("|");
 }
 
@@ -129,6 +135,7 @@ function eitherOf(on: string, off: string): Kind<boolean> {
   return {
     placeholder: "",
     allowed,
+    words: [on, off],
     takesEmpty: false,
     parse(text) {
       const word = text.toLowerCase();
@@ -148,6 +155,35 @@ export const onOrOff: Kind<boolean> = {
   placeholder: WORD,
   words: ["on", "off"],
 };
+
+// No argument of a process has a NUL in it.
+const END = "\0";
+
+/** A flag's text with one more value, for a flag of `many`. */
+export function addValue(value: string, before = ""): string {
+  return before + value + END;
+}
+
+/** Any number of values, each by the flag once more. */
+export function many<T>(kind: Kind<T>): Kind<readonly T[]> {
+  return {
+    ...kind,
+    isMany: true,
+    parse(text) {
+      const values = text === "" ? [] : text.replace(/\0$/, "").split(END);
+      return values.map((value) => parseOne(kind, value));
+    },
+  };
+}
+
+function parseOne<T>(kind: Kind<T>, value: string): T {
+  try {
+    return kind.parse(value);
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error;
+    throw new ValueError(error.problem, error.allowed, value);
+  }
+}
 
 const FILE_ALLOWED = "the path of a file";
 
