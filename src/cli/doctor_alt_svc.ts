@@ -4,6 +4,7 @@ import { NetError } from "../net/error.ts";
 import { encodeRequestHead } from "../protocol/http1/encode.ts";
 import { ResponseHeadParser } from "../protocol/http1/head.ts";
 import { type AltService, parseAltSvc } from "../protocol/wire/alt_svc.ts";
+import { PeerError } from "../protocol/wire/error.ts";
 import { type Field, getFields } from "../protocol/wire/field.ts";
 import type { Context, DoctorProbe } from "./doctor_context.ts";
 import { ok, type Outcome, skip, warn } from "./doctor_finding.ts";
@@ -17,13 +18,15 @@ const altSvc: DoctorProbe = {
   title: "Alt-Svc",
   needs: ["certificate"],
   behind: ["alpn", "quic", "dns_https", "ws_h1", "ws_h2"],
+  // For the page, and for the place that is told of.
+  timeoutMs: ({ config }) => 3 * config.timeoutMs,
   async run(context, signal) {
     const { target, known } = context;
     if (!target.secure) return skip("ws:// has no HTTP/3");
     const answers = [...known.answers.values()].map(({ fields }) => fields);
     let values = answers.flatMap((fields) => getFields(fields, "alt-svc"));
     // A page tells of it where a handshake does not.
-    if (values.length === 0) values = getFields(await pageFields(context, signal), "alt-svc");
+    if (values.length === 0) values = getFields(await pageOrNothing(context, signal), "alt-svc");
     if (values.length === 0) return notTold(context);
     const services = parseAltSvc(values[0]);
     if (services === null) return warn(`"${values[0]}" can't be read`, "Have the server mend it.");
@@ -47,21 +50,34 @@ async function told(
   context: Context,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const { target, known } = context;
+  const { target, known, config } = context;
   const isHere = port === target.port && (host === "" || host === target.hostname);
   if (isHere && known.quicServes) return ok(value);
   const advice =
     "Let UDP through to that port, or have the server not announce it: browsers that " +
     "try it lose time.";
   if (isHere) return warn(`${value}, but QUIC does not work there`, advice);
+  const own = AbortSignal.any([signal, AbortSignal.timeout(config.timeoutMs)]);
   try {
-    const connection = await quicTo(context, { hostname: host || target.hostname, port }, signal);
+    const connection = await quicTo(context, { hostname: host || target.hostname, port }, own);
     connection.close(0);
     await connection.closed;
     return ok(`${value}, which answers`);
   } catch (error) {
     if (!(error instanceof NetError)) throw error;
-    return warn(`${value}, where QUIC does not work: ${error.message}`, advice);
+    const why = own.aborted ? "no answer" : error.message;
+    return warn(`${value}, where QUIC does not work: ${why}`, advice);
+  }
+}
+
+/** Nothing depends on a page: where there is none, nothing is told. */
+async function pageOrNothing(context: Context, signal: AbortSignal): Promise<readonly Field[]> {
+  const own = AbortSignal.any([signal, AbortSignal.timeout(context.config.timeoutMs)]);
+  try {
+    return await pageFields(context, own);
+  } catch (error) {
+    if (error instanceof NetError || error instanceof PeerError) return [];
+    throw error;
   }
 }
 

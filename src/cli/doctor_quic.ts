@@ -100,6 +100,7 @@ const udp: DoctorProbe = {
   title: "UDP",
   needs: ["dns"],
   behind: ["quic"],
+  timeoutMs: ({ config }) => VERSIONS_MS + config.timeoutMs,
   async run({ target, known }, signal) {
     if (!target.secure) return skip(NO_TLS);
     const own = AbortSignal.any([signal, AbortSignal.timeout(VERSIONS_MS)]);

@@ -35,9 +35,7 @@ const certificate: DoctorProbe = {
     const details = certificateLines(shown);
     const untrusted = await trustFault({ target, caCerts }, signal);
     if (untrusted !== null) {
-      const fault = untrusted.value === TLS_FAULTS.issuer[0] && shown.issuer === shown.subject
-        ? { ...untrusted, value: "the certificate is signed by itself" }
-        : untrusted;
+      const fault = told(untrusted, shown);
       if (config.noCheck) return { ...fault, level: "warn", details };
       return {
         ...fault,
@@ -68,6 +66,17 @@ async function trustFault(
     const [value, advice] = TLS_FAULTS[tlsFaultOf(error)];
     return fail(value, advice);
   }
+}
+
+/** Of several faults a library tells but one. */
+function told(untrusted: Outcome, shown: X509Certificate): Outcome {
+  const nowMs = Date.now();
+  if (nowMs < shown.validFromDate.getTime() || nowMs > shown.validToDate.getTime()) {
+    const [value, advice] = TLS_FAULTS.expired;
+    return fail(value, advice);
+  }
+  const bySelf = untrusted.value === TLS_FAULTS.issuer[0] && shown.issuer === shown.subject;
+  return bySelf ? { ...untrusted, value: "the certificate is signed by itself" } : untrusted;
 }
 
 function namesOf({ subjectAltName, subject }: X509Certificate): string[] {
