@@ -46,6 +46,17 @@ const subprotocol: Kind<string> = {
   },
 };
 
+/** RFC 6455 §4.1: all of them are unique. */
+const subprotocols: Kind<readonly string[]> = {
+  ...many(subprotocol),
+  parse(text) {
+    const names = many(subprotocol).parse(text);
+    const twice = names.find((name, i) => names.indexOf(name) !== i);
+    if (twice === undefined) return names;
+    throw new ValueError("is offered twice", SUBPROTOCOL_ALLOWED, twice);
+  },
+};
+
 /** RFC 6454 §7: scheme, host and port alone. */
 const optionalOrigin: Kind<string | null> = {
   placeholder: "origin",
@@ -83,7 +94,7 @@ export const doctorFlags = {
     meaning: "the WebSocket that does not open, or shall; may stand without --url",
   }),
   subprotocols: plainFlag({
-    ...{ name: "subprotocol", short: "s", kind: many(subprotocol), default: "" },
+    ...{ name: "subprotocol", short: "s", kind: subprotocols, default: "" },
     meaning: "a subprotocol to offer; many, most wanted first",
   }),
   headers: plainFlag({

@@ -5,6 +5,8 @@ export interface Held {
   readonly socket: Socket;
   /** Messages that the server sent. */
   readonly messages: number;
+  /** Whether nothing comes any more; `closed` of the socket may wait for the stream's end. */
+  readonly isOver: boolean;
   /** Resolves with the next message for which `is` holds. */
   next(is: (message: Message) => boolean): Promise<void>;
   /** Ends both. */
@@ -19,6 +21,7 @@ interface Connection {
 /** Takes all messages as they come, for Pongs are not heard behind one that waits. */
 export function hold(socket: Socket, connection: Connection | null): Held {
   let messages = 0;
+  let isOver = false;
   let take: (message: Message) => void = () => {};
   const drain = async () => {
     for await (const message of socket) {
@@ -27,11 +30,14 @@ export function hold(socket: Socket, connection: Connection | null): Held {
     }
   };
   // How it ended is asked of the socket.
-  drain().catch(() => {});
+  void drain().catch(() => {}).then(() => isOver = true);
   return {
     socket,
     get messages() {
       return messages;
+    },
+    get isOver() {
+      return isOver;
     },
     next(is) {
       return new Promise((resolve) => {

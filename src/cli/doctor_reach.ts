@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { formatDuration } from "../config/units.ts";
 import { dial } from "../net/dial.ts";
 import { resolveHttps, type Resolver } from "../net/dns_https.ts";
 import { messageOf } from "../net/error.ts";
@@ -33,7 +34,7 @@ const dns: DoctorProbe = {
 const httpsRecord: DoctorProbe = {
   id: "dns_https",
   title: "HTTPS record",
-  late: (_, timeoutMs) => skip(`the resolver did not answer in ${timeoutMs} ms`),
+  late: (_, timeoutMs) => skip(`the resolver did not answer in ${formatDuration(timeoutMs)}`),
   async run(context, signal) {
     const { hostname, port, secure } = context.target;
     if (!secure) return skip("of use to wss:// alone");

@@ -2,7 +2,7 @@ import { formatDuration } from "../config/units.ts";
 import type { Socket, SocketEnd } from "../endpoint/socket.ts";
 import { getField } from "../protocol/wire/field.ts";
 import type { Context, DoctorProbe, Version } from "./doctor_context.ts";
-import { fail, ms, ok, type Outcome, skip, warn } from "./doctor_finding.ts";
+import { count, fail, ms, ok, type Outcome, skip, warn } from "./doctor_finding.ts";
 import { hold } from "./doctor_held.ts";
 import { open } from "./doctor_handshake.ts";
 
@@ -69,22 +69,18 @@ function roundTrip(version: Version): DoctorProbe {
     id: `rtt_h${version[0]}`,
     title: `Round trip, HTTP/${version}`,
     needs: [`ws_h${version[0]}`],
-    late: ({ config }, timeoutMs) =>
-      warn(
+    late: ({ config, known }, timeoutMs) => {
+      if (known.sockets.get(version)!.isOver) return endedAtOnce("without ending its stream");
+      return warn(
         `no ${config.echo ? "Pong or echo" : "Pong"} in ${formatDuration(timeoutMs)}`,
         "Have the server answer each Ping (RFC 6455 §5.5.2)" +
           (config.echo ? ", or leave --echo out if it echoes nothing." : "."),
-      ),
+      );
+    },
     async run({ known, config }) {
       const held = known.sockets.get(version)!;
       const { socket } = held;
-      const ended = socket.closed.then((end): Outcome =>
-        fail(
-          `the server ended it at once: ${endText(end)}`,
-          "Look at the server's log for what it did not like; it may want credentials (-H).",
-          { stops: "the server had ended it" },
-        )
-      );
+      const ended = socket.closed.then((end) => endedAtOnce(endText(end)));
       const measure = async (): Promise<Outcome> => {
         const pingMs = await least(() => socket.ping());
         const text = `Ping ${ms(pingMs)}`;
@@ -97,6 +93,13 @@ function roundTrip(version: Version): DoctorProbe {
       return await Promise.race([ended, measured.catch(() => ended)]);
     },
   };
+}
+
+function endedAtOnce(how: string): Outcome {
+  return fail(
+    `the server ended it at once: ${how}`,
+    "Look at the server's log for what it did not like; it may want credentials (-H).",
+  );
 }
 
 async function least(measure: () => Promise<number>): Promise<number> {
@@ -180,7 +183,7 @@ interface Lasted {
 }
 
 function idleOutcome({ end, messages, lastedMs }: Lasted): Outcome {
-  const details = messages === 0 ? [] : [`the server sent ${messages} messages meanwhile`];
+  const details = messages === 0 ? [] : [`the server sent ${count(messages, "message")} meanwhile`];
   const seconds = (lastedMs / 1000).toFixed(1);
   if (end === null) return ok(`open after ${seconds} s without a message of ours`, { details });
   return warn(
