@@ -63,7 +63,8 @@ async function examine(config: DoctorConfig, io: Io): Promise<DoctorReport> {
     const findings = await runProbes(probes, context, { timeoutMs, signal, explain });
     return {
       url: target.text,
-      ok: findings.every(({ level }) => level !== "fail"),
+      // What was not tried to its end is not known to be well.
+      ok: !signal.aborted && findings.every(({ level }) => level !== "fail"),
       tookMs: Math.round(performance.now() - beganMs),
       findings,
     };

@@ -15,7 +15,7 @@ import {
 } from "../protocol/quic/version_negotiation.ts";
 import type { Context, DoctorProbe } from "./doctor_context.ts";
 import { TLS_FAULTS } from "./doctor_explain.ts";
-import { fail, ms, ok, type Outcome, skip, warn } from "./doctor_finding.ts";
+import { ms, ok, type Outcome, skip, warn } from "./doctor_finding.ts";
 import { hasUdpSocket } from "./doctor_proc.ts";
 import { readSystem } from "./doctor_local.ts";
 
@@ -69,7 +69,7 @@ const quic: DoctorProbe = {
       known.quic = await quicTo(context, target, signal);
     } catch (error) {
       if (!(error instanceof NetError) || signal.aborted) throw error;
-      return quicFailed(error, context.config.noCheck);
+      return quicFailed(error);
     }
     await known.quic.handshake();
     known.quicServes = true;
@@ -77,7 +77,7 @@ const quic: DoctorProbe = {
   },
 };
 
-function quicFailed(error: NetError, noCheck: boolean): Outcome {
+function quicFailed(error: NetError): Outcome {
   const stops = "QUIC failed";
   if (error.kind === "refused") {
     return warn("the server refuses the connection", `It may be full; ${lower(BY_TCP)}`, { stops });
@@ -86,9 +86,8 @@ function quicFailed(error: NetError, noCheck: boolean): Outcome {
   const fault = tlsFaultOf(error);
   const [value, advice] = TLS_FAULTS[fault];
   if (fault === "alpn") return warn("it speaks QUIC, but not HTTP/3", BY_TCP, { stops });
-  const isCertificate = fault === "name" || fault === "issuer" || fault === "expired";
-  if (!isCertificate || noCheck) return warn(`${value} (${error.message})`, advice, { stops });
-  return fail(value, advice, { stops });
+  // A browser that meets that goes on by TCP too.
+  return warn(fault === "other" ? `${value}: ${error.message}` : value, advice, { stops });
 }
 
 function lower(text: string): string {

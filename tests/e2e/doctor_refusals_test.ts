@@ -3,12 +3,15 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { createSecureServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import { run } from "../../src/cli/args.ts";
+import { doctorCommand } from "../../src/cli/doctor.ts";
 import { sha1 } from "../../src/net/sha1.ts";
 import { acceptFor } from "../../src/protocol/websocket/handshake.ts";
 import { diagnose, doctor, withTlsServer } from "../support/doctor.ts";
 import { alpnValue, svcData } from "../support/dns_message.ts";
 import { testCertificates } from "../support/proxy.ts";
 import { withResolver } from "../support/resolver.ts";
+import { TestIo } from "../cli/support.ts";
 
 const QUICK = ["--timeout", "300ms"];
 
@@ -170,26 +173,46 @@ Deno.test("doctor: --idle tells how long a silent socket lives, and who ends it"
   });
 });
 
-Deno.test("doctor: a server that takes connections and is silent", async () => {
+/** A server that takes connections and says nothing; `body` gets its port, and when one has come. */
+async function withSilence(body: (port: number, came: Promise<void>) => Promise<void>) {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const conns: Deno.Conn[] = [];
+  const came = Promise.withResolvers<void>();
   const serving = (async () => {
-    for await (const conn of listener) conns.push(conn);
+    for await (const conn of listener) {
+      conns.push(conn);
+      came.resolve();
+    }
   })();
   try {
-    for (const [scheme, id] of [["ws", "ws_h1"], ["wss", "tls"]]) {
-      const { code, at, report } = await diagnose([
-        ...[`${scheme}://127.0.0.1:${listener.addr.port}/`, ...QUICK],
-      ]);
-      assert.equal(code, 1);
-      assert.deepEqual(at(id), ["fail", "no answer in 300ms"]);
-      assert.ok(report.tookMs < 10_000, `${report.tookMs}`);
-    }
+    await body(listener.addr.port, came.promise);
   } finally {
     for (const conn of conns) conn.close();
     listener.close();
     await serving;
   }
+}
+
+Deno.test("doctor: a server that takes connections and is silent", async () => {
+  await withSilence(async (port) => {
+    for (const [scheme, id] of [["ws", "ws_h1"], ["wss", "tls"]]) {
+      const { code, at, report } = await diagnose([`${scheme}://127.0.0.1:${port}/`, ...QUICK]);
+      assert.equal(code, 1);
+      assert.deepEqual(at(id), ["fail", "no answer in 300ms"]);
+      assert.ok(report.tookMs < 10_000, `${report.tookMs}`);
+    }
+  });
+});
+
+Deno.test("doctor: who ends it gets what is known by then, and 1", async () => {
+  await withSilence(async (port, came) => {
+    const io = new TestIo({ NO_COLOR: "1" });
+    void came.then(() => io.stop());
+    const args = ["doctor", `ws://127.0.0.1:${port}/`, "--timeout", "5m"];
+    assert.equal(await run(args, { commands: [doctorCommand] }, io), 1);
+    assert.match(io.stdout, /\nok {4}DNS /);
+    assert.match(io.stdout, /\nskip {2}Close, HTTP\/1\.1 +the time of all probes was over\n/);
+  });
 });
 
 Deno.test("doctor: no such host, a refused port, and TLS where none is spoken", async () => {
@@ -262,31 +285,6 @@ Deno.test("doctor: HTTP/2 that announces WebSockets and refuses them breaks brow
   } finally {
     await new Promise<void>((resolve) => server.close(() => resolve()));
   }
-});
-
-const USAGE = [
-  { args: ["http//x"], want: /--url/ },
-  { args: ["wss://a/", "-H", "novalue"], want: /--header: "novalue" is not a header field/ },
-  { args: ["wss://a/", "-H", "Host: b"], want: /is a field of the handshake's own/ },
-  { args: ["wss://a/", "-s", "a b"], want: /--subprotocol/ },
-  { args: ["wss://a/", "-s", "a", "-s", "a"], want: /--subprotocol.*twice/ },
-  { args: ["wss://a/", "-o", "a.example"], want: /--origin/ },
-  { args: ["wss://a/", "-o", "https://a.example/path"], want: /--origin/ },
-  { args: ["wss://a/", "--resolver", "dns.example"], want: /--resolver/ },
-  { args: ["wss://a/", "--timeout", "0"], want: /--timeout/ },
-  { args: ["wss://a/", "wss://b/"], want: /one url too many/ },
-];
-
-Deno.test("doctor: a wrong command line is one line, and 2", async () => {
-  for (const { args, want } of USAGE) {
-    const { code, out, err } = await doctor(args);
-    assert.deepEqual([code, out], [2, ""], args.join(" "));
-    assert.match(err, want);
-    assert.equal(err.split("\n").length, 2);
-  }
-  const missing = await doctor(["wss://a/", "--ca", "/nowhere/ca.pem"]);
-  assert.equal(missing.code, 1);
-  assert.match(missing.err, /^h3ws: Cannot read \/nowhere\/ca\.pem: no such file\n$/);
 });
 
 Deno.test("doctor: a proxy of the environment is told, and not taken", async () => {
