@@ -166,7 +166,7 @@ Deno.test("doctor: UDP that is swallowed is silent, and Alt-Svc to it is told", 
     server.on("request", (_, response) => response.setHeader("alt-svc", alternative).end());
     const hole = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port });
     try {
-      const { code, at } = await diagnose([`wss://localhost:${port}/`, "--timeout", "500ms"]);
+      const { code, at } = await diagnose([`wss://localhost:${port}/`, "--timeout", "1s"]);
       assert.equal(code, 0);
       assert.deepEqual(at("udp"), [
         "warn",
@@ -210,7 +210,7 @@ Deno.test("doctor: certificates that are expired and of another name", async () 
     await withFolder(async (folder) => {
       await Deno.writeTextFile(`${folder}/ca.pem`, caPem);
       await withTlsServer({ cert, key }, () => {}, async (port) => {
-        const args = [`wss://localhost:${port}/`, "--ca", `${folder}/ca.pem`, "--timeout", "500ms"];
+        const args = [`wss://localhost:${port}/`, "--ca", `${folder}/ca.pem`, "--timeout", "1s"];
         const { code, at, finding } = await diagnose(args, false);
         assert.equal(code, 1, name);
         assert.equal(at("certificate")[0], "fail", name);
@@ -225,7 +225,7 @@ Deno.test("doctor: certificates that are expired and of another name", async () 
 Deno.test("doctor: a certificate that is signed by itself", async () => {
   const { cert, key } = await selfSigned();
   await withTlsServer({ cert, key }, () => {}, async (port) => {
-    const { code, at } = await diagnose([`wss://localhost:${port}/`, "--timeout", "500ms"], false);
+    const { code, at } = await diagnose([`wss://localhost:${port}/`, "--timeout", "1s"], false);
     assert.equal(code, 1);
     assert.deepEqual(at("certificate"), ["fail", "the certificate is signed by itself"]);
   });
