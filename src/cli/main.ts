@@ -2,9 +2,13 @@ import { commandsOf, type Handlers, run } from "./args.ts";
 import { benchCommand } from "./bench.ts";
 import type { Command } from "./command.ts";
 import { demoCommand } from "./demo.ts";
+import { doctorCommand } from "./doctor.ts";
 import { proxyCommand } from "./proxy.ts";
 
-const HANDLERS: Handlers = { proxy: proxyCommand, commands: [benchCommand, demoCommand] };
+const HANDLERS: Handlers = {
+  proxy: proxyCommand,
+  commands: [benchCommand, doctorCommand, demoCommand],
+};
 
 /** All commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = commandsOf(HANDLERS);

@@ -168,7 +168,7 @@ const K6: Record<string, string[]> = {
 
 Deno.test("bench: --summary-export has k6's names and units, --html the page, --json what README lists", async () => {
   const readme = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
-  const [, section] = /### h3ws bench\n([^]*?)\n## /.exec(readme) ?? assert.fail("README");
+  const [, section] = /### h3ws bench\n([^]*?)\n###? /.exec(readme) ?? assert.fail("README");
   await withFolder(async (folder) => {
     await withEcho(async (port) => {
       const { code, out } = await bench(
