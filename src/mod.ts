@@ -154,6 +154,13 @@ export type {
 } from "./proxy/cmux_ports.ts";
 export { proxyOptions, type ProxySetup } from "./config/proxy_options.ts";
 export { UsageError } from "./config/error.ts";
+export type {
+  Authorization,
+  Authorize,
+  AuthorizeChanges,
+  AuthorizeRefusal,
+  AuthorizeRequest,
+} from "./proxy/authorize.ts";
 export type { SessionLimits } from "./proxy/session_options.ts";
 export type { BackendTarget } from "./proxy/backend.ts";
 export type { Answer, PathRule, PathTest } from "./proxy/answers.ts";
