@@ -20,22 +20,29 @@ export interface AuthorizeRequest extends OfferRequest {
   readonly signal: AbortSignal;
 }
 
+/** Header fields; one that is `undefined` is not there. */
+export type AuthorizeHeaders = HeadersInit | Readonly<Record<string, string | undefined>>;
+
 /** What a request gets that is not let through. */
 export interface AuthorizeRefusal {
   /** 300 to 599; for ordinary requests from 200, so that they can be answered here. */
   status: number;
   /** Header fields of the answer. A text has a Content-Type if no other is given. */
-  headers?: HeadersInit;
+  headers?: AuthorizeHeaders;
   /** Default one line. */
   body?: string | Uint8Array;
+  /** There is one for the backend alone. */
+  path?: undefined;
 }
 
 /** What is different of a request that is let through. */
 export interface AuthorizeChanges {
   /** There is one for a refusal alone. */
   status?: undefined;
+  /** The same. */
+  body?: undefined;
   /** Fields for the backend, in the place of all that the client sent by the same names. */
-  headers?: HeadersInit;
+  headers?: AuthorizeHeaders;
   /**
    * Path and query for the backend, but where its URL has a path of its own. Those of the client
    * have chosen the route already.
@@ -181,12 +188,12 @@ function verdictOf(request: OfferRequest, path: string, said: Authorization): Ve
   if (other !== path && !PATH.test(other)) {
     throw new TypeError(`authorize gave the path ${Deno.inspect(other)}, which can't be sent`);
   }
-  const fields = checked(headers, RESERVED);
+  const { fields, names } = checked(headers, RESERVED);
   return {
     kind: "admitted",
     // RFC 9110 §9.3.6: a CONNECT has none.
     path: isConnect(request) ? path : other,
-    rules: (base) => fields.length === 0 ? base : withFields(base, fields, request.fields),
+    rules: (base) => names.size === 0 ? base : withFields(base, { fields, names }, request.fields),
   };
 }
 
@@ -196,29 +203,42 @@ function refusal(request: OfferRequest, { status, headers = [], body }: Authoriz
   if (!Number.isInteger(status) || status < least || status > 599) {
     throw new RangeError(`authorize gave the status ${status}: it takes ${least} to 599`);
   }
-  const fields = checked(headers, /^content-length$/);
+  const { fields } = checked(headers, /^content-length$/);
   const text = "refused by authorize";
   if (body === undefined) return { status, fields, text: status === 403 ? FORBIDDEN.text : text };
   const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
   return { status, fields, text, body: bytes, isText: typeof body === "string" };
 }
 
-function checked(headers: HeadersInit, reserved: RegExp): Field[] {
-  const fields = toFields(headers);
-  const bad = fields.find(([name]) => isHopByHop(name) || reserved.test(name));
-  if (bad !== undefined) throw new TypeError(`authorize gave the field ${bad[0]}, which is ours`);
-  return fields;
+/** Fields, and the names that the client has no say in: those without a value too. */
+interface Checked {
+  readonly fields: readonly Field[];
+  readonly names: ReadonlySet<string>;
+}
+
+function checked(headers: AuthorizeHeaders, reserved: RegExp): Checked {
+  const pairs = headers instanceof Headers || Symbol.iterator in headers
+    ? [...headers as Iterable<[string, string]>]
+    : Object.entries(headers);
+  const valued = pairs.filter((pair): pair is [string, string] => pair[1] !== undefined);
+  const names = new Set(pairs.map(([name]) => name.toLowerCase()));
+  const bad = [...names].find((name) => isHopByHop(name) || reserved.test(name));
+  if (bad !== undefined) throw new TypeError(`authorize gave the field ${bad}, which is ours`);
+  return { fields: toFields(valued), names };
 }
 
 /** Last of all: no Connection of the client's takes them away again. */
-function withFields(base: FieldRules, fields: Field[], sent: readonly Field[]): FieldRules {
-  const names = new Set(fields.map(([name]) => name));
+function withFields(
+  base: FieldRules,
+  { fields, names }: Checked,
+  sent: readonly Field[],
+): FieldRules {
   // RFC 3875 §4.1.18: to a CGI program "-" and "_" in names are the same.
   const alike = new Set([...names].map((name) => name.replaceAll("_", "-")));
   const twins = sent.map(([name]) => name).filter((name) => alike.has(name.replaceAll("_", "-")));
   const kept = base.set?.filter(([name]) => !names.has(name)) ?? [];
   return {
-    remove: new Set([...base.remove ?? [], ...twins]),
+    remove: new Set([...base.remove ?? [], ...names, ...twins]),
     set: [...kept, ...fields],
   };
 }
