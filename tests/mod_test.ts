@@ -36,6 +36,7 @@ Deno.test("library: what it gives at run time", () => {
     "createApplicationLog",
     "createLineLog",
     "createMetricsObserver",
+    "createProxy",
     "fromFetch",
     "proxyOptions",
     "serve",
