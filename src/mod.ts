@@ -23,10 +23,14 @@
  * import { Connections, connectWebSocket } from "h3ws";
  *
  * using connections = new Connections({ idleTimeoutMs: 5_000 });
- * const url = "wss://localhost:8443/ws";
- * const socket = await connectWebSocket(url, { httpVersion: "2", connections });
+ * const caCerts = [await Deno.readTextFile("ca.pem")];
+ * const options = { httpVersion: "2", connections, caCerts } as const;
+ * const socket = await connectWebSocket("wss://localhost:8443/ws", options);
  * console.log(socket.http, connections.size); // "2" 1
  * ```
+ *
+ * `WebSocket3` is the same as the `WebSocket` of the WHATWG, and a socket of `reconnecting` comes
+ * back by itself.
  *
  * A proxy:
  *
@@ -54,6 +58,16 @@ export type { Keepalive } from "./endpoint/keepalive.ts";
 export type { Message } from "./endpoint/message.ts";
 export type { DeflateParameters, DeflateWishes } from "./protocol/websocket/permessage_deflate.ts";
 export { Sweeper, type Swept } from "./net/sweeper.ts";
+export { WebSocket3, type WebSocket3Options } from "./client/websocket3.ts";
+export {
+  type Clock,
+  type OpenedSocket,
+  reconnecting,
+  type ReconnectingEnd,
+  type ReconnectingOptions,
+  ReconnectingSocket,
+} from "./client/reconnecting.ts";
+export type { BackoffOptions } from "./client/backoff.ts";
 export { Connections, type ConnectionsOptions } from "./client/connections.ts";
 export { H2Client, type H2ConnectOptions } from "./client/h2_client.ts";
 export { H3Client, type H3ConnectOptions } from "./client/h3_client.ts";

@@ -25,8 +25,6 @@ const OPEN = 1;
 const CLOSING = 2;
 const CLOSED = 3;
 
-type Handler<E extends Event> = ((this: WebSocket, event: E) => unknown) | null;
-
 /**
  * The `WebSocket` of the WHATWG (https://websockets.spec.whatwg.org/) over HTTP/3, HTTP/2 and
  * HTTP/1.1, for programs and libraries that want that interface. It has no backpressure: use
@@ -142,38 +140,38 @@ export class WebSocket3 extends EventTarget implements WebSocket {
   }
 
   /** Called when it is open. */
-  get onopen(): Handler<Event> {
+  get onopen(): WebSocket["onopen"] {
     return this.#onopen.value;
   }
 
-  set onopen(handler: Handler<Event>) {
+  set onopen(handler: WebSocket["onopen"]) {
     this.#onopen.value = handler;
   }
 
   /** Called for each message. */
-  get onmessage(): Handler<MessageEvent> {
+  get onmessage(): WebSocket["onmessage"] {
     return this.#onmessage.value;
   }
 
-  set onmessage(handler: Handler<MessageEvent>) {
+  set onmessage(handler: WebSocket["onmessage"]) {
     this.#onmessage.value = handler;
   }
 
   /** Called before `onclose` where it failed. */
-  get onerror(): Handler<Event | ErrorEvent> {
+  get onerror(): WebSocket["onerror"] {
     return this.#onerror.value;
   }
 
-  set onerror(handler: Handler<Event | ErrorEvent>) {
+  set onerror(handler: WebSocket["onerror"]) {
     this.#onerror.value = handler;
   }
 
   /** Called once, when it has ended. */
-  get onclose(): Handler<CloseEvent> {
+  get onclose(): WebSocket["onclose"] {
     return this.#onclose.value;
   }
 
-  set onclose(handler: Handler<CloseEvent>) {
+  set onclose(handler: WebSocket["onclose"]) {
     this.#onclose.value = handler;
   }
 
