@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { Message } from "../../src/endpoint/message.ts";
 import { NetError } from "../../src/net/error.ts";
+import { socketOn } from "../endpoint/support.ts";
 import { within } from "../support/within.ts";
 import { settled, World } from "./reconnecting_support.ts";
 
@@ -73,12 +74,12 @@ Deno.test("reconnecting: sends wait for a connection, and go in the order of the
 
 Deno.test("reconnecting: a send waits from the server's Close on, not from the end of its stream", async () => {
   const world = new World();
-  const server = await world.open();
-  const closing = server.close(1001);
-  await settled();
+  const { socket, stream, peer } = socketOn("client");
+  await (await world.attempt()).open(socket);
+  stream.feed(peer.close(1001));
+  assert.equal(await stream.next(), "CLOSE 1001");
   const sending = world.socket.send("by the next");
-  await closing;
-  await settled();
+  stream.feed(null);
   assert.equal(await (await world.reopen()).receive(), "by the next");
   await sending;
   await world.socket.close();

@@ -47,8 +47,8 @@ export async function settled(): Promise<void> {
 export interface Attempt {
   readonly url: string;
   readonly options: ConnectOptions;
-  /** It succeeds; gives the server's side. */
-  open(): Promise<Socket>;
+  /** It succeeds, with that socket or one of a pair; gives the server's side of the pair. */
+  open(socket?: Socket): Promise<Socket>;
   fail(error?: unknown): Promise<void>;
 }
 
@@ -83,9 +83,9 @@ export class World {
     options.signal!.addEventListener("abort", () => reject(new NetError("aborted", "given up")));
     this.#attempts.push({
       ...{ url: String(url), options },
-      async open() {
+      async open(socket) {
         const { client, server } = socketPair({});
-        resolve(client);
+        resolve(socket ?? client);
         await settled();
         return server;
       },

@@ -145,6 +145,33 @@ export const CLOSE_CASES: readonly Case[] = [
     },
   },
   {
+    name: "in a message, behind a Blob that is still read: what comes meanwhile is not told",
+    deno: "tells messages while it is closing",
+    run: async ({ make }) => {
+      const { ws, told, next } = make("/hundred");
+      ws.onmessage = () => {
+        ws.send(new Blob(["a"]));
+        ws.close();
+      };
+      await next("close");
+      assert.deepEqual(told, ["open", "message", "close"]);
+    },
+  },
+  {
+    name: "a server that leaves it without an answer: close 1006, and no error",
+    deno: "says 0 for 1006",
+    direct: true,
+    run: async ({ make, server }) => {
+      const { ws, told, next } = make("/deaf");
+      await next("message");
+      const closed = next("close");
+      ws.close();
+      server.drop();
+      assert.deepEqual(closeOf(await closed), ABNORMAL);
+      assert.deepEqual(told, ["open", "message", "close"]);
+    },
+  },
+  {
     name: "messages that come between the two Closes are not told",
     run: async ({ open }) => {
       const { ws, told, next } = await open("/late");

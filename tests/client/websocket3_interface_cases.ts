@@ -118,6 +118,23 @@ export const INTERFACE_CASES: readonly Case[] = [
     },
   },
   {
+    name: "a handler that was given up and set again comes behind the others",
+    deno: "leaves it in its place",
+    run: async ({ WebSocket, origin }) => {
+      const ws = new WebSocket(`${origin}/echo`);
+      const told: string[] = [];
+      ws.onopen = () => told.push("never");
+      ws.addEventListener("open", () => told.push("first"));
+      ws.onopen = null;
+      ws.onopen = () => told.push("second");
+      await new Promise((resolve) => ws.addEventListener("open", resolve));
+      const closed = new Promise((resolve) => ws.addEventListener("close", resolve));
+      ws.close();
+      await closed;
+      assert.deepEqual(told, ["first", "second"]);
+    },
+  },
+  {
     name: "a handler is called with the socket as this, and with the event",
     run: async ({ WebSocket, origin }) => {
       const ws = new WebSocket(`${origin}/echo`);

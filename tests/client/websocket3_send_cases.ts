@@ -140,6 +140,32 @@ export const SEND_CASES: readonly Case[] = [
     },
   },
   {
+    name: "Close waits for a Blob that is sent before it",
+    run: async ({ open, server }) => {
+      const { ws, next } = await open("/echo");
+      const before = server.messages.length;
+      const closed = next("close");
+      ws.send(new Blob(["a".repeat(100_000)]));
+      ws.close();
+      await closed;
+      assert.deepEqual(server.messages.slice(before), [100_000]);
+    },
+  },
+  {
+    name: "what is sent where the server has closed already is counted",
+    run: async ({ make }) => {
+      const { ws, next } = make("/hundred");
+      const counts: number[] = [];
+      ws.onmessage = ({ data }) => {
+        if (data !== "99") return;
+        ws.send("abc");
+        counts.push(ws.bufferedAmount);
+      };
+      await next("close");
+      assert.deepEqual(counts, [3]);
+    },
+  },
+  {
     name: "once it is closing, messages are counted for ever and not sent, nor is anything thrown",
     deno: "counts nothing then",
     run: async ({ open }) => {

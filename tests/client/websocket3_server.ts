@@ -10,6 +10,8 @@ export interface TestServer extends AsyncDisposable {
   readonly port: number;
   /** Ends every connection, in the midst of whatever. */
   drop(): void;
+  /** How long the messages were that came, in order. */
+  readonly messages: number[];
   /** The Closes that came, in order: 1005 for one without a code. */
   readonly closes: { code: number; reason: string }[];
 }
@@ -52,6 +54,7 @@ function rawOf(socket: WebSocket): Duplex {
 /** Listens on a port of the loopback. */
 export async function startTestServer(): Promise<TestServer> {
   const closes: { code: number; reason: string }[] = [];
+  const messages: number[] = [];
   const http = createServer((_request, response) => response.end());
   const held = new Set<Duplex>();
   const sockets = new WebSocketServer({
@@ -71,6 +74,7 @@ export async function startTestServer(): Promise<TestServer> {
     sockets.handleUpgrade(request, duplex, head, (socket: WebSocket) => {
       socket.on("error", () => {});
       socket.on("close", (code: number, reason) => closes.push({ code, reason: `${reason}` }));
+      socket.on("message", (data: RawData) => messages.push((data as Uint8Array).length));
       PATHS[path](socket, request);
     });
   });
@@ -79,6 +83,7 @@ export async function startTestServer(): Promise<TestServer> {
   return {
     port: (http.address() as AddressInfo).port,
     closes,
+    messages,
     drop,
     async [Symbol.asyncDispose]() {
       drop();
