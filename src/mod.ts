@@ -23,10 +23,14 @@
  * import { Connections, connectWebSocket } from "h3ws";
  *
  * using connections = new Connections({ idleTimeoutMs: 5_000 });
- * const url = "wss://localhost:8443/ws";
- * const socket = await connectWebSocket(url, { httpVersion: "2", connections });
+ * const caCerts = [await Deno.readTextFile("ca.pem")];
+ * const options = { httpVersion: "2", connections, caCerts } as const;
+ * const socket = await connectWebSocket("wss://localhost:8443/ws", options);
  * console.log(socket.http, connections.size); // "2" 1
  * ```
+ *
+ * `WebSocket3` is the same as the `WebSocket` of the WHATWG, and a socket of `reconnecting` comes
+ * back by itself.
  *
  * A server: a handler for each WebSocket, over HTTP/3, HTTP/2 and HTTP/1.1 at one port. Its socket is
  * open for as long as it runs; with `fetch` ordinary requests are answered, too, as by `Deno.serve`:
@@ -97,7 +101,7 @@
  *
  * const resolvePort: ResolvePort = async (workspace, port) => {
  *   const answer = await fetch(`http://127.0.0.1:2375/ports/${workspace}/${port}`);
- *   return answer.ok ? await answer.text() : null; // "172.17.0.2:8080"
+ *   return answer.ok ? await answer.text() : null; // "172.17.0.2:3000"
  * };
  * const cmux = { ...CMUX_DEFAULTS, resolvePort, resolveTtlMs: 2000 };
  * ```
@@ -114,6 +118,16 @@ export { Socket, type SocketEnd, type SocketOptions } from "./endpoint/socket.ts
 export type { Keepalive } from "./endpoint/keepalive.ts";
 export type { Message } from "./endpoint/message.ts";
 export { Sweeper, type Swept } from "./net/sweeper.ts";
+export { WebSocket3, type WebSocket3Options } from "./client/websocket3.ts";
+export {
+  type Clock,
+  type OpenedSocket,
+  reconnecting,
+  type ReconnectingEnd,
+  type ReconnectingOptions,
+  ReconnectingSocket,
+} from "./client/reconnecting.ts";
+export type { BackoffOptions } from "./client/backoff.ts";
 export { Connections, type ConnectionsOptions } from "./client/connections.ts";
 export { H2Client, type H2ConnectOptions } from "./client/h2_client.ts";
 export { H3Client, type H3ConnectOptions } from "./client/h3_client.ts";

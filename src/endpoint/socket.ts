@@ -115,6 +115,11 @@ export class Socket implements AsyncIterable<Message> {
     return this.#outbox.send(data);
   }
 
+  /** Whether `send` takes messages: no side has sent a Close, and it has not ended. */
+  get open(): boolean {
+    return this.#end === null && this.#closing === null;
+  }
+
   /** Bytes of messages that `send` was given and the stream has not taken yet. */
   get bufferedAmount(): number {
     return this.#outbox.buffered;

@@ -226,3 +226,25 @@ for (const role of ROLES) {
     assert.equal(stream.calls.at(-1), "abort");
   });
 }
+
+for (const role of ROLES) {
+  Deno.test(`socket, ${role}: it is open until a side has sent a Close, or its stream has ended`, async () => {
+    const closing = socketOn(role);
+    assert.equal(closing.socket.open, true);
+    void closing.socket.close();
+    assert.equal(closing.socket.open, false);
+    closing.socket.abort();
+    const closed = socketOn(role);
+    closed.stream.feed(closed.peer.close(1001));
+    await closed.stream.next();
+    assert.equal(closed.socket.open, false);
+    closed.socket.abort();
+    const lost = socketOn(role);
+    lost.stream.feed(null);
+    await within("the end of the stream", lost.socket.closed);
+    assert.equal(lost.socket.open, false);
+    const aborted = socketOn(role);
+    aborted.socket.abort();
+    assert.equal(aborted.socket.open, false);
+  });
+}

@@ -1,0 +1,91 @@
+// Against servers that go and come back, over every version, in real time.
+import assert from "node:assert/strict";
+import { runDeno } from "../../scripts/project.ts";
+import { startEcho } from "../../src/cli/echo_server.ts";
+import { Connections } from "../../src/client/connections.ts";
+import { reconnecting } from "../../src/client/reconnecting.ts";
+import { proxyOptions } from "../../src/config/proxy_options.ts";
+import { startProxy } from "../../src/proxy/proxy.ts";
+import { NetError } from "../../src/net/error.ts";
+import { testCertificates } from "../support/proxy.ts";
+import { within } from "../support/within.ts";
+import { startTestServer } from "./websocket3_server.ts";
+
+const QUICK = { minDelayMs: 5, maxDelayMs: 50 };
+
+for (const httpVersion of ["1.1", "2", "3"] as const) {
+  Deno.test(`reconnecting: a server that lost the socket, HTTP/${httpVersion}`, async () => {
+    const { caPem, certPem, keyPem } = await testCertificates();
+    await using server = await startTestServer();
+    const proxy = await startProxy(proxyOptions({
+      ...{ certPem, keyPem, listen: "127.0.0.1:0", path: "^/" },
+      backend: `ws://127.0.0.1:${server.port}`,
+    }));
+    const told: string[] = [];
+    using connections = new Connections();
+    const socket = reconnecting(`wss://localhost:${proxy.port}/echo`, {
+      ...{ ...QUICK, httpVersion, connections, caCerts: [caPem] },
+      onOpen: ({ http }) => told.push(`open ${http}`),
+      onClose: ({ by }) => told.push(`closed by ${by}`),
+      resubscribe: (socket) => socket.send("again"),
+    });
+    await socket.send("first");
+    assert.equal(await within("the echo", socket.receive()), "first");
+    const reading = socket.receive();
+    server.drop();
+    assert.equal(await within("the echo", reading), "again");
+    await socket.send("second");
+    assert.equal(await within("the echo", socket.receive()), "second");
+    assert.equal((await socket.close()).code, 1000);
+    const open = `open ${httpVersion}`;
+    assert.deepEqual(told, [open, "closed by peer", open, "closed by us"]);
+    connections.close();
+    await proxy.stop();
+  });
+}
+
+Deno.test("reconnecting: a server that is gone for some attempts, and comes back on its port", async () => {
+  const first = await startEcho({ hostname: "127.0.0.1", port: 0 });
+  const { port } = first;
+  const failed = Promise.withResolvers<void>();
+  const socket = reconnecting(`ws://127.0.0.1:${port}`, {
+    ...QUICK,
+    onClose: ({ error }) => error instanceof NetError && failed.resolve(),
+  });
+  await socket.send("first");
+  assert.equal(await within("the echo", socket.receive()), "first");
+  const reading = socket.receive();
+  await first.close();
+  await within("an attempt that fails", failed.promise);
+  const sending = socket.send("second");
+  const second = await startEcho({ hostname: "127.0.0.1", port });
+  await within("the connection", sending);
+  assert.equal(await within("the echo", reading), "second");
+  await socket.close();
+  await second.close();
+});
+
+Deno.test("reconnecting: a program whose socket is closed ends, whatever it waited for", async () => {
+  const mod = new URL("../../src/client/reconnecting.ts", import.meta.url);
+  const echo = await startEcho({ hostname: "127.0.0.1", port: 0 });
+  const program = `
+    import { reconnecting } from "${mod}";
+    const open = reconnecting("ws://127.0.0.1:${echo.port}/", { keepalive: { pingIntervalMs: 1e6, pongTimeoutMs: 1e6 } });
+    await open.send("hello");
+    console.log(await open.receive());
+    const failed = Promise.withResolvers();
+    const waiting = reconnecting("ws://127.0.0.1:1/", { random: () => 1, minDelayMs: 30_000, onClose: failed.resolve });
+    const sending = waiting.send("never").catch(({ kind }) => console.log(kind));
+    await failed.promise;
+    await Promise.all([open.close(), waiting.close(), sending]);
+  `;
+  const file = await Deno.makeTempFile({ suffix: ".ts" });
+  try {
+    await Deno.writeTextFile(file, program);
+    const said = runDeno(["run", "-A", "--unstable-net", "--no-config", file]);
+    assert.equal(await within("the program's end", said), "hello\naborted\n");
+  } finally {
+    await Deno.remove(file);
+    await echo.close();
+  }
+});
