@@ -11,6 +11,10 @@ export interface Kind<T> {
   /** Stands for the value in the help; empty for a switch, which needs no value. */
   readonly placeholder: string;
   readonly allowed: string;
+  /** All values that there are, where those are words: a shell completes them. */
+  readonly words?: readonly string[];
+  /** Whether the flag may be given again, each time with one more value. */
+  readonly isMany?: boolean;
   /** Whether an empty text is a value; an environment variable that is empty is unset else. */
   readonly takesEmpty: boolean;
   /** Throws `ValueError`. */
@@ -93,6 +97,7 @@ export function choice<const T extends string>(words: readonly T[]): Kind<T> {
   return {
     placeholder: "word",
     allowed,
+    words,
     takesEmpty: false,
     parse(text) {
       const word = words.find((word) => word === text.toLowerCase());
@@ -119,6 +124,7 @@ function eitherOf(on: string, off: string, placeholder: string): Kind<boolean> {
   return {
     placeholder,
     allowed,
+    words: [on, off],
     takesEmpty: false,
     parse(text) {
       const word = text.toLowerCase();
@@ -134,6 +140,35 @@ export const onOff: Kind<boolean> = eitherOf("true", "false", "");
 
 /** On or off, for what is on by default: it takes a value. */
 export const onOrOff: Kind<boolean> = eitherOf("on", "off", "on|off");
+
+// No argument of a process has a NUL in it.
+const END = "\0";
+
+/** A flag's text with one more value, for a flag of `many`. */
+export function addValue(value: string, before = ""): string {
+  return before + value + END;
+}
+
+/** Any number of values, each by the flag once more. */
+export function many<T>(kind: Kind<T>): Kind<readonly T[]> {
+  return {
+    ...kind,
+    isMany: true,
+    parse(text) {
+      const values = text === "" ? [] : text.replace(/\0$/, "").split(END);
+      return values.map((value) => parseOne(kind, value));
+    },
+  };
+}
+
+function parseOne<T>(kind: Kind<T>, value: string): T {
+  try {
+    return kind.parse(value);
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error;
+    throw new ValueError(error.problem, error.allowed, value);
+  }
+}
 
 const FILE_ALLOWED = "the path of a file";
 
