@@ -23,6 +23,10 @@ export interface ConnectOptions {
   certificateHashes?: Uint8Array[];
   /** HTTP/1.1: takes any certificate. */
   insecure?: boolean;
+  /** The host that the server is asked for (Host, :authority); default the URL's. */
+  host?: string;
+  /** How TCP connections are made. */
+  dial?: typeof dial;
   /** HTTP/3: a connection to use; it stays open after the socket. */
   connection?: H3Client;
   /** Default 10 s, for all up to the server's answer. */
@@ -35,6 +39,8 @@ export interface ConnectOptions {
   maxMessageBytes?: number;
   /** Called for each Pong, while the socket is read. */
   onPong?: (payload: Uint8Array) => void;
+  /** Called for each Ping, while the socket is read; it is answered all the same. */
+  onPing?: (payload: Uint8Array) => void;
 }
 
 /** The server answered, but not with a WebSocket. */
@@ -73,7 +79,8 @@ export async function connectWebSocket(
   url: string | URL,
   options: ConnectOptions = {},
 ): Promise<Socket> {
-  const target = parseUrl(url);
+  const parsed = parseUrl(url);
+  const target = { ...parsed, authority: options.host ?? parsed.authority };
   try {
     return await connect(target, options);
   } catch (error) {
@@ -205,7 +212,7 @@ async function connectH1(
       insecure: options.insecure ?? false,
     }
     : undefined;
-  const stream = await dial({ hostname, port, tls }, signal);
+  const stream = await (options.dial ?? dial)({ hostname, port, tls }, signal);
   const onAbort = () => stream.abort();
   signal.addEventListener("abort", onAbort, { once: true });
   try {
@@ -242,5 +249,6 @@ function socketOf(
     maxFrameBytes: options.maxFrameBytes ?? DEFAULT_MAX_BYTES,
     maxMessageBytes: options.maxMessageBytes ?? DEFAULT_MAX_BYTES,
     onPong: options.onPong,
+    onPing: options.onPing,
   });
 }

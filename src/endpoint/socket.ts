@@ -56,6 +56,8 @@ export interface SocketOptions {
   sweeper?: Sweeper;
   /** Called for each Pong with its payload. */
   onPong?: (payload: Uint8Array) => void;
+  /** Called for each Ping with its payload, when it is answered. */
+  onPing?: (payload: Uint8Array) => void;
 }
 
 /** How long `close` waits for the peer's Close. */
@@ -81,6 +83,7 @@ export class Socket implements AsyncIterable<Message> {
   readonly #stream: ByteStream;
   readonly #decoder: MessageDecoder;
   readonly #onPong: (payload: Uint8Array) => void;
+  readonly #onPing: (payload: Uint8Array) => void;
   #end: SocketEnd | null = null;
   #settle!: (end: SocketEnd) => void;
   #sentClose = false;
@@ -101,6 +104,7 @@ export class Socket implements AsyncIterable<Message> {
     this.fields = options.fields;
     this.#stream = stream;
     this.#onPong = options.onPong ?? (() => {});
+    this.#onPing = options.onPing ?? (() => {});
     this.#decoder = new MessageDecoder({
       masked: options.role === "server",
       maxFrameBytes,
@@ -147,6 +151,16 @@ export class Socket implements AsyncIterable<Message> {
       promise,
       this.closed.then(({ reason }) => Promise.reject(new NetError("aborted", reason))),
     ]);
+  }
+
+  /** RFC 6455 §5.5.3: a Pong that nobody asked for. Throws `RangeError` for more than 125 bytes. */
+  async pong(payload: Uint8Array = new Uint8Array(0)): Promise<void> {
+    if (payload.length > MAX_CONTROL_PAYLOAD) {
+      throw new RangeError(`Cannot send a Pong of ${payload.length} bytes: it takes 125`);
+    }
+    await this.#stream.write(
+      encodeFrame({ opcode: Opcode.PONG, payload, maskKey: this.#maskKey() }),
+    );
   }
 
   #ownPing(): Uint8Array {
@@ -206,6 +220,7 @@ export class Socket implements AsyncIterable<Message> {
           await this.#stream.write(
             encodeFrame({ opcode: Opcode.PONG, payload, maskKey: this.#maskKey() }),
           );
+          this.#onPing(payload);
         }
         return null;
       case "pong":
