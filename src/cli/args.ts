@@ -208,5 +208,7 @@ function toOption(flag: Flag<unknown>): Option {
     `${short}--${flag.name} <${flag.kind.placeholder || "switch"}>`,
     about,
   );
+  // Commander takes --no-check for the contrary of a --check.
+  option.negate = false;
   return flag.kind.isMany ? option.argParser(addValue) : option;
 }

@@ -1,10 +1,14 @@
 import { commandsOf, type Handlers, run } from "./args.ts";
 import { benchCommand } from "./bench.ts";
 import type { Command } from "./command.ts";
+import { connectCommand } from "./connect.ts";
 import { demoCommand } from "./demo.ts";
 import { proxyCommand } from "./proxy.ts";
 
-const HANDLERS: Handlers = { proxy: proxyCommand, commands: [benchCommand, demoCommand] };
+const HANDLERS: Handlers = {
+  proxy: proxyCommand,
+  commands: [connectCommand, benchCommand, demoCommand],
+};
 
 /** All commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = commandsOf(HANDLERS);

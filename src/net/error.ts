@@ -53,6 +53,7 @@ const BY_CODE: Record<string, NetErrorKind> = {
   EHOSTUNREACH: "unreachable",
   EADDRNOTAVAIL: "unreachable",
   ENOTFOUND: "unresolved",
+  EAI_AGAIN: "unresolved",
   ETIMEDOUT: "timeout",
   EADDRINUSE: "in_use",
 };
