@@ -11,6 +11,8 @@ import { within } from "../support/within.ts";
 import { WsBackend } from "../support/ws_backend.ts";
 import { withFolder } from "./support.ts";
 
+const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+
 async function withEcho(body: (url: string) => Promise<void>): Promise<void> {
   const echo = await startEcho({ hostname: "127.0.0.1", port: 0 });
   try {
@@ -65,7 +67,7 @@ Deno.test("connect --binary: the bytes of a pipe go out and come back as they ar
   withEcho(async (url) => {
     const bytes = crypto.getRandomValues(new Uint8Array(65_536));
     const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--unstable-net", "main.ts", "connect", url, "--binary"],
+      args: ["run", "-A", "--unstable-net", MAIN, "connect", url, "--binary"],
       ...{ stdin: "piped", stdout: "piped", stderr: "null" },
     }).spawn();
     const writer = child.stdin.getWriter();
@@ -184,6 +186,15 @@ Deno.test("connect --reconnect: it comes again and says -x again; Ctrl+C ends it
     cli.stderr,
     /\nlost: .*\nconnecting again in 0\.\d s\nconnected by .*\nclosed by the other side: 1012\n/,
   );
+});
+
+Deno.test("connect --reconnect: a line that was typed meanwhile is for the next socket", async () => {
+  await using backend = await WsBackend.listen();
+  await using cli = startCli(["connect", `ws://127.0.0.1:${backend.port}/`, "--reconnect"]);
+  (await backend.accept()).socket.terminate();
+  await until("the loss", () => cli.stderr.includes("connecting again"));
+  await cli.type("kept\n");
+  assert.equal(await (await backend.accept()).message(), "kept");
 });
 
 Deno.test("connect --reconnect: a policy of the server's is its last word", async () => {

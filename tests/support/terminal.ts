@@ -31,8 +31,13 @@ export class OnTerminal implements AsyncDisposable {
 
   /** Starts `h3ws` with these arguments. */
   static start(args: readonly string[], env: Record<string, string> = {}): OnTerminal {
+    return OnTerminal.run([Deno.execPath(), "run", "-A", "--unstable-net", MAIN, ...args], env);
+  }
+
+  /** Starts any command. */
+  static run(line: readonly string[], env: Record<string, string> = {}): OnTerminal {
     const command = new Deno.Command(PYTHON, {
-      args: [HELPER, Deno.execPath(), "run", "-A", "--unstable-net", MAIN, ...args],
+      args: [HELPER, ...line],
       env: { TERM: "xterm", ...env },
       stdin: "piped",
       stdout: "piped",
