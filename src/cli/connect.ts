@@ -15,7 +15,7 @@ export const connectCommand: Command = defineCommand({
   positional: "url",
   examples: [
     "h3ws connect wss://localhost:8443/ws --ca ca.pem",
-    "h3ws connect -1 ws://127.0.0.1:8080/ -s chat -H 'Cookie: a=b' --slash -P",
+    "h3ws connect -1 ws://127.0.0.1:8080/ -s chat -H Cookie:a=b --slash -P",
     "h3ws connect ws://127.0.0.1:8080/ -x hello -w 1",
     "h3ws connect ws://127.0.0.1:8080/ --json --reconnect",
     "h3ws connect --listen 9000",

@@ -1,7 +1,7 @@
 import { Socket } from "../endpoint/socket.ts";
 import { readWhole } from "../ingress/content.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
-import { dial } from "../net/dial.ts";
+import { type Dial, dial } from "../net/dial.ts";
 import { messageOf, NetError } from "../net/error.ts";
 import type { Field } from "../protocol/wire/field.ts";
 import { getField } from "../protocol/wire/field.ts";
@@ -26,7 +26,7 @@ export interface ConnectOptions {
   /** The host that the server is asked for (Host, :authority); default the URL's. */
   host?: string;
   /** How TCP connections are made. */
-  dial?: typeof dial;
+  dial?: Dial;
   /** HTTP/3: a connection to use; it stays open after the socket. */
   connection?: H3Client;
   /** Default 10 s, for all up to the server's answer. */

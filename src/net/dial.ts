@@ -54,6 +54,9 @@ export interface TlsAbout {
   cipher: string;
 }
 
+/** How TCP connections are made; `dial` is one way. */
+export type Dial = (target: DialTarget, signal: AbortSignal) => Promise<ByteStream>;
+
 const IPV4 = /^\d+\.\d+\.\d+\.\d+$/;
 
 /**
