@@ -98,10 +98,14 @@ class Hall {
 
   /** Resolves when it was stopped and every client is told. */
   async run(): Promise<void> {
-    void this.#talk();
+    const failed = new Promise<never>((_, reject) => this.#talk().catch(reject));
     void this.#screen.stopped.then(() => this.#ended.resolve());
-    await this.#ended.promise;
-    await Promise.all(this.#sessions.values());
+    try {
+      await Promise.race([this.#ended.promise, failed]);
+    } finally {
+      this.#ended.resolve();
+      await Promise.all(this.#sessions.values());
+    }
   }
 
   /** What is typed waits for a first client. */

@@ -114,7 +114,7 @@ export class Session {
     if (await this.#sendInput(this.#around.input)) await this.#closeAfter(waitMs.behindInput);
   }
 
-  /** Whether the input came to its end. */
+  /** Whether no more will be sent. */
   async #sendInput(input: Input): Promise<boolean> {
     const gone = this.#socket.closed.then(() => undefined);
     for (let sent = 0; sent < this.#course.maxSent; sent++) {
@@ -125,7 +125,8 @@ export class Session {
       if (!await this.say(piece)) return false;
       input.take();
     }
-    return false;
+    // What is typed has no end before Ctrl+D: there the answer is waited for.
+    return this.#course.waitMs.behindInput > 0;
   }
 
   async #closeAfter(ms: number): Promise<void> {
@@ -193,7 +194,7 @@ export class Session {
     const lost = () => this.#socket.abort(`no Pong within ${pingTimeoutMs / 1000} s`);
     const timer = setTimeout(lost, pingTimeoutMs);
     this.#timers.add(timer);
-    await this.#measure(new TextEncoder().encode(`${++this.#probes}`));
+    await this.#measure(new TextEncoder().encode(`h3ws ${++this.#probes}`));
     clearTimeout(timer);
     this.#timers.delete(timer);
   }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { makeCertificates } from "../../src/cli/certificates.ts";
 import { startEcho } from "../../src/cli/echo_server.ts";
 import { serve } from "../../src/cli/serve.ts";
+import { connectWebSocket } from "../../src/client/connect.ts";
 import { readProxyConfig } from "../../src/config/proxy.ts";
 import { runCli, startCli } from "../support/cli.ts";
 import { startConnectProxy } from "../support/connect_proxy.ts";
@@ -62,6 +63,36 @@ Deno.test("connect -x: messages are sent, answers waited for, and that is all", 
     const one = await runCli(["connect", url, "-x", "a", "-x", "b", "--one-message"]);
     assert.deepEqual([one.code, one.stdout], [0, "a\n"]);
   }));
+
+Deno.test("connect: a line that is no UTF-8 is told, exit code 1", () =>
+  withEcho(async (url) => {
+    for (const args of [[url], ["--listen", "0"]]) {
+      await using cli = startCli(["connect", ...args]);
+      await cli.typeBytes(new Uint8Array([97, 10, 255, 10]));
+      if (args[0] === url) assert.equal(await cli.line(), "a");
+      else {
+        await until("the address", () => cli.stderr.includes("listening on "));
+        const [address] = /ws:\S+/.exec(cli.stderr)!;
+        const socket = await connectWebSocket(address);
+        assert.equal(await within("the line", socket.receive()), "a");
+        assert.equal(await within("the end", socket.receive()), null);
+      }
+      assert.equal(await cli.code(), 1);
+      assert.match(
+        cli.stderr,
+        /\nh3ws: stdin: line 2 is no UTF-8; --binary sends bytes as they are\n$/,
+      );
+    }
+  }));
+
+Deno.test("connect --one-message --wait: an answer that does not come is not waited for longer", async () => {
+  await using backend = await WsBackend.listen();
+  const url = `ws://127.0.0.1:${backend.port}/`;
+  await using cli = startCli(["connect", url, "--one-message", "--wait", "0.1"]);
+  await cli.type("one\ntwo\n");
+  assert.equal(await (await backend.accept()).message(), "one");
+  assert.equal(await cli.code(), 0);
+});
 
 Deno.test("connect --binary: the bytes of a pipe go out and come back as they are", () =>
   withEcho(async (url) => {

@@ -34,6 +34,7 @@ export interface StartedCli extends AsyncDisposable {
   /** Lines of stdout, one after the other; `null` at its end. */
   line(): Promise<string | null>;
   type(text: string): Promise<void>;
+  typeBytes(bytes: Uint8Array): Promise<void>;
   /** Ends its stdin. */
   endInput(): Promise<void>;
   /** Reads no more of its stdout. */
@@ -66,6 +67,7 @@ export function startCli(args: readonly string[], env: Record<string, string> = 
     child,
     line,
     type: (text) => writer.write(new TextEncoder().encode(text)),
+    typeBytes: (bytes) => writer.write(bytes),
     endInput: () => writer.close(),
     closeOutput: async () => void await lines.return(undefined),
     get stderr() {
