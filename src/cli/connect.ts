@@ -1,11 +1,12 @@
 import { type Command, CommandError, defineCommand, ExitCode } from "./command.ts";
+import { courseOf } from "./connect_course.ts";
 import { delayBefore, exitCodeOf, isWorthAnother } from "./connect_end.ts";
 import { type Attempt, explain, isWorthRetrying } from "./connect_explain.ts";
 import { checkConnect, type ConnectConfig, connectFlags, versionOf } from "./connect_flags.ts";
 import { open, type Opened, type Plan } from "./connect_open.ts";
 import { planOf } from "./connect_plan.ts";
 import { openScreen, type Screen } from "./connect_screen.ts";
-import { type Course, Session, type SessionEnd } from "./connect_session.ts";
+import { Session, type SessionEnd } from "./connect_session.ts";
 
 /** `h3ws connect`: talk to a WebSocket, by hand or through pipes. */
 export const connectCommand: Command = defineCommand({
@@ -38,8 +39,6 @@ export const connectCommand: Command = defineCommand({
 });
 
 const STABLE_MS = 5_000;
-const DEFAULT_PING_INTERVAL_MS = 1_000;
-const WAIT_BEHIND_EXECUTE_MS = 2_000;
 
 /** One WebSocket, or with --reconnect one after the other. */
 class Connecting {
@@ -138,20 +137,5 @@ function attemptOf(plan: Plan, { caFile }: ConnectConfig): Attempt {
     ...{ url, http, caFile, timeoutMs },
     tcpOnly: insecure || clientCertificate !== undefined || proxy !== null,
     proxy: proxy === null ? null : `${proxy.hostname}:${proxy.port}`,
-  };
-}
-
-/** What the flags say of a socket's course. */
-export function courseOf(config: ConnectConfig, isTyped: boolean): Course {
-  const { execute, waitMs, oneMessage, maxMessages, exitOnEof, slash, binary, base64 } = config;
-  const { pingIntervalMs, printRtts, pingTimeoutMs } = config;
-  // The end of what is typed is Ctrl+D.
-  const behindInput = exitOnEof || isTyped ? 0 : waitMs ?? Infinity;
-  return {
-    ...{ execute, slash, binary, base64, pingTimeoutMs },
-    waitMs: { behindExecute: waitMs ?? WAIT_BEHIND_EXECUTE_MS, behindInput },
-    maxMessages: oneMessage ? 1 : maxMessages || Infinity,
-    maxSent: oneMessage ? 1 : Infinity,
-    pingIntervalMs: pingIntervalMs || (printRtts ? DEFAULT_PING_INTERVAL_MS : 0),
   };
 }

@@ -7,7 +7,7 @@ import { Sweeper } from "../net/sweeper.ts";
 import { TcpServer } from "../net/tcp_server.ts";
 import { CloseCode } from "../protocol/websocket/close.ts";
 import { CommandError, ExitCode, IN_USE } from "./command.ts";
-import { courseOf } from "./connect.ts";
+import { courseOf } from "./connect_course.ts";
 import type { ConnectConfig } from "./connect_flags.ts";
 import { openScreen, type Screen } from "./connect_screen.ts";
 import { openingOf } from "./connect_opening.ts";
