@@ -44,11 +44,7 @@ export function dialTls(
         signal.removeEventListener("abort", onAbort);
         raw.off("error", fail);
         secure!.off("error", fail);
-        // From here on FIN ends one way only.
-        raw.allowHalfOpen = true;
-        secure!.allowHalfOpen = true;
-        target.tls.onSecure?.(aboutOf(secure!));
-        resolve(new NodeStream(secure!, raw));
+        resolve(established(secure!, raw, target.tls));
       });
     };
     raw.once("connect", () => {
@@ -57,6 +53,14 @@ export function dialTls(
       askProxy(rawBytes(raw), target).then(() => signal.aborted || begin(), fail);
     });
   });
+}
+
+function established(secure: tls.TLSSocket, raw: net.Socket, options: TlsClientOptions) {
+  // From here on FIN ends one way only.
+  raw.allowHalfOpen = true;
+  secure.allowHalfOpen = true;
+  options.onSecure?.(aboutOf(secure));
+  return new NodeStream(secure, raw);
 }
 
 function connectRaw(target: DialTarget): net.Socket {
