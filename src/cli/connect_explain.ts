@@ -94,11 +94,17 @@ function netCause(error: NetError, attempt: Attempt): Cause {
     case "reset":
     case "lost":
     case "stopped":
-      return [`the connection broke: ${error.message}`, brokenHint(attempt)];
+      return [`the connection broke: ${ownWords(error, attempt)}`, brokenHint(attempt)];
     case "in_use":
     case "other":
-      return [error.message, /SETTINGS|HTTP\//.test(error.message) ? otherVersion(attempt) : ""];
+      return [ownWords(error, attempt), otherVersion(attempt)];
   }
+}
+
+/** What an error says, where it begins with what could not be done. */
+function ownWords({ message }: Error, { url }: Attempt): string {
+  const head = `Cannot open ${url}: `;
+  return message.startsWith(head) ? message.slice(head.length) : message;
 }
 
 function ofProxy({ message }: NetError): Cause {
@@ -147,15 +153,16 @@ function tlsCause(error: NetError, { hostname, at, attempt }: TlsAttempt): Cause
       ];
     case "expired":
       return ["its certificate has expired", `is this clock right?${unchecked.replace(",", "")}`];
-    case "client":
+    case "wanted":
       return [
         "the server wants a client's certificate that it trusts",
         isQuic(attempt) ? "try -1 with --cert and --key" : "--cert and --key show one",
       ];
-    case "none":
+    case "plain":
       return [`${at} does not speak TLS`, "try ws:// instead of wss://"];
-    case null:
-      return [`TLS failed: ${error.message}`, otherVersion(attempt)];
+    case "alpn":
+    case "other":
+      return [`TLS failed: ${ownWords(error, attempt)}`, otherVersion(attempt)];
   }
 }
 

@@ -1,38 +1,48 @@
-import { NetError } from "./error.ts";
+import { messageOf } from "./error.ts";
 
-/** What was wrong with a TLS handshake, as far as that can be told. */
+/** Why TLS failed, as far as Deno's and Node's errors tell it. */
 export type TlsFault =
-  /** Nobody who is trusted signed the certificate. */
-  | "issuer"
   /** The certificate is for other names. */
   | "name"
+  /** It is signed by nobody who is trusted. */
+  | "issuer"
+  /** It is not valid any more, or not yet. */
   | "expired"
-  /** The server wants a certificate of the client, or another one. */
-  | "client"
-  /** What answers speaks no TLS. */
-  | "none";
+  /** RFC 7301: the server speaks none of what was offered. */
+  | "alpn"
+  /** The server wants a certificate of ours. */
+  | "wanted"
+  /** What answered there was no TLS. */
+  | "plain"
+  | "other";
 
-// Of node:tls, OpenSSL and rustls, whose codes say less than their texts.
-const TEXTS: readonly (readonly [RegExp, TlsFault])[] = [
-  [
-    /unknown ?issuer|unable to verify|self-signed|unable to get (?:local )?issuer|UnknownCA/i,
-    "issuer",
-  ],
-  [/altnames|not valid for (?:any )?name|IP: .* is not in|ERR_TLS_CERT_ALTNAME/i, "name"],
-  [/expired/i, "expired"],
-  [
-    /CertificateRequired|certificate required|alert: (?:BadCertificate|UnknownCA|HandshakeFailure)/i,
-    "client",
-  ],
-  [/wrong version number|InvalidContentType|corrupt message/i, "none"],
+const BY_CODE: Readonly<Record<string, TlsFault>> = {
+  ERR_TLS_CERT_ALTNAME_INVALID: "name",
+  UNABLE_TO_GET_ISSUER_CERT: "issuer",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "issuer",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "issuer",
+  SELF_SIGNED_CERT_IN_CHAIN: "issuer",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "issuer",
+  CERT_HAS_EXPIRED: "expired",
+  CERT_NOT_YET_VALID: "expired",
+  ERR_SSL_WRONG_VERSION_NUMBER: "plain",
+};
+
+const BY_TEXT: readonly (readonly [RegExp, TlsFault])[] = [
+  [/NotValidForName|not valid for (any )?name|altnames/i, "name"],
+  [/UnknownIssuer|unknown issuer|self.signed|CaUsedAsEndEntity/i, "issuer"],
+  [/expired|NotValidYet|not (yet )?valid (yet|until)/i, "expired"],
+  [/no.?application.?protocol|doesn't support any known protocol/i, "alpn"],
+  [/certificate.?required/i, "wanted"],
 ];
 
-/** Tells by the texts of node:tls and of Deno's QUIC; `null` for what is none of these. */
-export function tlsFaultOf(error: NetError): TlsFault | null {
-  // An alert is the server's word about us.
-  const alert = /^received fatal alert: /.test(error.message);
-  const found = TEXTS.find(([text, fault]) =>
-    (!alert || fault === "client") && text.test(error.message)
-  );
-  return found?.[1] ?? null;
+/** Which fault an error of `dial` or `connectQuic` tells of. */
+export function tlsFaultOf(error: unknown): TlsFault {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const { code } = at as { code?: unknown };
+    if (typeof code === "string" && code in BY_CODE) return BY_CODE[code];
+    const found = BY_TEXT.find(([pattern]) => pattern.test(messageOf(at)));
+    if (found !== undefined) return found[1];
+  }
+  return "other";
 }

@@ -99,6 +99,10 @@ const ANSWERS: [answer: string, want: string][] = [
     "the server answered 503 Service Unavailable; " +
     "the server or what stands behind it fails; its log says why",
   ],
+  [
+    "HTTP/1.1 101 X\nupgrade: websocket\nconnection: upgrade\nsec-websocket-accept: x\n\n",
+    "its Sec-WebSocket-Accept does not fit the key",
+  ],
   ["nonsense\n\n", "the server breaks a rule of HTTP: Invalid status line"],
   [
     "",

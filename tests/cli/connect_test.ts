@@ -284,6 +284,7 @@ Deno.test("connect: over HTTP/3, over TLS, with a client's certificate, and thro
         const rows: [args: string[], how: RegExp][] = [
           [["-3", ...ca], /^connected by HTTP\/3 \(QUIC v1, TLS 1\.3\), [\d.]+ ms\n/],
           [["-1", ...ca, ...cert], /^connected by HTTP\/1\.1 \(TLS 1\.3, TLS_\w+\), [\d.]+ ms\n/],
+          [["-n", "-x", "hi", "--one-message", ...cert], /^connected by HTTP\/1\.1 \(TLS 1\.3, /],
           [
             [...ca, ...cert, "--proxy", `http://127.0.0.1:${proxy.port}`],
             /^connected by HTTP\/1\.1 \(TLS 1\.3, TLS_\w+, by the proxy 127\.0\.0\.1:\d+\), /,
