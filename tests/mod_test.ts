@@ -36,6 +36,7 @@ Deno.test("library: what it gives at run time", () => {
     "createApplicationLog",
     "createLineLog",
     "createMetricsObserver",
+    "dial",
     "fromFetch",
     "proxyOptions",
     "serve",
@@ -196,6 +197,7 @@ Deno.test("library: the statistics, from the observer", async () => {
     assert.deepEqual(observer.stats(), none);
     const socket = await h3ws.connectWebSocket(`wss://localhost:${proxy.port}/ws`, {
       caCerts: [caPem],
+      httpVersion: "3",
     });
     await socket.send("hello");
     assert.equal(await socket.receive(), "hello");

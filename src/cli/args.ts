@@ -3,7 +3,7 @@ import { misspeltVariables } from "../config/environment.ts";
 import { UsageError } from "../config/error.ts";
 import { ConfigFileError } from "../config/file_fault.ts";
 import type { Flag, FlagValues } from "../config/flags.ts";
-import { shownValue } from "../config/kinds.ts";
+import { addValue, shownValue } from "../config/kinds.ts";
 import { proxyFlags } from "../config/proxy.ts";
 import { configure, type Configured } from "./configured.ts";
 import { certsCommand } from "./certs.ts";
@@ -203,5 +203,12 @@ function toOption(flag: Flag<unknown>): Option {
   const about = isSwitch(flag) || flag.default === ""
     ? flag.meaning
     : `${flag.meaning} (default ${flag.default})`;
-  return new Option(`--${flag.name} <${shownValue(flag.kind) || "switch"}>`, about);
+  const short = flag.short === undefined ? "" : `-${flag.short}, `;
+  const option = new Option(
+    `${short}--${flag.name} <${shownValue(flag.kind) || "switch"}>`,
+    about,
+  );
+  // Commander takes --no-check for the contrary of a --check.
+  option.negate = false;
+  return flag.kind.isMany ? option.argParser(addValue) : option;
 }

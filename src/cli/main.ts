@@ -1,10 +1,15 @@
 import { commandsOf, type Handlers, run } from "./args.ts";
 import { benchCommand } from "./bench.ts";
 import type { Command } from "./command.ts";
+import { completionsCommand } from "./completions.ts";
+import { connectCommand } from "./connect.ts";
 import { demoCommand } from "./demo.ts";
 import { proxyCommand } from "./proxy.ts";
 
-const HANDLERS: Handlers = { proxy: proxyCommand, commands: [benchCommand, demoCommand] };
+const HANDLERS: Handlers = {
+  proxy: proxyCommand,
+  commands: [connectCommand, benchCommand, demoCommand, completionsCommand(() => COMMANDS)],
+};
 
 /** All commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = commandsOf(HANDLERS);

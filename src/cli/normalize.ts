@@ -2,22 +2,25 @@ import { UsageError } from "../config/error.ts";
 import type { Flag } from "../config/flags.ts";
 import type { Command } from "./command.ts";
 
-const LONG_FLAG = /^--?([a-z][\w-]+)(?:=([^]*))?$/i;
-const SHORT_FLAG = /^-[a-z]$/i;
+const LONG_FLAG = /^--?([a-z][\w.-]+)(?:=([^]*))?$/i;
+const SHORT_FLAG = /^-([a-z0-9])(?:=([^]*))?$/i;
 
 /**
  * Brings a command's arguments into one form, `--name=value`, so that there is one way to read
- * them: a Go program's `-listen :443` and `-debug=false`, switches without a value, and the one
- * value that may stand without its flag.
+ * them: a Go program's `-listen :443` and `-debug=false`, flags of one character, switches without
+ * a value, and the one value that may stand without its flag.
  * Throws `UsageError` when a flag's value is missing, and for what is no flag.
  */
 export function normalizeArgs(args: readonly string[], command: Command): string[] {
-  const flags = new Map(Object.values(command.flags).map((flag) => [flag.name, flag]));
+  const all = Object.values(command.flags);
+  const flags = new Map(all.map((flag) => [flag.name, flag]));
   const normal: string[] = [];
   for (let i = 0; i < args.length; i++) {
-    const match = LONG_FLAG.exec(args[i]);
+    const [, short, ofShort] = SHORT_FLAG.exec(args[i]) ?? [];
+    const known = short && all.find((flag) => flag.short === short);
+    const match = known ? ["", known.name, ofShort] : LONG_FLAG.exec(args[i]);
     if (match === null) {
-      normal.push(SHORT_FLAG.test(args[i]) ? args[i] : alone(args[i], normal, command));
+      normal.push(short ? `-${short}` : alone(args[i], normal, command));
       continue;
     }
     const [, name, value] = match;

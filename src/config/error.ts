@@ -4,11 +4,14 @@ export class ValueError extends Error {
   /** Follows the value in a sentence: `is not a size`. */
   readonly problem: string;
   readonly allowed: string;
+  /** Of several values the one that is wrong. */
+  readonly value?: string;
 
-  constructor(problem: string, allowed: string) {
+  constructor(problem: string, allowed: string, value?: string) {
     super(problem);
     this.problem = problem;
     this.allowed = allowed;
+    this.value = value;
   }
 }
 

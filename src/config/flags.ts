@@ -5,6 +5,8 @@ import { type Kind, shownValue } from "./kinds.ts";
 export interface Flag<T> {
   /** Without dashes: `max-frame`. */
   readonly name: string;
+  /** One character: `-s` says the same as `--subprotocol`. */
+  readonly short?: string;
   /** The variable that it can stand in, or `null`. */
   readonly env: string | null;
   /** As it would be written. */
@@ -73,7 +75,8 @@ export function readFlag<T>(flag: Flag<T>, values: FlagValues, env: Environment)
     return flag.kind.parse(text);
   } catch (error) {
     if (!(error instanceof ValueError)) throw error;
-    throw new UsageError({ key, value: text, problem: error.problem, allowed: error.allowed });
+    const { value = text, problem, allowed } = error;
+    throw new UsageError({ key, value, problem, allowed });
   }
 }
 
@@ -90,11 +93,12 @@ export function readFlags<T extends FlagTable>(
 
 /** A table's flags as a table in Markdown, for the README. */
 export function flagTableMarkdown(table: FlagTable): string {
-  const rows = Object.values(table).map(({ name, kind, env, default: text, meaning }) => {
+  const rows = Object.values(table).map(({ name, short, kind, env, default: text, meaning }) => {
     const value = shownValue(kind);
-    const flag = value === "" ? `--${name}` : `--${name} <${value}>`;
+    const flag = code(value === "" ? `--${name}` : `--${name} <${value}>`);
+    const flags = short === undefined ? flag : `${code(`-${short}`)}, ${flag}`;
     const shown = value === "" || text === "" ? "" : code(text);
-    return [code(flag), ...(env === null ? [] : [code(env)]), shown, cell(meaning)];
+    return [flags, ...(env === null ? [] : [code(env)]), shown, cell(meaning)];
   });
   const withEnv = Object.values(table).some(({ env }) => env !== null);
   const head = ["flag", ...(withEnv ? ["environment"] : []), "default", "meaning"];

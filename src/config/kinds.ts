@@ -13,6 +13,8 @@ export interface Kind<T> {
   /** The words that it takes: alone where the placeholder is "word", else beside what that stands for. */
   readonly words?: readonly string[];
   readonly allowed: string;
+  /** Whether the flag may be given again, each time with one more value. */
+  readonly isMany?: boolean;
   /** Whether an empty text is a value; an environment variable that is empty is unset else. */
   readonly takesEmpty: boolean;
   /** Throws `ValueError`. */
@@ -123,6 +125,7 @@ export const proxyVersion: Kind<1 | 2 | null> = {
 
 const ON = ["true", "1", "yes", "on"];
 const OFF = ["false", "0", "no", "off"];
+
 /** A switch, in these two words or those that mean the same. */
 function eitherOf(on: string, off: string): Kind<boolean> {
   const allowed = `${on} or ${off}`;
@@ -148,6 +151,35 @@ export const onOrOff: Kind<boolean> = {
   placeholder: WORD,
   words: ["on", "off"],
 };
+
+// No argument of a process has a NUL in it.
+const END = "\0";
+
+/** A flag's text with one more value, for a flag of `many`. */
+export function addValue(value: string, before = ""): string {
+  return before + value + END;
+}
+
+/** Any number of values, each by the flag once more. */
+export function many<T>(kind: Kind<T>): Kind<readonly T[]> {
+  return {
+    ...kind,
+    isMany: true,
+    parse(text) {
+      const values = text === "" ? [] : text.replace(/\0$/, "").split(END);
+      return values.map((value) => parseOne(kind, value));
+    },
+  };
+}
+
+function parseOne<T>(kind: Kind<T>, value: string): T {
+  try {
+    return kind.parse(value);
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error;
+    throw new ValueError(error.problem, error.allowed, value);
+  }
+}
 
 const FILE_ALLOWED = "the path of a file";
 

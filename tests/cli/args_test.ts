@@ -3,7 +3,7 @@ import { type Handlers, run } from "../../src/cli/args.ts";
 import { CommandError, defineCommand } from "../../src/cli/command.ts";
 import { VERSION } from "../../src/cli/version.ts";
 import { plainFlag } from "../../src/config/flags.ts";
-import { count } from "../../src/config/kinds.ts";
+import { count, many } from "../../src/config/kinds.ts";
 import type { ProxyConfig } from "../../src/config/proxy.ts";
 import { TestIo, withFolder } from "./support.ts";
 
@@ -144,6 +144,34 @@ Deno.test("args: further commands have their flags read, and stand in the help",
   assert.equal((await runFor(["bench", "-streams=3"], handlers)).code, 0);
   assert.deepEqual(given, [7, 3]);
   assert.match((await runFor(["--help"], handlers)).out, /bench +measure a server/);
+});
+
+Deno.test("args: a flag of many values has each that was given, and tells of the one that is wrong", async () => {
+  const given: (readonly number[])[] = [];
+  const command = defineCommand({
+    name: "sum",
+    summary: "sum up",
+    flags: {
+      of: plainFlag({ name: "of", short: "o", kind: many(count()), default: "", meaning: "what" }),
+    },
+    examples: ["h3ws sum -o 1 -o 2"],
+    run({ of }) {
+      given.push(of);
+      return Promise.resolve(0);
+    },
+  });
+  const handlers = { commands: [command] };
+  for (const args of [[], ["-o", "3"], ["-o", "3", "--of=4", "-of", "3"]]) {
+    assert.equal((await runFor(["sum", ...args], handlers)).code, 0);
+  }
+  assert.deepEqual(given, [[], [3], [3, 4, 3]]);
+  assert.deepEqual(await runFor(["sum", "-o", "3", "-o", "x", "-o", "5"], handlers), {
+    code: 2,
+    out: "",
+    err: 'h3ws: --of: "x" is not a whole number; allowed: a whole number, 1 or more\n',
+  });
+  assert.equal((await runFor(["sum", "-o", ""], handlers)).code, 2);
+  assert.match((await runFor(["sum", "--help"], handlers)).out, /-o, --of <n> +what/);
 });
 
 Deno.test("args: --version", async () => {

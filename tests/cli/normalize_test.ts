@@ -10,7 +10,8 @@ const command = defineCommand({
   summary: "",
   examples: [],
   flags: {
-    listen: plainFlag({ name: "listen", kind: address, default: ":1", meaning: "" }),
+    listen: plainFlag({ name: "listen", short: "l", kind: address, default: ":1", meaning: "" }),
+    http1: plainFlag({ name: "http1.1", short: "1", kind: onOff, default: "false", meaning: "" }),
     debug: plainFlag({ name: "debug", kind: onOff, default: "false", meaning: "" }),
   },
   run: () => Promise.resolve(0),
@@ -34,11 +35,18 @@ const CASES: [args: string[], want: string[]][] = [
   [["-debug=false"], ["--debug=false"]],
   [["-h"], ["-h"]],
   [["-help"], ["--help"]],
+  [["-l", ":2"], ["--listen=:2"]],
+  [["-l=:2"], ["--listen=:2"]],
+  [["-l", "-1"], ["--listen=-1"]],
+  [["-1", "-l", ":2"], ["--http1.1=true", "--listen=:2"]],
+  [["--http1.1"], ["--http1.1=true"]],
+  [["-1=false"], ["--http1.1=false"]],
+  [["-H", "-9=x"], ["-H", "-9"]],
   [["-lisen=:2"], ["--lisen"]],
   [["-debug", "-lisen", ":2", "-debug"], ["--debug=true", "--lisen"]],
 ];
 
-Deno.test("normalize: -name, --name, =value and the next argument are one", () => {
+Deno.test("normalize: -name, --name, -n, =value and the next argument are one", () => {
   for (const [args, want] of CASES) assert.deepEqual(normalizeArgs(args, command), want);
 });
 
