@@ -67,6 +67,29 @@
  * await proxy.drain(10_000);
  * ```
  *
+ * The proxy as an object, which starts and stops, counts for itself, and asks the program who may
+ * come in, before any backend is asked:
+ *
+ * ```ts
+ * import { createProxy } from "h3ws";
+ *
+ * const proxy = createProxy({
+ *   listenPort: 8443,
+ *   certPem: await Deno.readTextFile("cert.pem"),
+ *   keyPem: await Deno.readTextFile("key.pem"),
+ *   backend: "ws://127.0.0.1:8080",
+ *   authorize: ({ headers }) =>
+ *     headers.get("authorization") === "Bearer secret"
+ *       ? { headers: { "x-user": "ada" } } // for the backend
+ *       : { status: 401, headers: { "www-authenticate": "Bearer" }, body: "Who are you?\n" },
+ *   onOpen: ({ id, client, path }) => console.log(`${id}: ${client} at ${path}`),
+ *   onClose: ({ id }, { code, by }) => console.log(`${id}: ${code} by ${by}`),
+ * });
+ * await proxy.start();
+ * console.log(proxy.isRunning(), proxy.getStats().websocketConnections); // true 0
+ * await proxy.drain(10_000); // and it may start again
+ * ```
+ *
  * With `cmux`, requests name ports of workspaces and containers, and the program says where they are:
  *
  * ```ts
@@ -79,7 +102,8 @@
  * const cmux = { ...CMUX_DEFAULTS, resolvePort, resolveTtlMs: 2000 };
  * ```
  *
- * `cmux` is one of the options of `proxyOptions`.
+ * `cmux` is one of the options of `proxyOptions`; `headerRoutingEnabled: true` and `resolvePort` of
+ * `createProxy` are a shorter way.
  *
  * @module
  */
@@ -152,8 +176,19 @@ export type {
   PortTarget,
   ResolvePort,
 } from "./proxy/cmux_ports.ts";
+export { createProxy, type ManagedProxy } from "./config/create_proxy.ts";
+export type { CreateProxyOptions } from "./config/create_options.ts";
+export type { Listener } from "./observe/told.ts";
 export { proxyOptions, type ProxySetup } from "./config/proxy_options.ts";
 export { UsageError } from "./config/error.ts";
+export type {
+  Authorization,
+  Authorize,
+  AuthorizeChanges,
+  AuthorizeHeaders,
+  AuthorizeRefusal,
+  AuthorizeRequest,
+} from "./proxy/authorize.ts";
 export type { SessionLimits } from "./proxy/session_options.ts";
 export type { BackendTarget } from "./proxy/backend.ts";
 export type { Answer, PathRule, PathTest } from "./proxy/answers.ts";

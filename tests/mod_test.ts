@@ -36,6 +36,7 @@ Deno.test("library: what it gives at run time", () => {
     "createApplicationLog",
     "createLineLog",
     "createMetricsObserver",
+    "createProxy",
     "dial",
     "fromFetch",
     "proxyOptions",
@@ -48,7 +49,7 @@ Deno.test("library: what it gives at run time", () => {
 Deno.test("library: what is not given is as in h3ws proxy, what is given is taken", () => {
   const pair = { certPem: "", keyPem: "" };
   const plain = h3ws.proxyOptions({ ...pair, backend: "ws://127.0.0.1:8080" });
-  assert.equal(plain.listen.port, 443);
+  assert.equal(plain.listen?.port, 443);
   assert.deepEqual(plain.path, { exact: "/ws" });
   assert.equal(plain.maxFrameBytes, 1024 * 1024);
   assert.equal(plain.maxSessions, 2000);

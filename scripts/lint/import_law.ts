@@ -11,6 +11,8 @@ export const ROOMS = [
   "protocol/websocket",
   "protocol/http1",
   "protocol/proxy_protocol",
+  "protocol/dns",
+  "protocol/quic",
   "protocol/hpack",
   "protocol/http2",
   "protocol/qpack",

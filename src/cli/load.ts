@@ -1,289 +1,272 @@
-import { build, type Histogram } from "hdr-histogram-js";
-import { connectWebSocket, UpgradeRefused } from "../client/connect.ts";
-import { H3Client } from "../client/h3_client.ts";
-import type { Message, Socket } from "../endpoint/socket.ts";
-import { messageOf, NetError } from "../net/error.ts";
-import { PeerError } from "../protocol/wire/error.ts";
+import { parseTarget } from "../client/target.ts";
+import type { Socket, SocketEnd } from "../endpoint/socket.ts";
+import { CloseCode } from "../protocol/websocket/close.ts";
+import { systemClock } from "./load_clock.ts";
+import { faultText } from "./load_fault.ts";
+import { closedLoop, openLoop, type Work, WrongEcho } from "./load_loops.ts";
+import { type Client, NoRoomInTime, OPEN_TIMEOUT_MS, openAll } from "./load_open.ts";
+import type { LoadOptions, Progress } from "./load_options.ts";
+import { makePayloads } from "./load_payload.ts";
+import { Recorder } from "./load_recorder.ts";
+import { type LoadReport, reportOf } from "./load_report.ts";
+import { dueBefore, type Schedule } from "./load_schedule.ts";
+import { intervalFor } from "./load_timeline.ts";
 
-export interface LoadOptions {
-  url: string;
-  http: "1.1" | "3";
-  connections: number;
-  /** WebSockets on each connection; over HTTP/1.1 each is a connection of its own. */
-  streams: number;
-  /** Payload bytes of each message. */
-  sizeBytes: number;
-  durationMs: number;
-  /** Round trips a second over all sockets; 0 for as many as come. */
-  ratePerSecond: number;
-  text: boolean;
-  protocols?: string[];
-  caCerts?: string[];
-  certificateHashes?: Uint8Array[];
-  insecure?: boolean;
-  onProgress?: (now: Progress) => void;
-  signal?: AbortSignal;
-}
-
-export interface Progress {
-  elapsedMs: number;
-  sockets: number;
-  roundTrips: number;
-  errors: number;
-}
-
-/** Times are in microseconds. */
-export interface LoadReport {
-  url: string;
-  http: string;
-  sockets: number;
-  sizeBytes: number;
-  seconds: number;
-  roundTrips: number;
-  roundTripsPerSecond: number;
-  /** 10^6 bytes of payload a second, each way. */
-  megabytesPerSecond: number;
-  latencyUs: { p50: number; p90: number; p99: number; p999: number; max: number };
-  connectUs: { p50: number; p90: number; p99: number; p999: number; max: number };
-  errors: number;
-  errorTexts: Record<string, number>;
-}
+export type { LoadOptions, Progress } from "./load_options.ts";
+export type { LoadReport } from "./load_report.ts";
 
 const PROGRESS_MS = 500;
-const MAX_ERROR_TEXTS = 16;
 
-/** How long one connection, and one WebSocket on it, may take to open. */
-const OPEN_TIMEOUT_MS = 10_000;
-
-/** Sockets that are opened at the same time. */
-const OPENING = 32;
+/** How long echoes are waited for at the end; less for somebody who asked to end it. */
+const GRACE_MS = 5_000;
+const STOPPED_GRACE_MS = 1_000;
 
 /** Opens all sockets, sends and awaits echoes on each for `durationMs`, closes them, reports. */
 export async function runLoad(options: LoadOptions): Promise<LoadReport> {
   const load = new Load(options);
-  await load.open();
   try {
-    return await load.run();
+    await load.open();
+    await load.run();
   } finally {
     await load.close();
   }
+  return load.report();
 }
 
 class Load {
   readonly #options: LoadOptions;
-  readonly #latency = histogram();
-  readonly #connect = histogram();
+  readonly #recorder: Recorder;
+  readonly #clock;
   readonly #sockets: Socket[] = [];
-  readonly #clients: H3Client[] = [];
-  readonly #errorTexts: Record<string, number> = {};
-  #errors = 0;
-  #roundTrips = 0;
-  #stopping = false;
+  readonly #clients: Client[] = [];
+  readonly #endedByUs = new Set<Socket>();
+  readonly #startedAt = new Date();
+  /** Fires when nothing more is to be sent, before its time. */
+  readonly #stop = new AbortController();
+  #phase: Progress["phase"] = "opening";
+  #phaseMs: number;
+  #connections = 0;
+  #deflated = 0;
+  #taken = 0;
+  #beginMs: number;
+  #endedMs = 0;
+  /** When sending ended, by its time or before. */
+  #sentMs = Infinity;
+  #isOver = false;
 
   constructor(options: LoadOptions) {
+    const { durationMs, expectedIntervalMs = 0, clock = systemClock } = options;
     this.#options = options;
+    this.#clock = clock;
+    this.#beginMs = this.#phaseMs = clock.now();
+    this.#recorder = new Recorder({ intervalMs: intervalFor(durationMs), expectedIntervalMs });
   }
 
   async open(): Promise<void> {
-    const { connections } = this.#options;
-    let next = 0;
-    const open = async () => {
-      while (next < connections && !this.#options.signal?.aborted) {
-        next++;
-        await this.#openConnection();
-      }
+    const progress = this.#reportProgress();
+    const { connectRate = 0, signal = new AbortController().signal } = this.#options;
+    let asked = 0;
+    const pace = () => {
+      const dueMs = connectRate > 0 ? this.#phaseMs + asked++ * 1000 / connectRate : 0;
+      return this.#clock.sleep(dueMs - this.#clock.now(), signal);
     };
-    await Promise.all(Array.from({ length: Math.min(OPENING, connections) }, open));
-  }
-
-  async #openConnection(): Promise<void> {
-    const { http, streams, signal } = this.#options;
-    let client: H3Client | undefined;
     try {
-      if (http === "3") client = await this.#connectQuic();
-    } catch (error) {
-      if (!signal?.aborted) this.#failed(error);
-      return;
-    }
-    for (let i = 0; i < streams && !signal?.aborted; i++) {
-      if (await this.#openSocket(client) || client === undefined) continue;
-      // What one connection has no room for, or no life, it has none for in ten seconds more.
-      return this.#failed(noAnswer(i === 0 ? "" : `, ${full(i)}`), streams - i);
-    }
-  }
-
-  async #connectQuic(): Promise<H3Client> {
-    const { url, caCerts, certificateHashes, signal } = this.#options;
-    const { hostname, port } = new URL(url);
-    const timeout = AbortSignal.timeout(OPEN_TIMEOUT_MS);
-    try {
-      const client = await H3Client.connect({
-        hostname: hostname.replace(/^\[|\]$/g, ""),
-        port: Number(port || 443),
-        caCerts,
-        certificateHashes,
-        signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
+      await openAll({
+        ...{ options: this.#options, recorder: this.#recorder, signal, pace },
+        opened: (socket) => this.#opened(socket),
+        connected: (client) => {
+          this.#clients.push(client);
+          this.#connections++;
+        },
+        failed: (error, sockets) => {
+          this.#recorder.sessions.failed += sockets;
+          this.#failed(error, sockets);
+        },
       });
-      this.#clients.push(client);
-      return client;
-    } catch (error) {
-      throw timeout.aborted ? noAnswer() : error;
+    } finally {
+      clearInterval(progress);
     }
   }
 
-  /** Gives whether there was an answer, of whatever kind. */
-  async #openSocket(connection: H3Client | undefined): Promise<boolean> {
-    const { url, http, caCerts, insecure, protocols, signal } = this.#options;
-    const startedMs = performance.now();
-    try {
-      const socket = await connectWebSocket(url, {
-        httpVersion: http,
-        connection,
-        caCerts,
-        insecure,
-        protocols,
-        signal,
-        timeoutMs: OPEN_TIMEOUT_MS,
-      });
-      this.#connect.recordValue(microseconds(startedMs));
-      this.#sockets.push(socket);
-    } catch (error) {
-      if (signal?.aborted) return true;
-      const timedOut = error instanceof NetError && error.kind === "timeout";
-      if (timedOut && connection !== undefined) return false;
-      this.#failed(timedOut ? noAnswer() : error);
-    }
-    return true;
+  #opened(socket: Socket): void {
+    const openedMs = this.#clock.now();
+    this.#sockets.push(socket);
+    this.#recorder.sessions.opened++;
+    if (this.#options.http === "1.1") this.#connections++;
+    if (socket.extensions.includes("permessage-deflate")) this.#deflated++;
+    void socket.closed.then((end) => {
+      const nowMs = this.#clock.now();
+      if (this.#isOurs(socket, end)) this.#recorder.closed(nowMs - openedMs);
+      else this.#recorder.lost(end, nowMs - openedMs, nowMs);
+      if (this.#recorder.open === 0) this.#stop.abort();
+    });
   }
 
-  async run(): Promise<LoadReport> {
-    const { durationMs, onProgress, signal } = this.#options;
-    const startedMs = performance.now();
-    const stop = () => this.#stopping = true;
-    const timer = setTimeout(stop, durationMs);
-    signal?.addEventListener("abort", stop, { once: true });
-    const progress = onProgress === undefined ? undefined : setInterval(() =>
-      onProgress({
-        elapsedMs: performance.now() - startedMs,
-        sockets: this.#sockets.length,
-        roundTrips: this.#roundTrips,
-        errors: this.#errors,
-      }), PROGRESS_MS);
-    await Promise.all(this.#sockets.map((socket, i) => this.#echo(socket, i)));
-    clearTimeout(timer);
-    clearInterval(progress);
-    return this.#report((performance.now() - startedMs) / 1000);
-  }
-
-  async #echo(socket: Socket, index: number): Promise<void> {
-    const { ratePerSecond, sizeBytes, text } = this.#options;
-    const payload = makePayload(sizeBytes, text);
-    const everyMs = ratePerSecond > 0 ? 1000 * this.#sockets.length / ratePerSecond : 0;
-    let dueMs = performance.now() + everyMs * index / this.#sockets.length;
-    try {
-      while (!this.#stopping) {
-        if (everyMs > 0) {
-          await until(dueMs);
-          if (this.#stopping) return;
-        }
-        // With a rate, what the peer's slowness delays counts as its latency.
-        const sentMs = everyMs > 0 ? dueMs : performance.now();
-        dueMs += everyMs;
-        await socket.send(payload);
-        const echo = await socket.receive();
-        if (echo === null) throw new Error(await endText(socket));
-        if (echo.length !== payload.length) throw new Error("the echo differs from what was sent");
-        this.#latency.recordValue(microseconds(sentMs));
-        this.#roundTrips++;
-      }
-    } catch (error) {
-      this.#failed(error);
-    }
+  /** Whether a session ended as it should: it may have been lost just before we ended it. */
+  #isOurs(socket: Socket, { by, code, wasClean }: SocketEnd): boolean {
+    if (by !== "us" || !this.#endedByUs.has(socket)) return false;
+    // What breaks a rule is ended by us as well, with another code.
+    return wasClean || code === CloseCode.ABNORMAL_CLOSURE;
   }
 
   #failed(error: unknown, times = 1): void {
-    this.#errors += times;
-    const text = textOf(error);
-    if (text in this.#errorTexts || Object.keys(this.#errorTexts).length < MAX_ERROR_TEXTS) {
-      this.#errorTexts[text] = (this.#errorTexts[text] ?? 0) + times;
+    const { url, http, caFile } = this.#options;
+    const context = { target: parseTarget(url), http, timeoutMs: OPEN_TIMEOUT_MS, caFile };
+    const text = error instanceof NoRoomInTime ? error.message : faultText(error, context);
+    this.#recorder.failed(text, this.#clock.now(), times);
+  }
+
+  #reportProgress(): ReturnType<typeof setInterval> | undefined {
+    const { onProgress, connections, streams } = this.#options;
+    if (onProgress === undefined) return undefined;
+    const { latency, counts } = this.#recorder;
+    return setInterval(() => {
+      const nowMs = this.#clock.now();
+      if (this.#phase === "warmup" && nowMs >= this.#recorder.fromMs) {
+        this.#phase = "running";
+        this.#phaseMs = this.#recorder.fromMs;
+      }
+      const { bytesSent, bytesReceived, roundTrips, errors } = counts;
+      onProgress({
+        phase: this.#phase,
+        elapsedMs: nowMs - this.#phaseMs,
+        sockets: this.#recorder.open,
+        wanted: connections * streams,
+        ...{ roundTrips, errors, bytesSent, bytesReceived },
+        latencyUs: { p50: latency.at(50), p99: latency.at(99), max: latency.at(100) },
+      });
+    }, PROGRESS_MS);
+  }
+
+  async run(): Promise<void> {
+    const { warmupMs = 0, durationMs, signal } = this.#options;
+    this.#beginMs = this.#phaseMs = this.#clock.now();
+    this.#phase = warmupMs > 0 ? "warmup" : "running";
+    this.#recorder.begin(this.#beginMs + warmupMs);
+    const endMs = this.#beginMs + warmupMs + durationMs;
+    const stop = () => this.#stop.abort();
+    if (signal?.aborted || this.#recorder.open === 0) stop();
+    signal?.addEventListener("abort", stop, { once: true });
+    const progress = this.#reportProgress();
+    const pinging = this.#pingInTurn();
+    // What was due before the end is still sent after it, if it was held back.
+    const ending = this.#clock.sleep(endMs - this.#clock.now(), this.#stop.signal);
+    const work = this.#work(endMs);
+    const loops = this.#sockets.map((socket, i) => this.#echo(socket, work, i));
+    const done = Promise.all(loops);
+    try {
+      await Promise.race([ending, done]);
+      this.#sentMs = Math.min(endMs, this.#clock.now());
+      await this.#answered(done);
+    } finally {
+      this.#endedMs = this.#clock.now();
+      stop();
+      signal?.removeEventListener("abort", stop);
+      clearInterval(progress);
+      await pinging;
     }
   }
 
-  #report(seconds: number): LoadReport {
-    const { url, http, sizeBytes } = this.#options;
+  /** Waits for the echoes of what was sent, but not for ever. */
+  async #answered(done: Promise<unknown>): Promise<void> {
+    const { signal, graceMs = signal?.aborted ? STOPPED_GRACE_MS : GRACE_MS } = this.#options;
+    const over = new AbortController();
+    const late = this.#clock.sleep(graceMs, over.signal).then(() => "late" as const);
+    const outcome = await Promise.race([done, late]);
+    over.abort();
+    if (outcome !== "late") return;
+    this.#endedMs = this.#clock.now();
+    const before = this.#recorder.counts.unanswered;
+    this.#isOver = true;
+    for (const socket of this.#sockets) this.#abort(socket);
+    await done;
+    const unanswered = this.#recorder.counts.unanswered - before;
+    const text = `no echo within ${graceMs / 1000} s of the end`;
+    this.#recorder.failed(text, this.#endedMs, unanswered);
+  }
+
+  #work(endMs: number): Work {
+    const { sizeBytes, maxSizeBytes = sizeBytes, text, messages = 0 } = this.#options;
     return {
-      url,
-      http,
-      sockets: this.#sockets.length,
-      sizeBytes,
-      seconds,
-      roundTrips: this.#roundTrips,
-      roundTripsPerSecond: this.#roundTrips / seconds,
-      megabytesPerSecond: this.#roundTrips * sizeBytes / 1e6 / seconds,
-      latencyUs: percentiles(this.#latency),
-      connectUs: percentiles(this.#connect),
-      errors: this.#errors,
-      errorTexts: this.#errorTexts,
+      clock: this.#clock,
+      recorder: this.#recorder,
+      payloads: makePayloads({ minBytes: sizeBytes, maxBytes: maxSizeBytes, text }),
+      beginMs: this.#beginMs,
+      endMs,
+      stop: this.#stop.signal,
+      take: () => {
+        // The warmup takes nothing of them.
+        if (messages === 0 || this.#clock.now() < this.#recorder.fromMs) return true;
+        return this.#taken++ < messages;
+      },
     };
   }
 
+  get #schedule(): Schedule {
+    const { ratePerSecond, rampMs = 0 } = this.#options;
+    return { ratePerSecond, rampMs };
+  }
+
+  async #echo(socket: Socket, work: Work, index: number): Promise<void> {
+    const { ratePerSecond, rampMs = 0, thinkMs = 0 } = this.#options;
+    const step = this.#sockets.length;
+    try {
+      if (ratePerSecond > 0) {
+        return await openLoop(socket, work, { schedule: this.#schedule, first: index, step });
+      }
+      const joinsMs = Math.min(work.beginMs + rampMs * index / step, work.endMs);
+      await this.#clock.sleep(joinsMs - this.#clock.now(), work.stop);
+      await closedLoop(socket, work, thinkMs);
+    } catch (error) {
+      // How a socket has ended is told by its end.
+      if (!(error instanceof WrongEcho) || this.#isOver) return;
+      this.#failed(error);
+      this.#abort(socket);
+    }
+  }
+
+  #abort(socket: Socket): void {
+    this.#endedByUs.add(socket);
+    socket.abort();
+  }
+
+  /** One Ping each interval, on one socket after the other. */
+  async #pingInTurn(): Promise<void> {
+    const { pingIntervalMs = 0 } = this.#options;
+    const { signal } = this.#stop;
+    if (pingIntervalMs === 0) return;
+    for (let i = 0; !signal.aborted; i++) {
+      await this.#clock.sleep(pingIntervalMs, signal);
+      if (signal.aborted || this.#clock.now() < this.#recorder.fromMs) continue;
+      const socket = this.#sockets[i % this.#sockets.length];
+      void socket.ping().then((ms) => this.#recorder.ping.record(ms), () => {});
+    }
+  }
+
   async close(): Promise<void> {
-    await Promise.all(this.#sockets.map((socket) => socket.close()));
+    await Promise.all(this.#sockets.map((socket) => {
+      this.#endedByUs.add(socket);
+      return socket.close();
+    }));
     for (const client of this.#clients) client.close();
     // The process may end now, and the servers are to know that their peers are gone.
     await Promise.all(this.#clients.map((client) => client.closed));
   }
-}
 
-function noAnswer(where = ""): NetError {
-  return new NetError("timeout", `no answer within ${OPEN_TIMEOUT_MS / 1000} s${where}`);
-}
-
-/** Why there may be no answer (RFC 9000 §4.6): the client waits until it may open a stream. */
-const full = (sockets: number) =>
-  `with ${sockets} WebSockets open on the connection; if the server takes no more on one, ` +
-  `--connections gives more`;
-
-/** The report names the URL once, for all of them. */
-/** What went wrong alone: the report says where, and what the flags can do about it. */
-function textOf(error: unknown): string {
-  if (error instanceof UpgradeRefused) return `the server answered ${error.status}`;
-  const cause = error instanceof Error ? error.cause : undefined;
-  return messageOf(cause instanceof NetError || cause instanceof PeerError ? cause : error);
-}
-
-function histogram(): Histogram {
-  return build({
-    lowestDiscernibleValue: 1,
-    highestTrackableValue: 3_600_000_000,
-    numberOfSignificantValueDigits: 3,
-  });
-}
-
-function percentiles(h: Histogram) {
-  if (h.totalCount === 0) return { p50: 0, p90: 0, p99: 0, p999: 0, max: 0 };
-  // The histogram gives the upper end of a value's bucket, which may be above the largest value.
-  const at = (percentile: number) => Math.min(h.getValueAtPercentile(percentile), h.maxValue);
-  return { p50: at(50), p90: at(90), p99: at(99), p999: at(99.9), max: h.maxValue };
-}
-
-function microseconds(sinceMs: number): number {
-  return Math.max(1, Math.round((performance.now() - sinceMs) * 1000));
-}
-
-function makePayload(sizeBytes: number, text: boolean): Message {
-  if (text) return "x".repeat(sizeBytes);
-  const payload = new Uint8Array(sizeBytes);
-  for (let i = 0; i < sizeBytes; i++) payload[i] = i;
-  return payload;
-}
-
-async function until(atMs: number): Promise<void> {
-  const waitMs = atMs - performance.now();
-  if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
-}
-
-async function endText(socket: Socket): Promise<string> {
-  const { code, reason } = await socket.closed;
-  return `closed with ${code}${reason === "" ? "" : ` ${reason}`}`;
+  report(): LoadReport {
+    const { signal, warmupMs = 0, messages = 0 } = this.#options;
+    const wholeMs = warmupMs + this.#options.durationMs;
+    const schedule = this.#schedule;
+    const lasted = Math.min(wholeMs, this.#sentMs - this.#beginMs);
+    const due = dueBefore(lasted, schedule) - dueBefore(Math.min(lasted, warmupMs), schedule);
+    const isOpen = schedule.ratePerSecond > 0;
+    return reportOf(this.#options, this.#recorder, {
+      startedAt: this.#startedAt,
+      endedMs: this.#endedMs,
+      connections: this.#connections,
+      deflated: this.#deflated,
+      stoppedEarly: signal?.aborted ?? false,
+      due: isOpen ? (messages > 0 ? Math.min(messages, due) : due) : null,
+    });
+  }
 }

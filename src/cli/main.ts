@@ -4,11 +4,18 @@ import type { Command } from "./command.ts";
 import { completionsCommand } from "./completions.ts";
 import { connectCommand } from "./connect.ts";
 import { demoCommand } from "./demo.ts";
+import { doctorCommand } from "./doctor.ts";
 import { proxyCommand } from "./proxy.ts";
 
 const HANDLERS: Handlers = {
   proxy: proxyCommand,
-  commands: [connectCommand, benchCommand, demoCommand, completionsCommand(() => COMMANDS)],
+  commands: [
+    connectCommand,
+    benchCommand,
+    doctorCommand,
+    demoCommand,
+    completionsCommand(() => COMMANDS),
+  ],
 };
 
 /** All commands, in the order of the help. */

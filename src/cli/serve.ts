@@ -181,7 +181,7 @@ async function start(
     if (!(error instanceof ListenError)) throw error;
     const { kind, message, transport, address } = error;
     if (kind === "in_use" && address !== options.plainListen && extras.freePort?.listen) {
-      return await startProxy({ ...options, listen: { ...options.listen, port: 0 } });
+      return await startProxy({ ...options, listen: { ...config.listen, port: 0 } });
     }
     // QUIC tells a key that does not fit in one breath with a port that is taken.
     if (kind === "tls") {

@@ -17,7 +17,7 @@ import { failure } from "./failure.ts";
 import type { H2Client } from "./h2_client.ts";
 import type { H3Client } from "./h3_client.ts";
 import { abortError } from "./http_client.ts";
-import { connectHead, type Opened, openedBy, type Wanted } from "./open.ts";
+import { connectHead, type Opened, openedBy, upgrade, type Wanted } from "./open.ts";
 import type { Way } from "./origin.ts";
 import { parseTarget, type Target } from "./target.ts";
 
@@ -208,5 +208,28 @@ function deflateOf(
   } catch (error) {
     stream.abort();
     throw error;
+  }
+}
+
+/**
+ * The same by HTTP/1.1 on a connection that was dialled for it alone: for who measures the two
+ * apart. A failure ends the connection.
+ */
+export async function upgradeWebSocket(
+  stream: ByteStream,
+  url: string | URL,
+  options: ConnectOptions = {},
+): Promise<Socket> {
+  const target = targetOf(url, options);
+  const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  const timeout = AbortSignal.timeout(timeoutMs);
+  const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
+  try {
+    const fields = handshakeFields(options);
+    return socketOf(await upgrade(stream, { target, fields, signal }), options);
+  } catch (error) {
+    stream.abort();
+    const isCut = signal.aborted && error instanceof NetError;
+    throw failure(isCut ? abortError(signal) : error, { target, httpVersion: "1.1", timeoutMs });
   }
 }

@@ -95,8 +95,8 @@ export function readFlags<T extends FlagTable>(
 export function flagTableMarkdown(table: FlagTable): string {
   const rows = Object.values(table).map(({ name, short, kind, env, default: text, meaning }) => {
     const value = shownValue(kind);
-    const flag = code(value === "" ? `--${name}` : `--${name} <${value}>`);
-    const flags = short === undefined ? flag : `${code(`-${short}`)}, ${flag}`;
+    const flag = value === "" ? `--${name}` : `--${name} <${value}>`;
+    const flags = short === undefined ? code(flag) : `${code(`-${short}`)}, ${code(flag)}`;
     const shown = value === "" || text === "" ? "" : code(text);
     return [flags, ...(env === null ? [] : [code(env)]), shown, cell(meaning)];
   });

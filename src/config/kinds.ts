@@ -10,7 +10,10 @@ import { formatDuration, formatSize, parseCount, parseDuration, parseSize } from
 export interface Kind<T> {
   /** Stands for the value in the help; empty for a switch, which needs no value. */
   readonly placeholder: string;
-  /** The words that it takes: alone where the placeholder is "word", else beside what that stands for. */
+  /**
+   * The words that it takes, which a shell completes: alone where the placeholder is "word", else
+   * beside what that stands for.
+   */
   readonly words?: readonly string[];
   readonly allowed: string;
   /** Whether the flag may be given again, each time with one more value. */
@@ -23,6 +26,7 @@ export interface Kind<T> {
 
 /** What stands for a value in the help: `on|off|port`; empty for a switch. */
 export function shownValue({ placeholder, words = [] }: Kind<unknown>): string {
+  if (placeholder === "") return "";
   return [...words, ...(placeholder === WORD ? [] : [placeholder])].join("|");
 }
 
@@ -132,6 +136,7 @@ function eitherOf(on: string, off: string): Kind<boolean> {
   return {
     placeholder: "",
     allowed,
+    words: [on, off],
     takesEmpty: false,
     parse(text) {
       const word = text.toLowerCase();

@@ -75,11 +75,13 @@ export class Counters {
     header_size: 0,
     protocol: 0,
     origin: 0,
+    authorize: 0,
     backend: 0,
     draining: 0,
   };
   readonly errors: Record<ErrorStage, number> = {
     no_stream_takeover: 0,
+    authorize: 0,
     backend_dial: 0,
     backend_handshake: 0,
     session: 0,

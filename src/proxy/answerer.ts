@@ -2,6 +2,7 @@ import type { Offer, OfferRequest } from "../ingress/offer.ts";
 import { messageOf, NetError } from "../net/error.ts";
 import { inTime, type Sweeper } from "../net/sweeper.ts";
 import { PeerError } from "../protocol/wire/error.ts";
+import { getField } from "../protocol/wire/field.ts";
 import { type Answer, pathOf, RETRY_AFTER } from "./answers.ts";
 import type { BackendError } from "./backend.ts";
 import type { ResponseRules } from "./headers.ts";
@@ -53,9 +54,20 @@ export class Answerer {
     this.#ended(request, await this.respondUntold(offer, answer), startedMs);
   }
 
-  /** Of one whose client was gone, or given up, before it was known what it asks for. */
-  givenUp(request: OfferRequest, startedMs: number): void {
-    this.#ended(request, untaken("did not send its request to the end"), startedMs);
+  /** Told elsewhere why; an ordinary request is counted as every other. */
+  async respondFailed(offer: Offer, answer: Answer, startedMs: number): Promise<void> {
+    const taken = await this.respondUntold(offer, answer);
+    if (asksForTunnel(offer.request)) return;
+    this.#ended(offer.request, { ...taken, failed: true }, startedMs);
+  }
+
+  /** Of one whose client was gone, or given up, before a backend was asked. */
+  givenUp(
+    request: OfferRequest,
+    startedMs: number,
+    reason = "did not send its request to the end",
+  ): void {
+    this.#ended(request, untaken(reason), startedMs);
   }
 
   #ended(request: OfferRequest, end: Taken & Pick<RequestEnd, "failed">, startedMs: number): void {
@@ -71,11 +83,13 @@ export class Answerer {
   /** Of what is told elsewhere, or is no news. */
   async respondUntold(offer: Offer, answer: Answer): Promise<Taken> {
     const { request } = offer;
-    const { status, text, fields = [], contentType = "text/plain; charset=utf-8" } = answer;
-    const body = new TextEncoder().encode(answer.contentType ? text : `${text}\n`);
+    const { status, text, fields = [] } = answer;
+    const body = answer.body ??
+      new TextEncoder().encode(answer.contentType ? text : `${text}\n`);
+    const contentType = contentTypeOf(answer);
     const altSvc = this.#options.altSvc(request.http);
     const all: OfferRequest["fields"] = [
-      ["content-type", contentType],
+      ...(contentType === null ? [] : [["content-type", contentType] as const]),
       ...fields,
       ...(altSvc === null ? [] : [["alt-svc", altSvc] as const]),
     ];
@@ -123,6 +137,13 @@ export class Answerer {
   responseRules({ http }: OfferRequest, live: LiveRoute): ResponseRules {
     return { ...live.responseRules, altSvc: this.#options.altSvc(http) };
   }
+}
+
+/** `null` where its fields say it, or nobody can. */
+function contentTypeOf({ fields = [], contentType, body, isText = false }: Answer): string | null {
+  if (contentType !== undefined) return contentType;
+  if (getField(fields, "content-type") !== null) return null;
+  return body === undefined || isText && body.length > 0 ? "text/plain; charset=utf-8" : null;
 }
 
 /** What a record says of the request itself. */

@@ -13,6 +13,10 @@ export interface Answer {
   text: string;
   /** Default plain text, to which a line feed is added. */
   contentType?: string;
+  /** In the place of `text`, as it is. */
+  body?: Uint8Array;
+  /** Whether `body` is text: plain, if `fields` don't say what. */
+  isText?: boolean;
   /** Set when a WebSocket was asked for and is refused. */
   rejected?: RejectReason;
 }

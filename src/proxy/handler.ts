@@ -2,6 +2,7 @@ import { expectedTunnel } from "../ingress/handshake.ts";
 import type { Offer, OfferRequest } from "../ingress/offer.ts";
 import { Answerer, type AnswererOptions } from "./answerer.ts";
 import { type Answer, LOOP, NO_CONNECT, NOT_FOUND, pathOf } from "./answers.ts";
+import { Gate, type GateOptions } from "./authorize.ts";
 import { isLooping } from "./headers.ts";
 import type { CmuxRoutes } from "./cmux_routes.ts";
 import type { RejectReason } from "./observer.ts";
@@ -10,7 +11,8 @@ import type { Routes } from "./routes.ts";
 import { Tunnels, type TunnelsOptions } from "./tunnels.ts";
 import { asksForTunnel, isConnect, withRequest } from "./wishes.ts";
 
-export interface HandlerOptions extends AnswererOptions, TunnelsOptions, RequestsOptions {
+export interface HandlerOptions
+  extends AnswererOptions, TunnelsOptions, RequestsOptions, GateOptions {
   routes: Routes;
   /** Finds the ports of workspaces before the routes are asked; `null` where there are none. */
   cmux: CmuxRoutes | null;
@@ -18,8 +20,12 @@ export interface HandlerOptions extends AnswererOptions, TunnelsOptions, Request
   plain: boolean;
   /** Answers ordinary requests before the routes do; `null` leaves them to those. */
   page?: (request: OfferRequest) => Answer | null;
+  /** Whether HTTP/2 is spoken, in clear text too. Default: it is. */
+  http2?: boolean;
 }
 
+/** Over TLS it is not chosen; in clear text nobody can be asked before. */
+const NO_HTTP2: Answer = { status: 505, text: "HTTP/2 is off" };
 const HEALTHY: Answer = { status: 200, text: "ok" };
 const HEALTH: ReadonlySet<string> = new Set(["/healthz", "/health/udp", "/health/tcp"]);
 
@@ -33,8 +39,9 @@ export class Handler {
   constructor(options: HandlerOptions) {
     this.#options = options;
     this.#answerer = new Answerer(options);
-    this.#requests = new Requests(options, this.#answerer);
-    this.#tunnels = new Tunnels(options, this.#answerer);
+    const gate = new Gate(options);
+    this.#requests = new Requests(options, this.#answerer, gate);
+    this.#tunnels = new Tunnels(options, this.#answerer, gate);
   }
 
   /** Sessions that are open now. */
@@ -54,7 +61,10 @@ export class Handler {
   /** The way of one request: answered here, or carried to a backend. */
   async take(offer: Offer): Promise<void> {
     const { request } = offer;
-    const { cmux } = this.#options;
+    const { cmux, http2 = true } = this.#options;
+    if (request.http === "2" && !http2) {
+      return await this.#answerer.respond(offer, rejection(request, NO_HTTP2, "protocol"));
+    }
     // Workspaces may be looked up for a while.
     const startedMs = cmux === null ? undefined : performance.now();
     const found = cmux === null ? { kind: "none" as const, request } : await cmux.match(request);

@@ -36,7 +36,7 @@ export function makeCmux(
   if (cmux === null) return null;
   // A port that is ours would lead back here.
   const own = () => [
-    { hostname: listen.hostname, port: proxy.port },
+    ...(listen === null ? [] : [{ hostname: listen.hostname, port: proxy.port }]),
     ...(plainListen === null || proxy.plainPort === null
       ? []
       : [{ hostname: plainListen.hostname, port: proxy.plainPort }]),

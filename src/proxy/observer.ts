@@ -78,6 +78,8 @@ export type RejectReason =
   | "header_size"
   | "protocol"
   | "origin"
+  /** The program's own `authorize` said no. */
+  | "authorize"
   /** The backend itself answered something other than 101. */
   | "backend"
   | "draining";
@@ -127,6 +129,8 @@ export interface RequestEnd {
 /** Where a session, or the way to one, broke. */
 export type ErrorStage =
   | "no_stream_takeover"
+  /** The program's own `authorize` took too long. */
+  | "authorize"
   | "backend_dial"
   | "backend_handshake"
   | "session"

@@ -3,6 +3,7 @@ import type { OfferRequest } from "../ingress/offer.ts";
 import type { QuicTransport } from "../net/quic.ts";
 import type { CertificatePair } from "../net/tls_certificates.ts";
 import type { Answer, PathRule } from "./answers.ts";
+import type { Authorize } from "./authorize.ts";
 import type { BackendTarget } from "./backend.ts";
 import type { CmuxOptions } from "./cmux.ts";
 import type { Observer } from "./observer.ts";
@@ -14,8 +15,11 @@ export type { CertificatePair } from "../net/tls_certificates.ts";
 
 /** All that `startProxy` is told; `proxyOptions` fills in the defaults. */
 export interface ProxyOptions extends RouteDefaults, QuicTransport {
-  /** HTTP/3 by UDP; HTTP/2 and HTTP/1.1 over TLS by TCP at the same port number. */
-  listen: ListenAddress;
+  /**
+   * HTTP/3 by UDP; HTTP/2 and HTTP/1.1 over TLS by TCP at the same port number. `null` for clear
+   * text alone.
+   */
+  listen: ListenAddress | null;
   /** Whether HTTP/2 and HTTP/1.1 are served at `listen`. */
   tcp: boolean;
   /** HTTP/1.1 and HTTP/2 by prior knowledge in clear text; `null` for none. */
@@ -62,6 +66,12 @@ export interface ProxyOptions extends RouteDefaults, QuicTransport {
   maxHeaderBytes: number;
   /** Of HTTP/2: how much a client may send that was not passed on, by stream and by connection. */
   h2WindowBytes: { readonly stream: number; readonly connection: number };
+  /** Whether HTTP/2 is spoken; if not, in clear text it gets 505. Default: it is. */
+  http2?: boolean;
+  /** Asked about each request and tunnel before a backend is; health checks and `page` are not. */
+  authorize?: Authorize;
+  /** How long that may take; 504 after it. Default 10 s. */
+  authorizeTimeoutMs?: number;
   /** Is told what happens. */
   observer: Observer;
   /** Answers ordinary requests before the router does; `null` leaves them to it. */
@@ -72,7 +82,7 @@ export interface ProxyOptions extends RouteDefaults, QuicTransport {
 export interface Proxy {
   /** The address that it listens at. */
   readonly hostname: string;
-  /** The port that it listens at, by UDP, and by TCP if it does. */
+  /** The port that it listens at, by UDP, and by TCP if it does; 0 for clear text alone. */
   readonly port: number;
   /** The port in clear text; `null` for none. */
   readonly plainPort: number | null;

@@ -46,6 +46,7 @@ class ProxyServer implements Proxy {
     try {
       await listenDoors({
         ...this.#options,
+        ...(this.#options.http2 === false && { alpnProtocols: ["http/1.1"] }),
         sweeper: this.#sweeper,
         onOffer: (offer) => this.#handler.take(offer),
       }, (doors) => this.#listening = doors);

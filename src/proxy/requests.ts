@@ -3,6 +3,7 @@ import { NetError } from "../net/error.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import { type Answerer, requestOf } from "./answerer.ts";
 import { TOO_MANY_REQUESTS } from "./answers.ts";
+import type { Gate, Verdict } from "./authorize.ts";
 import { BackendError } from "./backend.ts";
 import { ClientShares } from "./client_shares.ts";
 import { forward } from "./forward.ts";
@@ -26,12 +27,14 @@ const RARELY_CONTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "
 export class Requests {
   readonly #options: RequestsOptions;
   readonly #answerer: Answerer;
+  readonly #gate: Gate;
   readonly #shares: ClientShares;
 
-  constructor(options: RequestsOptions, answerer: Answerer) {
+  constructor(options: RequestsOptions, answerer: Answerer, gate: Gate) {
     const { maxRequestsPerClient: limit, trustedProxies: exempt } = options;
     this.#options = options;
     this.#answerer = answerer;
+    this.#gate = gate;
     this.#shares = new ClientShares({ limit, exempt });
   }
 
@@ -50,12 +53,17 @@ export class Requests {
   async #carry(offer: Offer, live: LiveRoute, path: string): Promise<void> {
     const { request } = offer;
     const startedMs = performance.now();
-    const settled = await this.#settle(offer, path);
-    if (settled === null) return this.#answerer.givenUp(request, startedMs);
+    const whole = await this.#settle(offer);
+    if (whole === null) return this.#answerer.givenUp(request, startedMs);
+    const verdict = await this.#gate.admit(whole, path);
+    if (verdict.kind !== "admitted") return await this.#turnAway(whole, verdict, startedMs);
+    const settled = verdict.path === request.path
+      ? whole
+      : withRequest(whole, { ...request, path: verdict.path });
     const { trustedProxies } = this.#options;
     const responseRules = () => this.#answerer.responseRules(request, live);
     const rules = {
-      request: { ...live.requestRules, trustedProxies },
+      request: { ...verdict.rules(live.requestRules), trustedProxies },
       // As they are when the answer comes, which may be late.
       get response() {
         return responseRules();
@@ -78,6 +86,16 @@ export class Requests {
     }
   }
 
+  async #turnAway(offer: Offer, verdict: Verdict, startedMs: number): Promise<void> {
+    if (verdict.kind === "refused") {
+      await this.#answerer.respond(offer, verdict.answer, startedMs);
+    } else if (verdict.kind === "failed") {
+      await this.#answerer.respondFailed(offer, verdict.answer, startedMs);
+    } else {
+      this.#answerer.givenUp(offer.request, startedMs, "is gone");
+    }
+  }
+
   #forwarded(
     request: OfferRequest,
     backend: string,
@@ -96,9 +114,9 @@ export class Requests {
     });
   }
 
-  /** The offer with the path that the route gives, and with content only where there is some. */
-  async #settle(offer: Offer, path: string): Promise<Offer | null> {
-    const request = path === offer.request.path ? offer.request : { ...offer.request, path };
+  /** The offer with content only where there is some. */
+  async #settle(offer: Offer): Promise<Offer | null> {
+    const { request } = offer;
     let { content } = offer;
     if (content !== null && rarelyHas(request.method, content.length)) {
       try {
@@ -112,8 +130,7 @@ export class Requests {
         throw error;
       }
     }
-    if (content === offer.content && request === offer.request) return offer;
-    return withRequest(offer, request, content);
+    return content === offer.content ? offer : withRequest(offer, request, content);
   }
 }
 

@@ -8,6 +8,7 @@ import { getField } from "../protocol/wire/field.ts";
 import type { Answerer } from "./answerer.ts";
 import { type Answer, pathOf, refuseTunnel, RETRY_AFTER, TOO_MANY_SESSIONS } from "./answers.ts";
 import { askBackends, type Asked, UpgradeContentTooLarge } from "./ask.ts";
+import type { Admitted, Gate, Verdict } from "./authorize.ts";
 import { BackendError } from "./backend.ts";
 import { ClientShares } from "./client_shares.ts";
 import { acceptedFields, clientKey, responseFields } from "./headers.ts";
@@ -34,6 +35,7 @@ export interface TunnelsOptions {
 export class Tunnels {
   readonly #options: TunnelsOptions;
   readonly #answerer: Answerer;
+  readonly #gate: Gate;
   /** Sessions and those that are being dialled. */
   #taken = 0;
   #sessions = 0;
@@ -41,9 +43,10 @@ export class Tunnels {
   draining = false;
   readonly #shares: ClientShares;
 
-  constructor(options: TunnelsOptions, answerer: Answerer) {
+  constructor(options: TunnelsOptions, answerer: Answerer, gate: Gate) {
     this.#options = options;
     this.#answerer = answerer;
+    this.#gate = gate;
     const { maxSessionsPerClient: limit, trustedProxies: exempt } = options;
     this.#shares = new ClientShares({ limit, exempt });
   }
@@ -92,7 +95,9 @@ export class Tunnels {
   /** Asks the backend, and only then answers the client. */
   async #carry(offer: Offer, live: LiveRoute, path: string): Promise<void> {
     const startedMs = performance.now();
-    const asked = await this.#ask(offer, live, path);
+    const verdict = await this.#gate.admit(offer, path);
+    if (verdict.kind !== "admitted") return await this.#turnAway(offer, verdict, startedMs);
+    const asked = await this.#ask(offer, live, verdict);
     if (asked === null) return;
     try {
       if (asked.answer.kind === "refused") return await this.#refuse(offer, live, asked);
@@ -114,10 +119,22 @@ export class Tunnels {
     }
   }
 
-  async #ask(offer: Offer, live: LiveRoute, path: string): Promise<Asked | null> {
+  async #turnAway(offer: Offer, verdict: Verdict, startedMs: number): Promise<void> {
+    if (verdict.kind === "refused") {
+      await this.#answerer.respond(offer, { ...verdict.answer, rejected: "authorize" });
+    } else if (verdict.kind === "failed") {
+      await this.#answerer.respondFailed(offer, verdict.answer, startedMs);
+    }
+  }
+
+  async #ask(
+    offer: Offer,
+    live: LiveRoute,
+    { path, rules: rulesOf }: Admitted,
+  ): Promise<Asked | null> {
     const { trustedProxies, sweeper } = this.#options;
     // For tunnels Forwarded is left to those who ask for it: X-Forwarded-* say the same.
-    const rules = { ...live.requestRules, trustedProxies, forwarded: false };
+    const rules = { ...rulesOf(live.requestRules), trustedProxies, forwarded: false };
     try {
       return await askBackends(offer, live, { path, rules, sweeper });
     } catch (error) {

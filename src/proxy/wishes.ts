@@ -11,14 +11,25 @@ export function asksForTunnel(request: OfferRequest): boolean {
   return request.protocol !== null || isConnect(request);
 }
 
+/** An offer of a request that came as another one. */
+interface ChangedOffer extends Offer {
+  readonly asked: OfferRequest;
+}
+
+/** The request as it came. */
+export function askedBy(offer: Offer | ChangedOffer): OfferRequest {
+  return "asked" in offer ? offer.asked : offer.request;
+}
+
 /** The same offer of another request. */
 export function withRequest(
   offer: Offer,
   request: OfferRequest,
   content: Content | null = offer.content,
-): Offer {
+): ChangedOffer {
   return {
     request,
+    asked: askedBy(offer),
     content,
     onGone: (callback) => offer.onGone(callback),
     inform: (status, fields) => offer.inform(status, fields),

@@ -2,26 +2,11 @@ import assert from "node:assert/strict";
 import { run } from "../../src/cli/args.ts";
 import { benchCommand } from "../../src/cli/bench.ts";
 import { makeCertificates } from "../../src/cli/certificates.ts";
-import { startEcho } from "../../src/cli/echo_server.ts";
 import type { LoadReport } from "../../src/cli/load.ts";
 import { serve } from "../../src/cli/serve.ts";
 import { readProxyConfig } from "../../src/config/proxy.ts";
+import { bench, withEcho } from "./bench_support.ts";
 import { TestIo, withFolder } from "./support.ts";
-
-async function bench(...args: string[]) {
-  const io = new TestIo();
-  const code = await run(["bench", ...args], { commands: [benchCommand] }, io);
-  return { code, out: io.stdout, err: io.stderr };
-}
-
-async function withEcho(body: (port: number) => Promise<void>): Promise<void> {
-  const echo = await startEcho({ hostname: "127.0.0.1", port: 0 });
-  try {
-    await body(echo.port);
-  } finally {
-    await echo.close();
-  }
-}
 
 /** A port of the loopback that nobody listens at. */
 function freePort(): number {
@@ -74,9 +59,15 @@ Deno.test("bench: over HTTP/3 through the proxy, with its own CA; the report for
           const url = `wss://${host}:${serving.proxy.port}/ws`;
           const { code, out, err } = await bench(url, ...load);
           assert.deepEqual([code, err], [0, ""]);
-          assert.match(out, /^wss:\S+\/ws over HTTP\/3: 2 sockets, 64 bytes, 0\.\d s\n/);
-          assert.match(out, /\nround trips +[\d,]+, [\d,]+\/s, \d+\.\d MB\/s each way\n/);
-          assert.match(out, /\nlatency +p50 [\d.]+ ms .* p99\.9 [\d.]+ ms {2}max [\d.]+ ms\n/);
+          assert.match(
+            out,
+            /^wss:\S+\/ws over HTTP\/3: 2 sockets on 2 connections, 64 bytes of binary, 0\.\d s\n/,
+          );
+          assert.match(out, /\nround trips +[\d,]+, [\d,]+\/s\n/);
+          assert.match(out, /\nbytes +[\d.]+ [kM]?B\/s out, [\d.]+ [kM]?B\/s in\n/);
+          assert.match(out, /\n +p50 +p90 +p99 +p99\.9 +p99\.99 +max\n/);
+          assert.match(out, /\nlatency( +[\d.]+ m?s){6} {2}from when a message was sent; .*\n/);
+          assert.match(out, /\nhandshake( +[\d.]+ m?s){6} {2}/);
           assert.match(out, /\nerrors +0\n$/);
         }
         const refused = await bench(`wss://localhost:${serving.proxy.port}/nope`, ...load);
@@ -86,7 +77,7 @@ Deno.test("bench: over HTTP/3 through the proxy, with its own CA; the report for
         assert.match(untrusted.err, /; --ca names the file of the CA .* \(10 of 10 failed\)\n$/);
         assert.match(
           refused.err,
-          /^h3ws: Cannot open a WebSocket to .*HTTP\/3: the server answered 404 \(2 of 2 failed\)\n$/,
+          /^h3ws: Cannot open a WebSocket to .*HTTP\/3: the server answered 404 Not Found.*; check the path \(2 of 2 failed\)\n$/,
         );
       } finally {
         await serving.drain(0);
@@ -180,13 +171,28 @@ Deno.test("bench: a signal while nothing answers ends it at once", async () => {
 const USAGE: [args: string[], err: RegExp][] = [
   [["foo"], /^h3ws: --url: "foo" is not the URL of a WebSocket; allowed: .*\n$/],
   [["ws://a.example", "x"], /^h3ws: bench: "x" is one url too many; allowed: .*\n$/],
-  [["--size", "1KB"], /^h3ws: --size: "1KB" is not a size; allowed: .*\n$/],
+  [["--size", "1KB"], /^h3ws: --size: "1KB" is not a size; allowed: .*: 64-4KiB\n$/],
+  [["--size", "64-"], /^h3ws: --size: "64-" is not a size; allowed: .*\n$/],
+  [["--size", "1-2-3"], /^h3ws: --size: "1-2-3" is not a size; allowed: .*\n$/],
+  [["--size", "4KiB-64"], /^h3ws: --size: "4KiB-64" ends before it begins; allowed: .*\n$/],
+  [["--size", "65MiB"], /^h3ws: --size: "65MiB" is out of range; allowed: 0 to 64MiB\n$/],
+  [
+    ["-1", "-3"],
+    /^h3ws: --http: HTTP\/1\.1 and HTTP\/3 are both asked for; allowed: one version\n$/,
+  ],
+  [["--http", "2", "-3"], /^h3ws: --http: HTTP\/2 and HTTP\/3 are both asked for; /],
+  [["-R", "10", "--think", "1s"], /^h3ws: --think: goes against --rate; allowed: without --rate: /],
+  [["-R", "10", "--expected-interval", "1s"], /^h3ws: --expected-interval: goes against --rate; /],
+  [["--text", "--binary"], /^h3ws: --text: goes against --binary; allowed: one of the two\n$/],
+  [["-H", "nothing"], /^h3ws: --header: "nothing" is not a header field; allowed: name: value\n$/],
+  [["-s", "a b"], /^h3ws: --subprotocol: "a b" is no subprotocol; allowed: .*\n$/],
+  [["-c", "0"], /^h3ws: --connections: "0" is out of range; allowed: 1 to 1000000\n$/],
 ];
 
 Deno.test("bench: a wrong command line is one line, exit code 2", async () => {
   for (const [args, want] of USAGE) {
     const { code, out, err } = await bench(...args);
-    assert.deepEqual([code, out], [2, ""]);
+    assert.deepEqual([code, out], [2, ""], args.join(" "));
     assert.match(err, want);
   }
   const { code, err } = await bench("ws://a.example", "--http", "3");
@@ -194,7 +200,7 @@ Deno.test("bench: a wrong command line is one line, exit code 2", async () => {
     1,
     "h3ws: --http 3 needs wss:// or https://, not ws://a.example/\n",
   ]);
-  const insecure = await bench("wss://a.example", "--insecure");
+  const insecure = await bench("wss://a.example", "--insecure", "-3");
   assert.deepEqual([insecure.code, insecure.err], [
     1,
     "h3ws: --insecure does nothing over HTTP/3; --ca names the CA to trust\n",

@@ -51,7 +51,7 @@ const ROWS: [line: string, want: string[]][] = [
   ["h3ws proxy --log-l", ["--log-level"]],
   ["h3ws connect --http", ["--http1.1", "--http2", "--http3"]],
   ["h3ws connect --no", ["--no-check", "--no-color"]],
-  ["h3ws bench --http ", ["1.1", "3", "auto"]],
+  ["h3ws bench --http ", ["1.1", "2", "3", "auto"]],
   ["h3ws proxy --log-level d", ["debug"]],
   ["h3ws --log-level d", ["debug"]],
   ["h3ws completions ", ["bash", "fish", "zsh"]],

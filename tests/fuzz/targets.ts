@@ -1,5 +1,6 @@
 /** Everything that reads a peer's bytes. A new parser, decoder or encoder is entered here. */
 import type { Codec, Decoder, Target } from "./driver.ts";
+import * as dns from "./targets/dns.ts";
 import * as hpack from "./targets/hpack.ts";
 import * as http1 from "./targets/http1.ts";
 import * as http2 from "./targets/http2.ts";
@@ -28,6 +29,7 @@ export const twins: readonly (readonly [Target, Target])[] = [
 
 export const decoders: readonly Decoder[] = [
   ...wire.decoders,
+  ...dns.decoders,
   ...websocketValues.decoders,
   ...hpack.decoders,
   ...http2Values.decoders,
@@ -37,6 +39,7 @@ export const decoders: readonly Decoder[] = [
 
 export const codecs: readonly Codec[] = [
   ...wire.codecs,
+  ...dns.codecs,
   ...http1.codecs,
   ...proxyProtocol.codecs,
   ...websocketValues.codecs,

@@ -25,8 +25,8 @@ async function readAll(registry: Registry) {
 const FAMILIES: [name: string, type: string, series: number][] = [
   ["active_sessions", "gauge", 1],
   ["accepted_total", "counter", 1],
-  ["rejected_total", "counter", 11],
-  ["errors_total", "counter", 6],
+  ["rejected_total", "counter", 12],
+  ["errors_total", "counter", 7],
   ["bytes_total", "counter", 2],
   ["messages_total", "counter", 4],
   ["control_frames_total", "counter", 3],

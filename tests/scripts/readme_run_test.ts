@@ -166,6 +166,29 @@ Deno.test("README: the program of a server runs, in a project of its own", async
   assert.equal(await runProgram(tested("library server")), "chat hello 1\n");
 });
 
+Deno.test("README: the program of the proxy as an object runs, in a project of its own", async () => {
+  const echo = await startEcho({ hostname: "127.0.0.1", port: 0 });
+  try {
+    const stdout = await runProgram(tested("library object").replace("8080", `${echo.port}`));
+    // The proxy and the client hear of the end when they do.
+    const lines = stdout.trim().split("\n");
+    assert.deepEqual(lines.toSorted(), ["/ws 1000 client", "401", "false 2", "hello 1"]);
+  } finally {
+    await echo.close();
+  }
+});
+
+Deno.test("mod.ts: the example of createProxy runs, in a project of its own", async () => {
+  const mod = await Deno.readTextFile(`${ROOT}src/mod.ts`);
+  const examples = [...mod.matchAll(/```ts\n([^]*?) \* ```/g)].map(([, code]) =>
+    code.replace(/^ \* ?/gm, "")
+  );
+  const example = examples.find((code) => code.includes("createProxy(")) ?? assert.fail("none");
+  const program = example.replace("listenPort: 8443", 'listen: "127.0.0.1:0"');
+  assert.notEqual(program, example);
+  assert.equal(await runProgram(program), "true 0\n");
+});
+
 /** What a program of the library's prints. */
 async function runProgram(program: string): Promise<string> {
   const pair = await makeCertificates({ hosts: ["localhost"], days: 1 });

@@ -1,0 +1,77 @@
+import type { LoadReport } from "./load.ts";
+import type { Times } from "./load_times.ts";
+
+/** k6's trend, in milliseconds. */
+interface Trend {
+  avg: number;
+  min: number;
+  med: number;
+  max: number;
+  "p(90)": number;
+  "p(95)": number;
+  "p(99)": number;
+  "p(99.9)": number;
+  "p(99.99)": number;
+}
+
+/** k6's counter: all, and in a second. */
+interface Counter {
+  count: number;
+  rate: number;
+}
+
+/** What `k6 run --summary-export` writes, as far as it is about WebSockets. */
+export interface K6Summary {
+  metrics: {
+    ws_connecting: Trend;
+    ws_session_duration: Trend;
+    ws_ping: Trend;
+    ws_sessions: Counter;
+    ws_msgs_sent: Counter;
+    ws_msgs_received: Counter;
+    data_sent: Counter;
+    data_received: Counter;
+    /** No metric of k6's own: from when a message was due to its echo. */
+    ws_round_trip: Trend;
+    /** Nor this: all that went wrong. */
+    ws_errors: Counter;
+  };
+}
+
+/** The report with k6's names of metrics and of what they hold. */
+export function k6Summary(report: LoadReport): K6Summary {
+  const { seconds, messages, sessions } = report;
+  const counter = (count: number): Counter => ({
+    count,
+    rate: seconds === 0 ? 0 : count / seconds,
+  });
+  return {
+    metrics: {
+      ws_connecting: trend(report.openUs),
+      ws_session_duration: trend(report.sessionUs),
+      ws_ping: trend(report.pingUs),
+      ws_sessions: counter(sessions.opened),
+      ws_msgs_sent: counter(messages.sent),
+      ws_msgs_received: counter(messages.received),
+      data_sent: counter(report.bytesSent),
+      data_received: counter(report.bytesReceived),
+      ws_round_trip: trend(report.latencyUs),
+      ws_errors: counter(report.errors),
+    },
+  };
+}
+
+function trend(times: Times): Trend {
+  const ms = (us: number) => us / 1000;
+  return {
+    avg: ms(times.mean),
+    min: ms(times.min),
+    med: ms(times.p50),
+    max: ms(times.max),
+    "p(90)": ms(times.p90),
+    "p(95)": ms(times.p95),
+    "p(99)": ms(times.p99),
+    "p(99.9)": ms(times.p999),
+    "p(99.99)": ms(times.p9999),
+  };
+}

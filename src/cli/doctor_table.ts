@@ -1,0 +1,35 @@
+import type { Finding, Level } from "./doctor_finding.ts";
+import { count } from "./doctor_finding.ts";
+
+/** ECMA-48 §8.3.117 */
+const COLOURS: Readonly<Record<Level, string>> = { ok: "32", warn: "33", fail: "31", skip: "2" };
+const LEVELS: readonly Level[] = ["fail", "warn", "ok", "skip"];
+
+/** What a server sends is shown, but never obeyed by a terminal. */
+export function visible(text: string): string {
+  // deno-lint-ignore no-control-regex -- these and no others
+  return text.replace(/[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
+}
+
+/** All findings, one or more lines for each, and a line with their numbers. */
+export function findingTable(findings: readonly Finding[], colours: boolean): string {
+  const width = Math.max(...findings.map(({ title }) => title.length));
+  const lines = findings.flatMap((finding) => findingLines(finding, width, colours));
+  const numbers = LEVELS.map((level) =>
+    `${findings.filter((one) => one.level === level).length} ${level}`
+  );
+  return [...lines, "", `${count(findings.length, "finding")}: ${numbers.join(", ")}`, ""].join(
+    "\n",
+  );
+}
+
+function findingLines(finding: Finding, width: number, colours: boolean): string[] {
+  const { level, title, value, advice, details } = finding;
+  const paint = (text: string, code: string) => colours ? `\x1b[${code}m${text}\x1b[0m` : text;
+  const indent = " ".repeat(6 + width + 2);
+  return [
+    `${paint(level.padEnd(4), COLOURS[level])}  ${title.padEnd(width)}  ${visible(value)}`,
+    ...details.map((line) => `${indent}${paint(visible(line), COLOURS.skip)}`),
+    ...(advice === "" ? [] : [`${indent}-> ${visible(advice)}`]),
+  ];
+}

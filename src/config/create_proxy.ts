@@ -1,0 +1,189 @@
+import { listenAgain } from "../net/quic_port.ts";
+import type { Stats } from "../observe/counters.ts";
+import { createMetricsObserver, type MetricsObserver } from "../observe/library.ts";
+import { type Log, silentLog } from "../observe/log.ts";
+import { guarded, type Listener, tellToo } from "../observe/told.ts";
+import type { SessionEnd, SessionStart } from "../proxy/observer.ts";
+import type { Proxy, ProxyOptions } from "../proxy/options.ts";
+import { startProxy } from "../proxy/proxy.ts";
+import { consoleLog } from "../server/observer.ts";
+import { type CreateProxyOptions, createProxyOptions } from "./create_options.ts";
+
+/** A proxy that can be started and stopped, again and again. */
+export interface ManagedProxy extends AsyncDisposable {
+  /** The address that it listens at; `null` while it does not run. */
+  readonly address: string | null;
+  /**
+   * The port of `listen`, by UDP and TCP, or of `plainListen` where there is no other; `null` while
+   * it does not run.
+   */
+  readonly port: number | null;
+  /** The port in clear text; `null` for none, and while it does not run. */
+  readonly plainPort: number | null;
+  /**
+   * What runs, for other certificates and routes while it does; `null` while nothing does. The next
+   * start is with the options again.
+   */
+  readonly running: Proxy | null;
+  /**
+   * Resolves once it listens. Rejects with an `Error` while it runs, or starts, with `ListenError`
+   * when a port can't be listened at, or a certificate not be used, and with the reason of `signal`
+   * if that was aborted; then nothing is left.
+   */
+  start(): Promise<void>;
+  /**
+   * Ends everything at once; nothing happens where nothing runs. Its TCP ports are free then; Deno
+   * frees that of UDP when it next collects garbage, for which another `start` waits.
+   */
+  stop(): Promise<void>;
+  /** Takes nothing new, closes every session within `forMs` (default 10 s), then stops. */
+  drain(forMs?: number): Promise<void>;
+  /** From the end of a start to that of a stop or drain. */
+  isRunning(): boolean;
+  /** What `/stats` of `h3ws proxy` tells, over all starts. */
+  getStats(): Stats;
+  /** What `/metrics` of `h3ws proxy` tells, over all starts, in the text format of Prometheus. */
+  metrics(): Promise<string>;
+  /** Ends everything at once, as `stop`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const DRAIN_MS = 10_000;
+
+/**
+ * A proxy with metrics of its own, which does not listen yet. Any number of them may be in one
+ * process.
+ *
+ * @throws {TypeError} for options that contradict each other, or a number that is none
+ * @throws {UsageError} when `listen`, `plainListen`, `backend` or `path` is none
+ */
+export function createProxy(options: CreateProxyOptions): ManagedProxy {
+  const counting = createMetricsObserver(options.log ?? ERRORS_ALONE);
+  const hooked = tellToo(counting, hooksOf(options, counting), "hooks");
+  const observer = tellToo(hooked, options.observer ?? {}, "observer");
+  return new Managed(createProxyOptions(options, observer), counting, options.signal);
+}
+
+/** An error that nobody is told of would be lost. */
+const ERRORS_ALONE: Log = {
+  ...silentLog,
+  enabled: (level) => level === "error" || level === "fatal",
+  error: (event, fields) => consoleLog.error(event, fields),
+};
+
+function hooksOf({ onOpen, onClose }: CreateProxyOptions, { bug }: MetricsObserver): Listener {
+  if (onOpen === undefined && onClose === undefined) return {};
+  const open = new Map<number, SessionStart>();
+  const opened = guarded(onOpen ?? (() => {}), (error) => bug("onOpen", error));
+  const closed = guarded(onClose ?? (() => {}), (error) => bug("onClose", error));
+  return {
+    sessionOpened(session) {
+      open.set(session.id, session);
+      opened(session);
+    },
+    sessionClosed(end: SessionEnd) {
+      const session = open.get(end.id);
+      open.delete(end.id);
+      closed(session, end);
+    },
+  };
+}
+
+/** From one start to its end. */
+interface Run {
+  readonly started: Promise<Proxy>;
+  /** Once it listens. */
+  proxy: Proxy | null;
+  isStopped: boolean;
+}
+
+class Managed implements ManagedProxy {
+  readonly #options: ProxyOptions;
+  readonly #observer: MetricsObserver;
+  readonly #signal: AbortSignal | undefined;
+  readonly #abort = () => void this.stop().catch((error) => this.#observer.bug("stop", error));
+  #run: Run | null = null;
+  /** Whether the port may be taken by what it was before. */
+  #again = false;
+
+  constructor(options: ProxyOptions, observer: MetricsObserver, signal: AbortSignal | undefined) {
+    this.#options = options;
+    this.#observer = observer;
+    this.#signal = signal;
+  }
+
+  get running(): Proxy | null {
+    return this.#run?.proxy ?? null;
+  }
+
+  get address(): string | null {
+    return this.running?.hostname ?? null;
+  }
+
+  get port(): number | null {
+    const { running } = this;
+    return running === null ? null : running.port || running.plainPort;
+  }
+
+  get plainPort(): number | null {
+    return this.running?.plainPort ?? null;
+  }
+
+  async start(): Promise<void> {
+    if (this.#run !== null) throw new Error("The proxy is already running");
+    this.#signal?.throwIfAborted();
+    const listen = () => startProxy(this.#options);
+    const started = this.#again ? listenAgain(listen) : listen();
+    const run: Run = this.#run = { started, proxy: null, isStopped: false };
+    this.#signal?.addEventListener("abort", this.#abort, { once: true });
+    try {
+      const proxy = await started;
+      this.#again = true;
+      if (!run.isStopped) run.proxy = proxy;
+    } catch (error) {
+      this.#over(run);
+      throw error;
+    }
+    if (run.isStopped) throw new Error("The proxy was stopped before it had started");
+  }
+
+  stop(): Promise<void> {
+    return this.#end((proxy) => proxy.stop());
+  }
+
+  drain(forMs: number = DRAIN_MS): Promise<void> {
+    return this.#end((proxy) => proxy.drain(forMs));
+  }
+
+  async #end(how: (proxy: Proxy) => Promise<void>): Promise<void> {
+    const run = this.#run;
+    if (run === null) return;
+    if (run.proxy === null) run.isStopped = true;
+    // That it could not start is told by `start`.
+    const proxy = await run.started.catch(() => null);
+    if (proxy !== null) await how(proxy);
+    this.#over(run);
+  }
+
+  #over(run: Run): void {
+    if (this.#run !== run) return;
+    this.#run = null;
+    this.#signal?.removeEventListener("abort", this.#abort);
+  }
+
+  isRunning(): boolean {
+    return this.running !== null;
+  }
+
+  getStats(): Stats {
+    return this.#observer.stats();
+  }
+
+  metrics(): Promise<string> {
+    return this.#observer.metrics();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
