@@ -8,6 +8,7 @@
  */
 
 import { Registry } from "prom-client";
+import { EXIT_CODES } from "../src/cli/connect_end.ts";
 import { COMMANDS } from "../src/cli/main.ts";
 import { flagTableMarkdown } from "../src/config/flags.ts";
 import { silentLog } from "../src/observe/log.ts";
@@ -87,12 +88,19 @@ function code(text: string): string {
   return "`" + text + "`";
 }
 
+function exitCodesMarkdown(): string {
+  const rows = EXIT_CODES.map(([exit, close]) => [exit, close]);
+  const table = [["exit code", "close code"], ["---", "---"], ...rows];
+  return table.map((row) => `| ${row.join(" | ")} |\n`).join("");
+}
+
 /** Every generated part by its name. */
 async function parts(): Promise<Map<string, string>> {
   const made = new Map([
     ["metrics", await metricsMarkdown()],
     ["matrix", testedMarkdown()],
     ...fileKeyParts(),
+    ["exit codes of connect", exitCodesMarkdown()],
   ]);
   for (const { name, flags } of COMMANDS) made.set(`flags of ${name}`, flagTableMarkdown(flags));
   return made;

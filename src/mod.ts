@@ -247,7 +247,16 @@ export type { LineTarget } from "./observe/line_writer.ts";
 // What both stand on.
 export { NetError, type NetErrorKind } from "./net/error.ts";
 export type { ByteStream } from "./net/byte_stream.ts";
-export type { DialTarget, TlsClientOptions } from "./net/dial.ts";
+export {
+  type ClientCertificate,
+  type Dial,
+  dial,
+  type Dialled,
+  type DialTarget,
+  type TlsAbout,
+  type TlsClientOptions,
+} from "./net/dial.ts";
+export type { HttpProxy } from "./net/http_proxy.ts";
 export type { QuicCloseInfo, QuicTransport } from "./net/quic.ts";
 export type { QuicConnectOptions } from "./net/quic_connect.ts";
 export { PeerError, type Scope } from "./protocol/wire/error.ts";

@@ -39,6 +39,7 @@ Deno.test("library: what it gives at run time", () => {
     "createLineLog",
     "createMetricsObserver",
     "createProxy",
+    "dial",
     "fromFetch",
     "proxyOptions",
     "reconnecting",

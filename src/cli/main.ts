@@ -1,13 +1,21 @@
 import { commandsOf, type Handlers, run } from "./args.ts";
 import { benchCommand } from "./bench.ts";
 import type { Command } from "./command.ts";
+import { completionsCommand } from "./completions.ts";
+import { connectCommand } from "./connect.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { proxyCommand } from "./proxy.ts";
 
 const HANDLERS: Handlers = {
   proxy: proxyCommand,
-  commands: [benchCommand, doctorCommand, demoCommand],
+  commands: [
+    connectCommand,
+    benchCommand,
+    doctorCommand,
+    demoCommand,
+    completionsCommand(() => COMMANDS),
+  ],
 };
 
 /** All commands, in the order of the help. */

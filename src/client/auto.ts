@@ -4,7 +4,7 @@ import type { ClientPool } from "./client_pool.ts";
 import { withHeadStart } from "./head_start.ts";
 import { Unprocessed } from "./http_client.ts";
 import { connectHead, type Opened, openedBy, upgrade, type Wanted } from "./open.ts";
-import type { Dial, H3Place, Origin } from "./origin.ts";
+import type { Chosen, H3Place, Origin } from "./origin.ts";
 import { UpgradeRefused } from "./refused.ts";
 
 /** Where nobody answers by TCP, HTTP/3 may serve alone; it is given so long to say so. */
@@ -89,7 +89,7 @@ export async function openAuto(origin: Origin, wanted: Wanted): Promise<Opened> 
 
 /** On a connection that is open, if it is of use. */
 async function openShared(origin: Origin, wanted: Wanted): Promise<Opened | null> {
-  if (!origin.h3Failed) {
+  if (origin.mayTryH3) {
     try {
       const opened = await openIn(origin, origin.h3, wanted);
       if (opened !== null) return opened;
@@ -110,10 +110,10 @@ async function openShared(origin: Origin, wanted: Wanted): Promise<Opened | null
 }
 
 /** Dials what may serve best; `null` where that was HTTP/3. */
-function dialBest(origin: Origin, signal: AbortSignal): Promise<Dial | null> {
+function dialBest(origin: Origin, signal: AbortSignal): Promise<Chosen | null> {
   const place = origin.alternative;
   if (place === null) return dialTcpOrLast(origin, signal);
-  return withHeadStart<Dial | null>({
+  return withHeadStart<Chosen | null>({
     preferred: (signal) => dialH3(origin, place, signal),
     other: (signal) => dialTcp(origin, signal),
     headStartMs: origin.times.headStartMs,
@@ -130,7 +130,7 @@ async function dialH3(origin: Origin, place: H3Place, signal: AbortSignal): Prom
   return null;
 }
 
-async function dialTcp(origin: Origin, signal: AbortSignal): Promise<Dial> {
+async function dialTcp(origin: Origin, signal: AbortSignal): Promise<Chosen> {
   if (!origin.h2Unfit) return await origin.dialTcp(signal);
   let stream: Dialled | null = await origin.dialH1(signal);
   return {
@@ -144,12 +144,12 @@ async function dialTcp(origin: Origin, signal: AbortSignal): Promise<Dial> {
 }
 
 /** Where nobody listens by TCP, there may be a server of HTTP/3 alone. */
-async function dialTcpOrLast(origin: Origin, signal: AbortSignal): Promise<Dial | null> {
+async function dialTcpOrLast(origin: Origin, signal: AbortSignal): Promise<Chosen | null> {
   try {
     return await dialTcp(origin, signal);
   } catch (error) {
     const isNobody = error instanceof NetError && NOBODY.has(error.kind);
-    if (!isNobody || origin.h3Failed || origin.trust.insecure || signal.aborted) throw error;
+    if (!isNobody || !origin.mayTryH3 || signal.aborted) throw error;
     const last = AbortSignal.any([signal, AbortSignal.timeout(LAST_RESORT_MS)]);
     try {
       return await dialH3(origin, origin.target, last);

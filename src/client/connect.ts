@@ -1,6 +1,7 @@
 import type { Keepalive } from "../endpoint/keepalive.ts";
 import { Socket } from "../endpoint/socket.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
+import type { Dial } from "../net/dial.ts";
 import { NetError } from "../net/error.ts";
 import { parseExtensions } from "../protocol/websocket/extensions.ts";
 import {
@@ -17,7 +18,8 @@ import type { H2Client } from "./h2_client.ts";
 import type { H3Client } from "./h3_client.ts";
 import { abortError } from "./http_client.ts";
 import { connectHead, type Opened, openedBy, upgrade, type Wanted } from "./open.ts";
-import { parseTarget } from "./target.ts";
+import type { Way } from "./origin.ts";
+import { parseTarget, type Target } from "./target.ts";
 
 export { UpgradeRefused } from "./refused.ts";
 
@@ -41,6 +43,15 @@ export interface ConnectOptions {
   certificateHashes?: Uint8Array[];
   /** HTTP/1.1 and HTTP/2: takes any certificate. With it "auto" leaves HTTP/3 out. */
   insecure?: boolean;
+  /** The host that the server is asked for (Host, :authority); default the URL's. */
+  host?: string;
+  /**
+   * How TCP connections are made; sockets share only those that the same function made. With it
+   * "auto" leaves HTTP/3 out, unless `tcpOnly` says otherwise.
+   */
+  dial?: Dial;
+  /** Whether "auto" leaves HTTP/3 out; default `false`, but for `insecure` and `dial`. */
+  tcpOnly?: boolean;
   /** A connection to use, whatever `httpVersion` says; it stays open after the socket. */
   connection?: H2Client | H3Client;
   /** Whose connections it shares, and what they know; default those of all that say nothing. */
@@ -62,6 +73,8 @@ export interface ConnectOptions {
   keepalive?: Keepalive;
   /** Called for each Pong, while the socket is read. */
   onPong?: (payload: Uint8Array) => void;
+  /** Called for each Ping, while the socket is read; it is answered all the same. */
+  onPing?: (payload: Uint8Array) => void;
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
@@ -79,7 +92,7 @@ export async function connectWebSocket(
   url: string | URL,
   options: ConnectOptions = {},
 ): Promise<Socket> {
-  const target = parseTarget(url);
+  const target = targetOf(url, options);
   const { httpVersion = "auto", timeoutMs = DEFAULT_TIMEOUT_MS } = options;
   if (httpVersion === "3" && !target.secure) {
     throw new TypeError(`${target.text}: HTTP/3 needs wss: or https:`);
@@ -100,6 +113,17 @@ export async function connectWebSocket(
   }
 }
 
+function targetOf(url: string | URL, { host }: ConnectOptions): Target {
+  const target = parseTarget(url);
+  return host === undefined ? target : { ...target, authority: host };
+}
+
+function wayOf(options: ConnectOptions): Way {
+  const { caCerts, certificateHashes, insecure = false, dial } = options;
+  const { tcpOnly = insecure || dial !== undefined } = options;
+  return { caCerts, certificateHashes, insecure, dial, tcpOnly };
+}
+
 async function open(
   wanted: Wanted,
   httpVersion: "auto" | "1.1" | "2" | "3",
@@ -111,8 +135,7 @@ async function open(
     const answer = await connection.connect(connectHead(wanted), { signal: wanted.signal });
     return openedBy(answer, connection.http, wanted);
   }
-  const { caCerts, certificateHashes, insecure } = options;
-  const origin = originIn(connections, wanted.target, { caCerts, certificateHashes, insecure });
+  const origin = originIn(connections, wanted.target, wayOf(options));
   switch (httpVersion) {
     case "auto":
       return await openAuto(origin, wanted);
@@ -168,6 +191,7 @@ function socketOf({ stream, fields, http }: Opened, options: ConnectOptions): So
     deflate: deflateOf({ stream, extensions }, options),
     keepalive: options.keepalive,
     onPong: options.onPong,
+    onPing: options.onPing,
   });
 }
 
@@ -196,7 +220,7 @@ export async function upgradeWebSocket(
   url: string | URL,
   options: ConnectOptions = {},
 ): Promise<Socket> {
-  const target = parseTarget(url);
+  const target = targetOf(url, options);
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
   const timeout = AbortSignal.timeout(timeoutMs);
   const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;

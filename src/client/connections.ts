@@ -1,4 +1,5 @@
-import { Origin, type OriginTimes, type Trust } from "./origin.ts";
+import type { Dial } from "../net/dial.ts";
+import { Origin, type OriginTimes, type Way } from "./origin.ts";
 import type { Target } from "./target.ts";
 
 /** What `Connections` may be told; all of it is optional. */
@@ -22,11 +23,12 @@ export interface ConnectionsOptions {
 /** What is known of so many origins is kept. */
 const MAX_ORIGINS = 1_000;
 
-let originIn: (connections: Connections, target: Target, trust: Trust) => Origin;
+let originIn: (connections: Connections, target: Target, way: Way) => Origin;
 
 /**
  * The connections that sockets share, and what is known of their origins: where HTTP/3 is spoken
- * (RFC 7838), and what did not work. Sockets share only where they trust the same certificates.
+ * (RFC 7838), and what did not work. Sockets share only where they trust the same certificates, ask for
+ * the same host and have the same `dial`.
  */
 export class Connections {
   readonly #times: OriginTimes;
@@ -43,7 +45,7 @@ export class Connections {
   }
 
   static {
-    originIn = (connections, target, trust) => connections.#origin(target, trust);
+    originIn = (connections, target, way) => connections.#origin(target, way);
   }
 
   /** How many connections of HTTP/2 and HTTP/3 are open. */
@@ -53,12 +55,12 @@ export class Connections {
     return size;
   }
 
-  #origin(target: Target, trust: Trust): Origin {
-    const key = keyOf(target, trust);
+  #origin(target: Target, way: Way): Origin {
+    const key = keyOf(target, way);
     const known = this.#origins.get(key);
     // What was used last is the last to be forgotten.
     this.#origins.delete(key);
-    const origin = known ?? new Origin(target, trust, this.#times);
+    const origin = known ?? new Origin(target, way, this.#times);
     this.#origins.set(key, origin);
     if (known === undefined) this.#forgetOldest();
     return origin;
@@ -90,8 +92,20 @@ export { originIn };
 /** Those that are used where no others are given. */
 export const defaultConnections: Connections = new Connections();
 
-function keyOf({ secure, hostname, port }: Target, trust: Trust): string {
-  const { caCerts = [], certificateHashes = [], insecure = false } = trust;
+const numbers = new WeakMap<Dial, number>();
+let lastNumber = 0;
+
+/** Which function it is, as a number; 0 for none. */
+function numberOf(dial: Dial | undefined): number {
+  if (dial === undefined) return 0;
+  const number = numbers.get(dial) ?? ++lastNumber;
+  numbers.set(dial, number);
+  return number;
+}
+
+function keyOf({ secure, hostname, port, authority }: Target, way: Way): string {
+  const { caCerts = [], certificateHashes = [], insecure, tcpOnly, dial } = way;
   const hashes = certificateHashes.map((hash) => [...hash]);
-  return JSON.stringify([secure, hostname, port, insecure, hashes, caCerts]);
+  const place = [secure, hostname, port, authority];
+  return JSON.stringify([...place, insecure, tcpOnly, numberOf(dial), hashes, caCerts]);
 }

@@ -85,7 +85,8 @@ const TLS: Readonly<Record<TlsFault, (attempted: Attempted, message: string) => 
   alpn: ({ httpVersion }) =>
     `the server does not speak HTTP/${httpVersion === "auto" ? "2 nor HTTP/1.1" : httpVersion}; ` +
     otherThan(httpVersion),
-  wanted: () => "the server wants a certificate of the client, which can't be given here",
+  wanted: () =>
+    "the server wants a certificate of the client; a dial of your own can show one, by TCP",
   plain: ({ target: { port } }) =>
     `what answers on port ${port} does not speak TLS; try ws: in place of wss:`,
   other: (_, message) => `TLS failed: ${message}`,

@@ -1,7 +1,7 @@
 import { readWhole } from "../ingress/content.ts";
 import type { H2Stream } from "../ingress/h2_stream.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
-import { dial, type Dialled } from "../net/dial.ts";
+import { type Dial, dial, type Dialled } from "../net/dial.ts";
 import { NetError } from "../net/error.ts";
 import type { RequestHead } from "../protocol/http2/fields.ts";
 import { H2Session } from "./h2_session.ts";
@@ -29,6 +29,8 @@ export interface H2ConnectOptions {
   caCerts?: string[];
   /** Takes any certificate. */
   insecure?: boolean;
+  /** How the TCP connection is made. */
+  dial?: Dial;
   /** Gives up the attempt. */
   signal?: AbortSignal;
   /**
@@ -69,7 +71,7 @@ export class H2Client implements HttpClient {
     const tls = secure
       ? { serverName, caCerts, alpnProtocols: [ALPN_H2], insecure: insecure ?? false }
       : undefined;
-    const stream = await dial({ hostname, port, tls }, signal);
+    const stream = await (options.dial ?? dial)({ hostname, port, tls }, signal);
     if (secure) checkAlpn(stream);
     return H2Client.over(stream, options);
   }

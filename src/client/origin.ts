@@ -1,4 +1,4 @@
-import { dial, type Dialled } from "../net/dial.ts";
+import { type Dial, dial, type Dialled } from "../net/dial.ts";
 import { NetError } from "../net/error.ts";
 import { parseAltSvc } from "../protocol/wire/alt_svc.ts";
 import { type Field, getFields } from "../protocol/wire/field.ts";
@@ -9,11 +9,15 @@ import { NoExtendedConnect } from "./http_client.ts";
 import { SharedAttempt } from "./shared_attempt.ts";
 import type { Target } from "./target.ts";
 
-/** Whom an origin's certificates are trusted as. */
-export interface Trust {
+/** How an origin is come to, and whom its certificates are trusted as. */
+export interface Way {
   readonly caCerts?: string[];
   readonly certificateHashes?: Uint8Array[];
-  readonly insecure?: boolean;
+  readonly insecure: boolean;
+  /** How TCP connections are made; `dial` of net if left out. */
+  readonly dial?: Dial;
+  /** Whether HTTP/3 is not tried by itself. */
+  readonly tcpOnly: boolean;
 }
 
 /** Times of all origins. */
@@ -25,7 +29,7 @@ export interface OriginTimes {
 }
 
 /** What was dialled by TCP: HTTP/2 went to the others, HTTP/1.1 is for who takes it first. */
-export type Dial = { http: "2" } | { http: "1.1"; take(): Dialled | null };
+export type Chosen = { http: "2" } | { http: "1.1"; take(): Dialled | null };
 
 /** Where HTTP/3 is spoken for the origin. */
 export interface H3Place {
@@ -39,11 +43,11 @@ const ALPN_H3 = "h3";
 /** What is known of one origin, and its open connections. */
 export class Origin {
   readonly target: Target;
-  readonly trust: Trust;
+  readonly way: Way;
   readonly times: OriginTimes;
   readonly h2: ClientPool;
   readonly h3: ClientPool;
-  readonly #tcp = new SharedAttempt<Dial>();
+  readonly #tcp = new SharedAttempt<Chosen>();
   readonly #tcp2 = new SharedAttempt<void>();
   readonly #quic = new SharedAttempt<void>();
   #alternative: (H3Place & { untilMs: number }) | null = null;
@@ -51,9 +55,9 @@ export class Origin {
   #h2UnfitUntilMs = -Infinity;
   #closed = false;
 
-  constructor(target: Target, trust: Trust, times: OriginTimes) {
+  constructor(target: Target, way: Way, times: OriginTimes) {
     this.target = target;
-    this.trust = trust;
+    this.way = way;
     this.times = times;
     this.h2 = new ClientPool(times.idleMs);
     this.h3 = new ClientPool(times.idleQuicMs);
@@ -67,7 +71,7 @@ export class Origin {
   learn(fields: readonly Field[]): void {
     const values = getFields(fields, "alt-svc");
     // RFC 7838 §2.1: without TLS nothing shows that the other place is the origin's.
-    if (values.length === 0 || !this.target.secure || this.trust.insecure) return;
+    if (values.length === 0 || !this.target.secure || this.way.insecure) return;
     const services = parseAltSvc(values.join(", "));
     if (services === null) return;
     // RFC 7838 §3.1: a new field takes the place of what was known.
@@ -83,17 +87,17 @@ export class Origin {
 
   /** Where HTTP/3 was said to be spoken, if it was and did not fail lately. */
   get alternative(): H3Place | null {
-    if (this.h3Failed || this.trust.insecure) return null;
+    if (!this.mayTryH3) return null;
     if (this.#alternative !== null && this.#alternative.untilMs > performance.now()) {
       return this.#alternative;
     }
     // They name a certificate of HTTP/3.
-    return this.trust.certificateHashes === undefined ? null : this.target;
+    return this.way.certificateHashes === undefined ? null : this.target;
   }
 
-  /** Whether HTTP/3 failed lately. */
-  get h3Failed(): boolean {
-    return this.#h3FailedUntilMs > performance.now();
+  /** Whether HTTP/3 is of use where nobody asks for it: it did not fail lately. */
+  get mayTryH3(): boolean {
+    return !this.way.tcpOnly && !this.way.insecure && this.#h3FailedUntilMs <= performance.now();
   }
 
   /** HTTP/3 does not work on this way now. */
@@ -113,7 +117,7 @@ export class Origin {
   /** Adds an HTTP/3 connection to `h3`. Throws `NetError`. */
   dialH3(place: H3Place, signal: AbortSignal): Promise<void> {
     return this.#quic.join(async (signal) => {
-      const { caCerts, certificateHashes } = this.trust;
+      const { caCerts, certificateHashes } = this.way;
       const serverName = this.target.hostname;
       const { hostname, port } = place;
       const at = { hostname, port, serverName, caCerts, certificateHashes, signal };
@@ -125,14 +129,14 @@ export class Origin {
   dialH2(signal: AbortSignal): Promise<void> {
     return this.#tcp2.join(async (signal) => {
       const { hostname, port, secure } = this.target;
-      const { caCerts, insecure } = this.trust;
-      const at = { hostname, port, secure, caCerts, insecure, signal };
+      const { caCerts, insecure, dial } = this.way;
+      const at = { hostname, port, secure, caCerts, insecure, dial, signal };
       await this.#share(await H2Client.connect(at), this.h2, signal);
     }, signal);
   }
 
   /** Dials by TCP what the server likes best: HTTP/2, if WebSockets go by that, or HTTP/1.1. */
-  dialTcp(signal: AbortSignal): Promise<Dial> {
+  dialTcp(signal: AbortSignal): Promise<Chosen> {
     return this.#tcp.join(async (signal) => {
       const stream = await this.#dial([ALPN_H2, ALPN_H1], signal);
       if (stream.alpn !== ALPN_H2) {
@@ -158,9 +162,9 @@ export class Origin {
 
   #dial(alpnProtocols: string[], signal: AbortSignal): Promise<Dialled> {
     const { hostname, port, secure } = this.target;
-    const { caCerts, insecure = false } = this.trust;
+    const { caCerts, insecure, dial: connect = dial } = this.way;
     const tls = secure ? { serverName: hostname, caCerts, alpnProtocols, insecure } : undefined;
-    return dial({ hostname, port, tls }, signal);
+    return connect({ hostname, port, tls }, signal);
   }
 
   /** RFC 8441 §3, RFC 9220 §3: what carries no WebSockets is ended, and an error. */
@@ -190,7 +194,7 @@ export class Origin {
 }
 
 /** A connection that one of those who waited for it gets, or nobody. */
-function onlyOnce(stream: Dialled, signal: AbortSignal): Dial {
+function onlyOnce(stream: Dialled, signal: AbortSignal): Chosen {
   let left: Dialled | null = stream;
   const take = () => {
     const taken = left;

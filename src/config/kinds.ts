@@ -129,6 +129,7 @@ export const proxyVersion: Kind<1 | 2 | null> = {
 
 const ON = ["true", "1", "yes", "on"];
 const OFF = ["false", "0", "no", "off"];
+
 /** A switch, in these two words or those that mean the same. */
 function eitherOf(on: string, off: string): Kind<boolean> {
   const allowed = `${on} or ${off}`;

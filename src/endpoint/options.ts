@@ -44,4 +44,6 @@ export interface SocketOptions {
   sweeper?: Sweeper;
   /** Called for each Pong with its payload. */
   onPong?: (payload: Uint8Array) => void;
+  /** Called for each Ping with its payload; it is answered all the same. */
+  onPing?: (payload: Uint8Array) => void;
 }

@@ -1,7 +1,7 @@
 import type { ByteStream } from "../net/byte_stream.ts";
 import { NetError, toNetError } from "../net/error.ts";
 import { HEADROOM } from "../net/read_buffer.ts";
-import { encodeClosePayload } from "../protocol/websocket/close.ts";
+import { encodeClosePayload, MAX_CONTROL_PAYLOAD } from "../protocol/websocket/close.ts";
 import { headerSizeOf, writeHeader } from "../protocol/websocket/header.ts";
 import { applyMask } from "../protocol/websocket/mask.ts";
 import { Opcode } from "../protocol/websocket/opcode.ts";
@@ -131,9 +131,21 @@ export class Outbox {
   }
 
   /** A Ping, at once. */
-  async ping(payload: Uint8Array): Promise<void> {
+  ping(payload: Uint8Array): Promise<void> {
+    return this.#now(Opcode.PING, payload);
+  }
+
+  /** RFC 6455 §5.5.3: a Pong that answers no Ping, at once. */
+  async unasked(payload: Uint8Array): Promise<void> {
+    if (payload.length > MAX_CONTROL_PAYLOAD) {
+      throw new RangeError(`Cannot send a Pong of ${payload.length} bytes: it takes 125`);
+    }
+    await this.#now(Opcode.PONG, payload);
+  }
+
+  async #now(opcode: Opcode, payload: Uint8Array): Promise<void> {
     if (this.#closed) throw closed();
-    await this.#write({ fin: true, rsv: 0, opcode: Opcode.PING, payload });
+    await this.#write({ fin: true, rsv: 0, opcode, payload });
   }
 
   /**

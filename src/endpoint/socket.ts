@@ -47,6 +47,7 @@ export class Socket implements AsyncIterable<Message> {
   readonly #outbox: Outbox;
   readonly #pings: Pings;
   readonly #onPong: (payload: Uint8Array) => void;
+  readonly #onPing: (payload: Uint8Array) => void;
   readonly #stopPings: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #settle!: (end: SocketEnd) => void;
@@ -67,6 +68,7 @@ export class Socket implements AsyncIterable<Message> {
     this.#role = role;
     this.#stream = stream;
     this.#onPong = options.onPong ?? (() => {});
+    this.#onPing = options.onPing ?? (() => {});
     this.closed = new Promise((resolve) => this.#settle = resolve);
     this.#outbox = new Outbox({
       stream,
@@ -135,6 +137,14 @@ export class Socket implements AsyncIterable<Message> {
   }
 
   /**
+   * Sends a Pong that nobody asked for (RFC 6455 §5.5.3). Rejects with `RangeError` for more than
+   * 125 bytes, with `NetError` when the socket is closed or lost.
+   */
+  pong(payload: Uint8Array = new Uint8Array(0)): Promise<void> {
+    return this.#outbox.unasked(payload);
+  }
+
+  /**
    * The next message, or `null` when the socket has ended (`closed` tells how) or is being closed
    * by `close`.
    */
@@ -195,7 +205,10 @@ export class Socket implements AsyncIterable<Message> {
   }
 
   #control(event: ControlEvent): void {
-    if (event.type === "ping") return this.#outbox.pong(event.payload);
+    if (event.type === "ping") {
+      this.#outbox.pong(event.payload);
+      return this.#onPing(event.payload);
+    }
     if (event.type === "close") return void this.#answer(event.code, event.reason);
     this.#pings.came(event.payload);
     this.#onPong(event.payload);
@@ -237,7 +250,7 @@ export class Socket implements AsyncIterable<Message> {
     if (error === null) return void this.#left();
     if (error instanceof WebSocketError) return void this.#fail(error.code, error.message);
     if (error instanceof NetError || error instanceof PeerError) return this.#lost(error.message);
-    // What `onPong` threw, or a bug.
+    // What `onPing` or `onPong` threw, or a bug.
     void this.#fail(CloseCode.INTERNAL_ERROR, messageOf(error));
   }
 

@@ -1,5 +1,6 @@
 import type { ByteStream } from "./byte_stream.ts";
 import { NetError, toNetError } from "./error.ts";
+import { addressOf, askProxy, type HttpProxy } from "./http_proxy.ts";
 import { ConnStream } from "./tcp.ts";
 import { dialTls } from "./tls.ts";
 
@@ -15,6 +16,8 @@ export interface DialTarget {
   tls?: TlsClientOptions;
   /** What is said first of all, before TLS too: a PROXY header. */
   preface?: Uint8Array;
+  /** An HTTP proxy that connects there in our place, by CONNECT. */
+  proxy?: HttpProxy;
 }
 
 /** How TLS is spoken to a server, and whom it is trusted as. */
@@ -27,6 +30,10 @@ export interface TlsClientOptions {
   alpnProtocols: string[];
   /** Takes any certificate. */
   insecure: boolean;
+  /** Who we are, for a server that asks. */
+  clientCertificate?: ClientCertificate;
+  /** Called when the handshake is over. */
+  onSecure?: (about: TlsAbout) => void;
 }
 
 /** A connection that was dialled. */
@@ -35,8 +42,30 @@ export interface Dialled extends ByteStream {
   readonly alpn: string | null;
   /** The process waits for it, as it does at first; or, after `unref`, does not. */
   ref(): void;
+  /** See `ref`. */
   unref(): void;
 }
+
+/** A certificate of a client, and its key. */
+export interface ClientCertificate {
+  /** PEM; those that it stands on may follow. */
+  certPem: string;
+  /** PEM. */
+  keyPem: string;
+  /** Of a key that is encrypted. */
+  passphrase?: string;
+}
+
+/** What was agreed on in a TLS handshake. */
+export interface TlsAbout {
+  /** "TLS 1.3". */
+  version: string;
+  /** As IANA names it. */
+  cipher: string;
+}
+
+/** How TCP connections are made; `dial` is one way. */
+export type Dial = (target: DialTarget, signal: AbortSignal) => Promise<Dialled>;
 
 const IPV4 = /^\d+\.\d+\.\d+\.\d+$/;
 
@@ -47,9 +76,23 @@ const IPV4 = /^\d+\.\d+\.\d+\.\d+$/;
 export async function dial(target: DialTarget, signal: AbortSignal): Promise<Dialled> {
   const { tls } = target;
   if (tls !== undefined) return await dialTls({ ...target, tls }, signal);
-  const stream = new ConnStream(await connect(target, signal));
+  const stream = new ConnStream(await connect(addressOf(target), signal));
   if (target.preface !== undefined) await sayFirst(stream, target.preface, signal);
+  if (target.proxy !== undefined) await throughProxy(stream, target, signal);
   return stream;
+}
+
+async function throughProxy(stream: ByteStream, target: DialTarget, signal: AbortSignal) {
+  const abort = () => stream.abort();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    await askProxy(stream, target);
+  } catch (error) {
+    stream.abort();
+    throw abortedOr(signal, error);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
 }
 
 /** The kernel takes so little at once, unless the connection broke. */
@@ -63,7 +106,7 @@ async function sayFirst(stream: ByteStream, preface: Uint8Array, signal: AbortSi
 }
 
 async function connect(
-  target: DialTarget,
+  target: Pick<DialTarget, "hostname" | "port" | "unixPath">,
   signal: AbortSignal,
 ): Promise<Deno.TcpConn | Deno.UnixConn> {
   const { hostname, port, unixPath } = target;

@@ -55,6 +55,7 @@ const BY_CODE: Record<string, NetErrorKind> = {
   EHOSTUNREACH: "unreachable",
   EADDRNOTAVAIL: "unreachable",
   ENOTFOUND: "unresolved",
+  EAI_AGAIN: "unresolved",
   ETIMEDOUT: "timeout",
   EADDRINUSE: "in_use",
 };

@@ -3,8 +3,10 @@
 // it for ever. node:tls does both right.
 import * as net from "node:net";
 import * as tls from "node:tls";
-import type { Dialled, DialTarget, TlsClientOptions } from "./dial.ts";
+import type { ByteStream } from "./byte_stream.ts";
+import type { Dialled, DialTarget, TlsAbout, TlsClientOptions } from "./dial.ts";
 import { NetError, toNetError } from "./error.ts";
+import { addressOf, askProxy } from "./http_proxy.ts";
 import { NodeStream } from "./node_stream.ts";
 
 /**
@@ -15,9 +17,7 @@ export function dialTls(
   target: DialTarget & { tls: TlsClientOptions },
   signal: AbortSignal,
 ): Promise<Dialled> {
-  const raw = target.unixPath !== undefined
-    ? net.connect({ path: target.unixPath })
-    : net.connect({ host: target.hostname, port: target.port, noDelay: true });
+  const raw = connectRaw(target);
   return new Promise((resolve, reject) => {
     let secure: tls.TLSSocket | null = null;
     const fail = (error: unknown) => {
@@ -32,31 +32,84 @@ export function dialTls(
     if (signal.aborted) return onAbort();
     signal.addEventListener("abort", onAbort, { once: true });
     raw.once("error", fail);
-    raw.once("connect", () => {
-      if (target.preface !== undefined) raw.write(target.preface);
-      secure = tls.connect({ socket: raw, ...connectOptions(target.tls) });
+    const begin = () => {
+      try {
+        secure = tls.connect({ socket: raw, ...connectOptions(target.tls) });
+      } catch (error) {
+        // A client's certificate or key that can't be used.
+        return fail(error);
+      }
       secure.once("error", fail);
       secure.once("secureConnect", () => {
         signal.removeEventListener("abort", onAbort);
         raw.off("error", fail);
         secure!.off("error", fail);
-        // From here on FIN ends one way only.
-        raw.allowHalfOpen = true;
-        secure!.allowHalfOpen = true;
-        resolve(new NodeStream(secure!, raw));
+        resolve(established(secure!, raw, target.tls));
       });
+    };
+    raw.once("connect", () => {
+      if (target.preface !== undefined) raw.write(target.preface);
+      if (target.proxy === undefined) return begin();
+      askProxy(rawBytes(raw), target).then(() => signal.aborted || begin(), fail);
     });
   });
 }
 
+function established(secure: tls.TLSSocket, raw: net.Socket, options: TlsClientOptions) {
+  // From here on FIN ends one way only.
+  raw.allowHalfOpen = true;
+  secure.allowHalfOpen = true;
+  options.onSecure?.(aboutOf(secure));
+  return new NodeStream(secure, raw);
+}
+
+function connectRaw(target: DialTarget): net.Socket {
+  if (target.unixPath !== undefined) return net.connect({ path: target.unixPath });
+  const { hostname, port } = addressOf(target);
+  return net.connect({ host: hostname, port, noDelay: true });
+}
+
+/** A socket's bytes before TLS; none is read that was not asked for. */
+function rawBytes(raw: net.Socket): Pick<ByteStream, "read" | "write"> {
+  return {
+    read: () =>
+      new Promise((resolve) => {
+        const settle = (chunk: Uint8Array | null) => {
+          raw.off("data", settle);
+          raw.off("end", ended);
+          raw.pause();
+          resolve(chunk);
+        };
+        const ended = () => settle(null);
+        raw.on("data", settle);
+        raw.once("end", ended);
+        raw.resume();
+      }),
+    write: (bytes) => new Promise((resolve) => raw.write(bytes, () => resolve())),
+  };
+}
+
+function aboutOf(secure: tls.TLSSocket): TlsAbout {
+  const version = secure.getProtocol() ?? "";
+  const { name, standardName } = secure.getCipher() as tls.CipherNameAndProtocol;
+  return { version: version.replace("TLSv", "TLS "), cipher: standardName ?? name };
+}
+
 function connectOptions(options: TlsClientOptions): tls.ConnectionOptions {
-  const { serverName, alpnProtocols, insecure, caCerts } = options;
+  const { serverName, alpnProtocols, insecure, caCerts, clientCertificate } = options;
   return {
     rejectUnauthorized: !insecure,
     ALPNProtocols: [...alpnProtocols],
     // RFC 6066 §3: an address is no server name; the certificate has to have it all the same.
     ...(net.isIP(serverName) ? { host: serverName } : { servername: serverName }),
-    ...(caCerts && !insecure && { secureContext: contextOf(caCerts) }),
+    ...(clientCertificate === undefined
+      ? caCerts && !insecure && { secureContext: contextOf(caCerts) }
+      : {
+        cert: clientCertificate.certPem,
+        key: clientCertificate.keyPem,
+        passphrase: clientCertificate.passphrase,
+        ...(caCerts && !insecure && { ca: trusted(caCerts) }),
+      }),
   };
 }
 
@@ -67,8 +120,12 @@ const contexts = new WeakMap<readonly string[], tls.SecureContext>();
 function contextOf(caCerts: readonly string[]): tls.SecureContext {
   let context = contexts.get(caCerts);
   if (context === undefined) {
-    context = tls.createSecureContext({ ca: [...tls.getCACertificates("default"), ...caCerts] });
+    context = tls.createSecureContext({ ca: trusted(caCerts) });
     contexts.set(caCerts, context);
   }
   return context;
+}
+
+function trusted(caCerts: readonly string[]): string[] {
+  return [...tls.getCACertificates("default"), ...caCerts];
 }

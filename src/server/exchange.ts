@@ -93,7 +93,7 @@ export class Exchange implements RequestContext {
     return answering;
   }
 
-  async #open({ fields, protocol, deflate }: Accepted): Promise<Socket> {
+  async #open({ fields, protocol, deflate, onPong, onPing }: Accepted): Promise<Socket> {
     const { config, sweeper, refuser, onOpen } = this.#options;
     const tunnel = await refuser.inTime(this.#offer, this.#offer.accept(fields));
     const stream = new WatchedStream({
@@ -105,6 +105,7 @@ export class Exchange implements RequestContext {
     const { pingIntervalMs, pongTimeoutMs, maxFrameBytes, maxMessageBytes } = config;
     const socket = new Socket({
       ...{ role: "server", stream, protocol, maxFrameBytes, maxMessageBytes, sweeper },
+      ...{ onPong, onPing },
       http: this.#offer.request.http,
       extensions: deflate?.answer ?? "",
       fields: this.#offer.request.fields,

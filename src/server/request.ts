@@ -18,6 +18,10 @@ export interface AcceptInit {
   protocol?: string;
   /** More header fields of the answer. */
   headers?: HeadersInit;
+  /** Called for each Pong, while the socket is read. */
+  onPong?: (payload: Uint8Array) => void;
+  /** Called for each Ping, while the socket is read; it is answered all the same. */
+  onPing?: (payload: Uint8Array) => void;
 }
 
 /** A client asks for a WebSocket: it is answered once, by `accept` or by `reject`. */
@@ -85,6 +89,8 @@ export interface Accepted {
   readonly fields: readonly Field[];
   readonly protocol: string;
   readonly deflate: AcceptedDeflate | null;
+  readonly onPong?: (payload: Uint8Array) => void;
+  readonly onPing?: (payload: Uint8Array) => void;
 }
 
 // They are the handshake's: who sets one of them breaks it.
@@ -137,7 +143,7 @@ export class OfferedRequest implements WebSocketRequest {
     return forgivable(this.#accept(init));
   }
 
-  async #accept({ protocol = "", headers = {} }: AcceptInit): Promise<Socket> {
+  async #accept({ protocol = "", headers = {}, onPong, onPing }: AcceptInit): Promise<Socket> {
     const fields = toFields(headers);
     const reserved = fields.find(([name]) => RESERVED.test(name));
     if (reserved !== undefined) throw new TypeError(`Header field ${reserved[0]} is the server's`);
@@ -149,7 +155,7 @@ export class OfferedRequest implements WebSocketRequest {
     const deflate = this.#deflate();
     const handshake = handshakeFields(this.#offer.request, { protocol, deflate });
     const all = [...handshake, ...this.#altSvc(fields), ...fields];
-    return await this.#context.open({ fields: all, protocol, deflate });
+    return await this.#context.open({ fields: all, protocol, deflate, onPong, onPing });
   }
 
   reject(

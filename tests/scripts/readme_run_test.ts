@@ -101,6 +101,12 @@ Deno.test("README: the way to one's own backend works, line by line", async () =
   await runLines(lines);
 });
 
+Deno.test("README: connect talks to an echo, line by line", async () => {
+  const lines = linesOf("connect");
+  assert.equal(lines.length, 3);
+  await runLines(lines);
+});
+
 function hasCurl(): boolean {
   try {
     return new Deno.Command("curl", { args: ["--version"], stdout: "null" }).outputSync().success;

@@ -1,0 +1,29 @@
+import { plainFlag } from "../config/flags.ts";
+import { choice } from "../config/kinds.ts";
+import { type Command, defineCommand, ExitCode } from "./command.ts";
+import { bashScript } from "./completions_bash.ts";
+import { fishScript } from "./completions_fish.ts";
+import { specsOf } from "./completions_spec.ts";
+import { zshScript } from "./completions_zsh.ts";
+
+const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript };
+
+/** `h3ws completions`: a script that lets a shell complete command lines of `commands`. */
+export function completionsCommand(commands: () => readonly Command[]): Command {
+  return defineCommand({
+    name: "completions",
+    summary: "write a script that lets bash, zsh or fish complete command lines",
+    flags: {
+      shell: plainFlag({
+        ...{ name: "shell", kind: choice(["bash", "zsh", "fish"]), default: "bash" },
+        meaning: "which shell",
+      }),
+    },
+    positional: "shell",
+    examples: ["h3ws completions bash", "h3ws completions zsh", "h3ws completions fish"],
+    run({ shell }, io) {
+      io.out(SCRIPTS[shell](specsOf(commands())));
+      return Promise.resolve(ExitCode.OK);
+    },
+  });
+}
