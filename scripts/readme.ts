@@ -1,13 +1,14 @@
 // deno-lint-ignore-file no-console
 /**
  * `deno run -A scripts/readme.ts`: writes into README.md what the source knows better: the flags of
- * every command, the keys of the configuration file, the names of all metrics, and what the matrix of
- * doors has tested. A test fails while they differ.
+ * every command, the knobs of `h3ws echo`, the keys of the configuration file, the names of all
+ * metrics, and what the matrix of doors has tested. A test fails while they differ.
  *
  * Each of these parts stands between `<!-- generated: NAME -->` and `<!-- end of NAME -->`.
  */
 
 import { Registry } from "prom-client";
+import { KNOB_ROWS } from "../src/cli/echo_knobs.ts";
 import { COMMANDS } from "../src/cli/main.ts";
 import { flagTableMarkdown } from "../src/config/flags.ts";
 import { silentLog } from "../src/observe/log.ts";
@@ -87,11 +88,18 @@ function code(text: string): string {
   return "`" + text + "`";
 }
 
+/** A table in Markdown of what the query of a WebSocket asks of `h3ws echo`. */
+function knobsMarkdown(): string {
+  const rows = KNOB_ROWS.map(({ example, meaning }) => `| ${code(example)} | ${meaning} |\n`);
+  return ["| knob | what it does |\n", "| --- | --- |\n", ...rows].join("");
+}
+
 /** Every generated part by its name. */
 async function parts(): Promise<Map<string, string>> {
   const made = new Map([
     ["metrics", await metricsMarkdown()],
     ["matrix", testedMarkdown()],
+    ["knobs of echo", knobsMarkdown()],
     ...fileKeyParts(),
   ]);
   for (const { name, flags } of COMMANDS) made.set(`flags of ${name}`, flagTableMarkdown(flags));
