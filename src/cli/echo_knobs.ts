@@ -86,7 +86,11 @@ const KNOBS = {
     meaning: "names this subprotocol, offered or not (a client must fail then); nothing for " +
       "none; else the first on offer is taken",
   },
-  stall: { kind: wait, example: "10s", meaning: "reads nothing for so long" },
+  stall: {
+    kind: wait,
+    example: "10s",
+    meaning: "takes no message for so long: a client that sends comes to wait",
+  },
   delay: { kind: wait, example: "250ms", meaning: "waits before each echo" },
   size: {
     kind: size({ min: 0, max: MAX_SIZE }),

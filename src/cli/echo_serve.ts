@@ -38,20 +38,21 @@ export async function serveEcho(config: EchoConfig, places: EchoPlaces, io: Io):
   const release = files === null
     ? onHangup({ asked: () => io.err(NOTHING_TO_REREAD) })
     : watchPair(files, { server, pair: given!, io });
-  const folder = made === null ? null : await Deno.makeTempDir({ prefix: "h3ws-echo-" });
+  let folder: string | null = null;
   try {
-    if (folder !== null) await Deno.writeTextFile(`${folder}/ca.pem`, made!.caPem);
-    io.out(listenText(places, server));
-    if (made !== null) {
-      const { port } = server;
-      io.out(
-        tellTrust(made, { listen: { ...listen!, port: port! }, folder: folder!, env: io.env }),
-      );
+    let trust = "";
+    if (made !== null && listen !== null) {
+      folder = await Deno.makeTempDir({ prefix: "h3ws-echo-" });
+      await Deno.writeTextFile(`${folder}/ca.pem`, made.caPem);
+      const reached = { ...listen, port: server.port! };
+      trust = tellTrust(made, { listen: reached, folder, env: io.env });
     }
+    io.out(listenText(places, server) + trust);
     await stopped;
     await server.shutdown(config.drainMs);
   } finally {
     release();
+    await server.stop();
     // A browser that still runs may hold its profile there.
     if (folder !== null) await Deno.remove(folder, { recursive: true }).catch(() => {});
   }

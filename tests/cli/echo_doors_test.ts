@@ -312,6 +312,73 @@ Deno.test("echo: --cert and --key are used, and then nothing is made", async () 
   });
 });
 
+Deno.test({
+  name: "echo: --cert and --key are read again on SIGHUP",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await withFolder(async (folder) => {
+      const [cert, key] = [`${folder}/cert.pem`, `${folder}/key.pem`];
+      const write = async () => {
+        const { caPem, certPem, keyPem } = await makeCertificates({
+          hosts: ["localhost"],
+          days: 1,
+        });
+        await Deno.writeTextFile(cert, certPem);
+        await Deno.writeTextFile(key, keyPem);
+        return caPem;
+      };
+      const first = await write();
+      const io = new TestIo();
+      const args = ["--listen", "127.0.0.1:0", "--cert", cert, "--key", key];
+      const done = run(["echo", ...args], {}, io);
+      await until("the server", () => io.stdout !== "");
+      const url = /wss:\S+/.exec(io.stdout)![0].replace("127.0.0.1", "localhost");
+      const speak = async (caPem: string, httpVersion: "2" | "3") => {
+        using connections = new Connections();
+        const options = { caCerts: [caPem], connections, httpVersion };
+        await (await connectWebSocket(url, options)).close();
+      };
+      for (const httpVersion of ["2", "3"] as const) await speak(first, httpVersion);
+      const second = await write();
+      Deno.kill(Deno.pid, "SIGHUP");
+      await until("a line", () => io.stderr.includes(`h3ws: ${cert} and ${key} were read again\n`));
+      for (const httpVersion of ["2", "3"] as const) {
+        await speak(second, httpVersion);
+        await assert.rejects(speak(first, httpVersion));
+      }
+      io.stop();
+      assert.equal(await done, 0);
+    });
+  },
+});
+
+Deno.test("echo: a client that sends and is not read comes to wait", async () => {
+  // Over HTTP/3 a write that waits for credit goes with its connection.
+  const sendings: Promise<void>[] = [];
+  await withEcho(["--drain", "0"], async ({ open }) => {
+    for (const httpVersion of VERSIONS) {
+      const socket = await open("?stall=1h", { httpVersion });
+      let sent = 0;
+      const piece = new Uint8Array(1024 * 1024);
+      sendings.push(
+        (async () => {
+          for (; sent < 128; sent++) await socket.send(piece);
+        })().catch(() => {}),
+      );
+      let last = -1;
+      await until("a client that waits", async () => {
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        const same = sent === last;
+        last = sent;
+        return same;
+      });
+      assert.ok(sent < 128, `${httpVersion}: ${sent} MiB were taken`);
+      socket.abort();
+    }
+  });
+  await within("the end of what was sent", Promise.all(sendings));
+});
+
 Deno.test("echo: flags that don't go together, files and ports that can't be used, are one line each", async () => {
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = taken.addr;
