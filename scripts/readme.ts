@@ -1,14 +1,15 @@
 // deno-lint-ignore-file no-console
 /**
  * `deno run -A scripts/readme.ts`: writes into README.md what the source knows better: the flags of
- * every command, the keys of the configuration file, the names of all metrics, and what the matrix of
- * doors has tested. A test fails while they differ.
+ * every command, the knobs of `h3ws echo`, the keys of the configuration file, the names of all
+ * metrics, and what the matrix of doors has tested. A test fails while they differ.
  *
  * Each of these parts stands between `<!-- generated: NAME -->` and `<!-- end of NAME -->`.
  */
 
 import { Registry } from "prom-client";
 import { EXIT_CODES } from "../src/cli/connect_end.ts";
+import { KNOB_ROWS } from "../src/cli/echo_knobs.ts";
 import { COMMANDS } from "../src/cli/main.ts";
 import { flagTableMarkdown } from "../src/config/flags.ts";
 import { silentLog } from "../src/observe/log.ts";
@@ -94,11 +95,18 @@ function exitCodesMarkdown(): string {
   return table.map((row) => `| ${row.join(" | ")} |\n`).join("");
 }
 
+/** A table in Markdown of what the query of a WebSocket asks of `h3ws echo`. */
+function knobsMarkdown(): string {
+  const rows = KNOB_ROWS.map(({ example, meaning }) => `| ${code(example)} | ${meaning} |\n`);
+  return ["| knob | what it does |\n", "| --- | --- |\n", ...rows].join("");
+}
+
 /** Every generated part by its name. */
 async function parts(): Promise<Map<string, string>> {
   const made = new Map([
     ["metrics", await metricsMarkdown()],
     ["matrix", testedMarkdown()],
+    ["knobs of echo", knobsMarkdown()],
     ...fileKeyParts(),
     ["exit codes of connect", exitCodesMarkdown()],
   ]);

@@ -9,13 +9,18 @@ import {
   type AcceptedDeflate,
   type DeflateWishes,
 } from "../protocol/websocket/permessage_deflate.ts";
-import { type Field, getField, getFields } from "../protocol/wire/field.ts";
+import { type Field, getField, getFields, isToken } from "../protocol/wire/field.ts";
 import { type Endpoint, endpointOf, toFields, toHeaders } from "./fields.ts";
 
 /** How a WebSocket is accepted. */
 export interface AcceptInit {
   /** The subprotocol that is spoken: one of `subprotocols`. Default none. */
   protocol?: string;
+  /**
+   * Names `protocol` even where it was not offered, against RFC 6455 §4.2.2: to see that a client
+   * fails such a handshake. Default `false`.
+   */
+  unoffered?: boolean;
   /** More header fields of the answer. */
   headers?: HeadersInit;
   /** Called for each Pong, while the socket is read. */
@@ -143,13 +148,18 @@ export class OfferedRequest implements WebSocketRequest {
     return forgivable(this.#accept(init));
   }
 
-  async #accept({ protocol = "", headers = {}, onPong, onPing }: AcceptInit): Promise<Socket> {
+  async #accept(init: AcceptInit): Promise<Socket> {
+    const { protocol = "", unoffered = false, headers = {}, onPong, onPing } = init;
     const fields = toFields(headers);
     const reserved = fields.find(([name]) => RESERVED.test(name));
     if (reserved !== undefined) throw new TypeError(`Header field ${reserved[0]} is the server's`);
     // RFC 6455 §4.2.2: the value MUST be one of those that the client sent.
-    if (protocol !== "" && !this.subprotocols.includes(protocol)) {
+    if (protocol !== "" && !unoffered && !this.subprotocols.includes(protocol)) {
       throw new TypeError(`The client did not offer the subprotocol ${JSON.stringify(protocol)}`);
+    }
+    // RFC 6455 §4.1: whatever is named, it is a token.
+    if (protocol !== "" && !isToken(protocol)) {
+      throw new TypeError(`The subprotocol ${JSON.stringify(protocol)} is no token`);
     }
     this.#answer();
     const deflate = this.#deflate();

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { WebSocket } from "ws";
 import { run } from "../../src/cli/args.ts";
 import { type EchoOptions, startEcho } from "../../src/cli/echo_server.ts";
+import { until } from "../support/until.ts";
 import { TestIo, withFolder } from "./support.ts";
 
 const LOCAL = { hostname: "127.0.0.1", port: 0 };
@@ -134,14 +135,30 @@ Deno.test("echo: close drops the sockets, and may be called twice", async () => 
 Deno.test("echo: the command serves until it is stopped", async () => {
   const io = new TestIo();
   const done = run(["echo", "-listen", "127.0.0.1:0"], {}, io);
-  while (io.stdout === "") await new Promise((resolve) => setTimeout(resolve, 5));
+  await until("its line", () => io.stdout !== "");
   const url = /^Echo server on (ws:\/\/127\.0\.0\.1:\d+\/)\n$/.exec(io.stdout)?.[1];
-  const socket = await open(url!);
+  // As a backend it takes the queries of others, and its own.
+  const socket = await open(`${url}rooms?token=x&size=3`);
+  socket.send("a");
+  assert.equal(String((await once(socket, "message"))[0]), "xxx");
   socket.close();
   await closed(socket);
   io.stop();
   assert.equal(await done, 0);
 });
+
+for (const [mode, query] of [["strict", "?token=x"], ["known", "?delay=1"]]) {
+  Deno.test(`echo: the command refuses ${query} with --knobs ${mode}`, async () => {
+    const io = new TestIo();
+    const done = run(["echo", "--listen", "127.0.0.1:0", "--knobs", mode], {}, io);
+    await until("its line", () => io.stdout !== "");
+    const socket = new WebSocket(io.stdout.replace(/^Echo server on (.*)\n$/, `$1${query}`));
+    const [error] = await once(socket, "error");
+    assert.match(String(error), /400/);
+    io.stop();
+    assert.equal(await done, 0);
+  });
+}
 
 Deno.test("echo: a port in use is one line, exit code 1", async () => {
   await withEcho({}, async (url) => {

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { ROOT, run } from "../../scripts/project.ts";
 import { makeCertificates } from "../../src/cli/certificates.ts";
-import { startEcho } from "../../src/cli/echo_server.ts";
 import { withFolder } from "../cli/support.ts";
 import { within } from "../support/within.ts";
 
@@ -152,13 +151,17 @@ Deno.test(
 );
 
 Deno.test("README: the library's program runs, in a project of its own", async () => {
-  const echo = await startEcho({ hostname: "127.0.0.1", port: 0 });
+  const echo = start(["echo", "--listen", "127.0.0.1:0"], ROOT);
   try {
-    const stdout = await runProgram(tested("library").replace("8080", `${echo.port}`));
-    const closed = `{ code: 1000, reason: "bye", wasClean: true, by: "us" }`;
+    const url = await within("h3ws echo", echo.output, PATIENCE_MS);
+    const [port] = /\d+(?=\/)/.exec(url) ?? assert.fail(url);
+    const stdout = await runProgram(tested("library").replace("8080", port));
+    // The reason is that of the peer's Close, which answers with the code alone.
+    const closed = `{ code: 1000, reason: "", wasClean: true, by: "us" }`;
     assert.equal(stdout, `hello\n${closed}\ntrue\n`);
   } finally {
-    await echo.close();
+    echo.child.kill("SIGTERM");
+    await echo.child.status;
   }
 });
 

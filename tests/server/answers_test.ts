@@ -134,11 +134,23 @@ for (const door of DOOR_IDS) {
     });
   });
 
+  Deno.test(`answers: ${door}: a subprotocol that was not offered is named where that is wished`, async () => {
+    const handler: WebSocketHandler = async (request) => {
+      await request.accept({ protocol: "other", unoffered: true });
+    };
+    await withServer({}, handler, async ({ peers }) => {
+      const tunnel = await peers.open(door);
+      assert.equal(tunnel.get("sec-websocket-protocol"), "other");
+      assert.equal(readClose(await tunnel.inbox.frame()).code, 1000);
+    });
+  });
+
   Deno.test(`answers: ${door}: what can't be sent throws, and another answer can be given`, async () => {
     const faults: unknown[] = [];
     const handler: WebSocketHandler = async (request) => {
       const tries = [
         () => request.accept({ protocol: "other" }),
+        () => request.accept({ protocol: "no token", unoffered: true }),
         () => request.accept({ headers: { "sec-websocket-accept": "x" } }),
         () => request.accept({ headers: { "Upgrade": "x" } }),
         () => request.accept({ headers: { "x-a": "\x01" } }),
@@ -159,7 +171,10 @@ for (const door of DOOR_IDS) {
       assert.equal(tunnel.get("sec-websocket-protocol"), "chat", tunnel.body);
       assert.equal(readClose(await tunnel.inbox.frame()).code, 1000);
       const four = (name: string) => Array.from({ length: 4 }, () => name);
-      assert.deepEqual(faults, [...four("TypeError"), ...four("RangeError").slice(1), "TypeError"]);
+      assert.deepEqual(faults, [
+        ...["TypeError", ...four("TypeError")],
+        ...[...four("RangeError").slice(1), "TypeError"],
+      ]);
       assert.deepEqual(errors(), []);
     });
   });
