@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { ROOT, run } from "../../scripts/project.ts";
 import { makeCertificates } from "../../src/cli/certificates.ts";
+import { startEcho } from "../../src/cli/echo_server.ts";
 import { withFolder } from "../cli/support.ts";
 import { within } from "../support/within.ts";
 
@@ -179,17 +180,6 @@ Deno.test("README: the program of the proxy as an object runs, in a project of i
   } finally {
     await echo.close();
   }
-});
-
-Deno.test("mod.ts: the example of createProxy runs, in a project of its own", async () => {
-  const mod = await Deno.readTextFile(`${ROOT}src/mod.ts`);
-  const examples = [...mod.matchAll(/```ts\n([^]*?) \* ```/g)].map(([, code]) =>
-    code.replace(/^ \* ?/gm, "")
-  );
-  const example = examples.find((code) => code.includes("createProxy(")) ?? assert.fail("none");
-  const program = example.replace("listenPort: 8443", 'listen: "127.0.0.1:0"');
-  assert.notEqual(program, example);
-  assert.equal(await runProgram(program), "true 0\n");
 });
 
 /** What a program of the library's prints. */
