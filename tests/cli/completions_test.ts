@@ -127,7 +127,7 @@ shellTest("zsh", "what can be said next, by Tab", async () => {
     await Deno.writeTextFile(`${folder}/a-file.pem`, "");
     await using terminal = OnTerminal.run(["zsh", "-f", "-i"], { HOME: folder, PS1: "% " });
     await terminal.type(`cd ${folder}; autoload -U compinit; compinit -D -u; source ./script\r`);
-    await terminal.type("unsetopt beep; print rea''dy\r");
+    await terminal.type("bindkey -e; unsetopt beep; print rea''dy\r");
     await terminal.shows("ready");
     const unique: [typed: string, want: string][] = [
       ["h3ws compl\tf\t", "h3ws completions fish"],
