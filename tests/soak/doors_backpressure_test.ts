@@ -254,7 +254,8 @@ const WAYS: Way[] = [
 ];
 
 for (const [name, door] of Object.entries(DOORS)) {
-  for (const out of BACKENDS) {
+  // TLS to the backend is the same way from every door: one door of each version will do.
+  for (const out of BACKENDS.filter((out) => out === "ws" || !["h1", "h2c"].includes(name))) {
     Deno.test(`soak: 256 MiB through ${name} to ${out}:// against a side that does not read leave the proxy flat`, async (test) => {
       await withProcess(out, async (t) => {
         await warmUp(t, door);
