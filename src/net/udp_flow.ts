@@ -1,0 +1,124 @@
+import { isIPv6 } from "node:net";
+import type { ByteStream } from "./byte_stream.ts";
+import { NetError, toNetError } from "./error.ts";
+
+const LENGTH_BYTES = 2;
+/** RFC 768: what the length field of UDP leaves for data, over IPv4. */
+export const MAX_DATAGRAM_BYTES = 65_507;
+
+/** A datagram as a byte stream carries it: its length in two bytes, and itself. */
+export function frameDatagram(datagram: Uint8Array): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(LENGTH_BYTES + datagram.length);
+  bytes[0] = datagram.length >> 8;
+  bytes[1] = datagram.length & 0xff;
+  bytes.set(datagram, LENGTH_BYTES);
+  return bytes;
+}
+
+/** Takes datagrams out of the bytes of a stream. */
+export class DatagramReader {
+  readonly #stream: ByteStream;
+  #held: Uint8Array = new Uint8Array(0);
+
+  constructor(stream: ByteStream) {
+    this.#stream = stream;
+  }
+
+  /** The next one, the caller's own; `null` at the end. Throws `NetError` as the stream does. */
+  async next(): Promise<Uint8Array | null> {
+    for (;;) {
+      const size = this.#held.length < LENGTH_BYTES ? Infinity : this.#size();
+      if (this.#held.length >= size) {
+        const datagram = this.#held.slice(LENGTH_BYTES, size);
+        this.#held = this.#held.subarray(size);
+        return datagram;
+      }
+      const chunk = await this.#stream.read();
+      if (chunk === null) return null;
+      const joined = new Uint8Array(this.#held.length + chunk.length);
+      joined.set(this.#held);
+      joined.set(chunk, this.#held.length);
+      this.#held = joined;
+    }
+  }
+
+  #size(): number {
+    return LENGTH_BYTES + ((this.#held[0] << 8) | this.#held[1]);
+  }
+}
+
+/**
+ * A UDP socket that speaks with one peer, as a stream of framed datagrams. What the peer sends while
+ * nobody reads is the system's to drop.
+ */
+export class UdpFlow implements ByteStream {
+  readonly headroom = 0;
+  readonly #socket: Deno.DatagramConn;
+  readonly #peer: Deno.NetAddr;
+  #held: Uint8Array = new Uint8Array(0);
+  #ended: (() => void) | null = null;
+  readonly #end: Promise<null>;
+  #closed = false;
+
+  /** Binds at once; throws `NetError`. */
+  constructor(peer: { address: string; port: number }) {
+    const { address, port } = peer;
+    try {
+      const hostname = isIPv6(address) ? "::" : "0.0.0.0";
+      this.#socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
+    } catch (error) {
+      throw toNetError(error);
+    }
+    this.#peer = { transport: "udp", hostname: address, port };
+    this.#end = new Promise((resolve) => this.#ended = () => resolve(null));
+  }
+
+  /** Datagrams of others are dropped. */
+  async read(): Promise<Uint8Array | null> {
+    for (;;) {
+      const came = await Promise.race([this.#receive(), this.#end]);
+      if (came === null) return null;
+      const [bytes, from] = came;
+      if (from.transport === "udp" && from.port === this.#peer.port) return frameDatagram(bytes);
+    }
+  }
+
+  #receive(): Promise<[Uint8Array, Deno.Addr]> {
+    return this.#socket.receive().catch((error) => {
+      throw this.#closed ? new NetError("aborted", "closed") : toNetError(error);
+    });
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    const joined = new Uint8Array(this.#held.length + bytes.length);
+    joined.set(this.#held);
+    joined.set(bytes, this.#held.length);
+    let at = 0;
+    while (joined.length - at >= LENGTH_BYTES) {
+      const end = at + LENGTH_BYTES + ((joined[at] << 8) | joined[at + 1]);
+      if (end > joined.length) break;
+      await this.#send(joined.subarray(at + LENGTH_BYTES, end));
+      at = end;
+    }
+    this.#held = joined.slice(at);
+  }
+
+  /** A datagram that can't be sent is lost, as any may be. */
+  async #send(datagram: Uint8Array): Promise<void> {
+    if (this.#closed) throw new NetError("aborted", "closed");
+    await this.#socket.send(datagram, this.#peer).catch(() => {});
+  }
+
+  /** There is no FIN: who sends no more is done. */
+  closeWrite(): Promise<void> {
+    this.#ended?.();
+    return Promise.resolve();
+  }
+
+  abort(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#ended?.();
+    this.#socket.close();
+  }
+}

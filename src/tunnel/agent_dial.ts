@@ -1,0 +1,74 @@
+import type { ByteStream } from "../net/byte_stream.ts";
+import { dial } from "../net/dial.ts";
+import { NetError, toNetError } from "../net/error.ts";
+import { addressesOf, raceAddresses } from "../net/happy_eyeballs.ts";
+import type { HttpProxy } from "../net/http_proxy.ts";
+import { UdpFlow } from "../net/udp_flow.ts";
+import { TunnelCode } from "../protocol/tunnel/code.ts";
+import type { ConnectTarget } from "./link.ts";
+import type { Reach } from "./reach.ts";
+import { TunnelRefused, type TunnelTarget } from "./target.ts";
+
+export interface AgentDialOptions {
+  reach: Reach;
+  /** How long the name and the connection may take together. */
+  connectTimeoutMs: number;
+  /** Opens TCP connections in the agent's place; then it is it that resolves names. */
+  proxy?: HttpProxy;
+}
+
+/** Connects to targets as the rules have it. What is refused begins with the kind of its error. */
+export function agentDial(options: AgentDialOptions): ConnectTarget {
+  return async (asked, signal) => {
+    const target = options.reach.locate(asked);
+    const late = new NetError("timeout", `not connected within ${options.connectTimeoutMs} ms`);
+    const timer = new AbortController();
+    const stop = setTimeout(() => timer.abort(late), options.connectTimeoutMs);
+    const either = AbortSignal.any([signal, timer.signal]);
+    try {
+      return await connect(options, target, either);
+    } catch (error) {
+      if (error instanceof TunnelRefused) throw error;
+      const { kind, message } = toNetError(either.aborted ? either.reason : error);
+      throw new TunnelRefused(TunnelCode.CONNECTION_FAILED, `${kind}: ${message}`, error);
+    } finally {
+      clearTimeout(stop);
+    }
+  };
+}
+
+async function connect(
+  { reach, proxy }: AgentDialOptions,
+  target: TunnelTarget,
+  signal: AbortSignal,
+): Promise<ByteStream> {
+  const { protocol, host, port } = target;
+  if (proxy !== undefined && protocol === "tcp") {
+    return await dial({ hostname: host, port, proxy }, signal);
+  }
+  const addresses = reach.filter(target, await abortable(addressesOf(host), signal));
+  if (protocol === "udp") return new UdpFlow({ address: addresses[0], port });
+  return await raceAddresses({
+    addresses,
+    signal,
+    attempt: (address) => {
+      const gaveUp = new AbortController();
+      const connected = dial({ hostname: address, port }, gaveUp.signal);
+      return { connected, abort: () => gaveUp.abort() };
+    },
+  });
+}
+
+/** A look-up can't be given up: nobody waits for it then. */
+async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  work.catch(() => {});
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

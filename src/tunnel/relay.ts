@@ -1,0 +1,103 @@
+import type { ByteStream } from "../net/byte_stream.ts";
+import { toNetError } from "../net/error.ts";
+import type { Sweeper, Swept } from "../net/sweeper.ts";
+
+/** How a relayed connection ended, and what went through it. */
+export interface RelayEnd {
+  /** Who ended it first: the side that asked, the side that was asked for, or we. */
+  readonly by: "client" | "target" | "us";
+  /** In words; `end of stream` where both sides ended theirs. */
+  readonly reason: string;
+  readonly bytesToTarget: number;
+  readonly bytesToClient: number;
+}
+
+export interface RelayOptions {
+  client: ByteStream;
+  target: ByteStream;
+  sweeper: Sweeper;
+  /** It ends when no byte went either way for so long; 0 for never. */
+  idleTimeoutMs: number;
+  /** Ends it; the reason is that of its abort, in words. */
+  signal?: AbortSignal;
+  /** Told of the bytes of each chunk before it goes on; a promise holds it up. */
+  throttle?: (bytes: number) => Promise<void> | null;
+}
+
+/** Carries bytes both ways until both sides have ended, or one is lost. Never rejects. */
+export function relay(options: RelayOptions): Promise<RelayEnd> {
+  return new Relay(options).run();
+}
+
+class Relay implements Swept {
+  readonly #options: RelayOptions;
+  #movedMs: number;
+  #end: Pick<RelayEnd, "by" | "reason"> | null = null;
+  #firstFin: "client" | "target" | null = null;
+  #bytesToTarget = 0;
+  #bytesToClient = 0;
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+    this.#movedMs = performance.now();
+  }
+
+  async run(): Promise<RelayEnd> {
+    const { client, target, sweeper, idleTimeoutMs, signal } = this.#options;
+    const onAbort = () => this.#stop("us", String(signal?.reason ?? "aborted"));
+    signal?.addEventListener("abort", onAbort, { once: true });
+    if (idleTimeoutMs > 0) sweeper.add(this);
+    if (signal?.aborted) onAbort();
+    await Promise.all([this.#carry("client"), this.#carry("target")]);
+    sweeper.delete(this);
+    signal?.removeEventListener("abort", onAbort);
+    client.abort();
+    target.abort();
+    return {
+      ...(this.#end ?? { by: this.#firstFin ?? "us", reason: "end of stream" }),
+      bytesToTarget: this.#bytesToTarget,
+      bytesToClient: this.#bytesToClient,
+    };
+  }
+
+  /** What comes from one side goes to the other, to its FIN. */
+  async #carry(from: "client" | "target"): Promise<void> {
+    const { client, target, sweeper, throttle } = this.#options;
+    const source = from === "client" ? client : target;
+    const sink = from === "client" ? target : client;
+    let writing = false;
+    try {
+      for (;;) {
+        const chunk = await source.read();
+        if (chunk === null) break;
+        const { length } = chunk;
+        if (from === "client") this.#bytesToTarget += length;
+        else this.#bytesToClient += length;
+        const held = throttle?.(length) ?? null;
+        if (held !== null) await held;
+        writing = true;
+        await sink.write(chunk, source.headroom);
+        writing = false;
+        this.#movedMs = sweeper.nowMs;
+      }
+      this.#firstFin ??= from;
+      writing = true;
+      await sink.closeWrite();
+    } catch (error) {
+      const other = from === "client" ? "target" : "client";
+      this.#stop(writing ? other : from, toNetError(error).message);
+    }
+  }
+
+  sweep(nowMs: number): void {
+    const { idleTimeoutMs } = this.#options;
+    if (nowMs - this.#movedMs >= idleTimeoutMs) this.#stop("us", `idle for ${idleTimeoutMs} ms`);
+  }
+
+  #stop(by: RelayEnd["by"], reason: string): void {
+    if (this.#end !== null) return;
+    this.#end = { by, reason };
+    this.#options.client.abort(reason);
+    this.#options.target.abort(reason);
+  }
+}
