@@ -56,8 +56,6 @@ export class UdpFlow implements ByteStream {
   readonly #socket: Deno.DatagramConn;
   readonly #peer: Deno.NetAddr;
   #held: Uint8Array = new Uint8Array(0);
-  #ended: (() => void) | null = null;
-  readonly #end: Promise<null>;
   #closed = false;
 
   /** Binds at once; throws `NetError`. */
@@ -70,23 +68,19 @@ export class UdpFlow implements ByteStream {
       throw toNetError(error);
     }
     this.#peer = { transport: "udp", hostname: address, port };
-    this.#end = new Promise((resolve) => this.#ended = () => resolve(null));
   }
 
   /** Datagrams of others are dropped. */
   async read(): Promise<Uint8Array | null> {
     for (;;) {
-      const came = await Promise.race([this.#receive(), this.#end]);
+      const came = await this.#socket.receive().catch((error) => {
+        if (this.#closed) return null;
+        throw toNetError(error);
+      });
       if (came === null) return null;
       const [bytes, from] = came;
       if (from.transport === "udp" && from.port === this.#peer.port) return frameDatagram(bytes);
     }
-  }
-
-  #receive(): Promise<[Uint8Array, Deno.Addr]> {
-    return this.#socket.receive().catch((error) => {
-      throw this.#closed ? new NetError("aborted", "closed") : toNetError(error);
-    });
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -111,14 +105,13 @@ export class UdpFlow implements ByteStream {
 
   /** There is no FIN: who sends no more is done. */
   closeWrite(): Promise<void> {
-    this.#ended?.();
+    this.abort();
     return Promise.resolve();
   }
 
   abort(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#ended?.();
     this.#socket.close();
   }
 }

@@ -1,0 +1,131 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { isPassword, parsePasswordHash, type PasswordHash } from "./passwords.ts";
+import { Tries } from "./tries.ts";
+
+/** What a user may be. */
+export type Role = "agent" | "client";
+
+/** One of those who may use a gateway. */
+export interface User {
+  readonly name: string;
+  /** As it is, or as `hashPassword` makes it; or neither, for who has a token. */
+  readonly password?: string;
+  readonly passwordHash?: string;
+  /** SHA-256 of a token in hex: a token is random, and needs no slow hash. */
+  readonly tokenSha256?: string;
+  /** Default both. */
+  readonly roles?: readonly Role[];
+  /** An agent's groups, the first by default; those that a client may go through. Default any. */
+  readonly groups?: readonly string[];
+}
+
+/** How somebody says who he is. */
+export interface Credentials {
+  readonly username: string;
+  /** A token is given in its place. */
+  readonly password: string;
+  /** The IP address, for who fails too often. */
+  readonly ip: string;
+  readonly role: Role;
+}
+
+/** Who it is, or why not; nobody is told which of the two was wrong. */
+export type Verdict =
+  | { readonly kind: "user"; readonly user: User }
+  | { readonly kind: "wrong" }
+  | { readonly kind: "later"; readonly waitMs: number };
+
+/** Decides in place of a list of users. */
+export type Authenticate = (credentials: Credentials) => Promise<User | null>;
+
+interface Known {
+  readonly user: User;
+  readonly hash: PasswordHash | null;
+}
+
+// Nobody's: so that a name that is not there takes as long as a password that is wrong.
+const NOBODY = parsePasswordHash(
+  "$scrypt$ln=15,r=8,p=3$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+);
+
+/** The users of a gateway. */
+export class Users {
+  #known: ReadonlyMap<string, Known> = new Map();
+  readonly #tries: Tries;
+  readonly #authenticate: Authenticate | null;
+
+  /** Throws `TypeError` for a hash that is none. */
+  constructor(
+    users: readonly User[],
+    { tries = new Tries(), authenticate = null }: {
+      tries?: Tries;
+      authenticate?: Authenticate | null;
+    } = {},
+  ) {
+    this.#tries = tries;
+    this.#authenticate = authenticate;
+    this.replace(users);
+  }
+
+  /** From now on it is these; gives the names of those that are gone or changed. */
+  replace(users: readonly User[]): string[] {
+    const known = new Map(users.map((user) => [user.name, knownOf(user)]));
+    const gone = [...this.#known].filter(([name, { user }]) => {
+      const now = known.get(name);
+      return now === undefined || JSON.stringify(now.user) !== JSON.stringify(user);
+    });
+    this.#known = known;
+    return gone.map(([name]) => name);
+  }
+
+  /** Who it is that says so. */
+  async verify(credentials: Credentials): Promise<Verdict> {
+    const { username, ip } = credentials;
+    const keys = [`ip ${ip}`, `user ${username}`];
+    const waitMs = this.#tries.waitMs(keys);
+    if (waitMs > 0) return { kind: "later", waitMs };
+    const user = await this.#find(credentials);
+    if (user === null) {
+      this.#tries.failed(keys);
+      return { kind: "wrong" };
+    }
+    this.#tries.succeeded(keys);
+    return { kind: "user", user };
+  }
+
+  async #find(credentials: Credentials): Promise<User | null> {
+    const { username, password, role } = credentials;
+    if (this.#authenticate !== null) return await this.#authenticate(credentials);
+    const known = this.#known.get(username) ?? null;
+    const isRight = await matches(known, password);
+    if (known === null || !isRight) return null;
+    return known.user.roles?.includes(role) === false ? null : known.user;
+  }
+}
+
+function knownOf(user: User): Known {
+  const { passwordHash } = user;
+  return { user, hash: passwordHash === undefined ? null : parsePasswordHash(passwordHash) };
+}
+
+async function matches(known: Known | null, password: string): Promise<boolean> {
+  const given = sha256(password);
+  if (known?.user.tokenSha256 !== undefined) {
+    const token = new Uint8Array(given.length);
+    token.set(fromHex(known.user.tokenSha256).subarray(0, given.length));
+    if (timingSafeEqual(given, token)) return true;
+  }
+  if (known?.user.password !== undefined) {
+    return timingSafeEqual(given, sha256(known.user.password));
+  }
+  // Where there is no hash it is nobody's that is tried.
+  return await isPassword(password, known?.hash ?? NOBODY) && known?.hash != null;
+}
+
+function sha256(text: string): Uint8Array {
+  return createHash("sha256").update(text.normalize("NFC")).digest();
+}
+
+function fromHex(text: string): Uint8Array {
+  return Uint8Array.from(text.match(/../g) ?? [], (two) => parseInt(two, 16));
+}
