@@ -1,4 +1,5 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { Buffer } from "node:buffer";
+import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { isPassword, parsePasswordHash, type PasswordHash } from "./passwords.ts";
 import { Tries } from "./tries.ts";
 
@@ -41,6 +42,8 @@ export type Authenticate = (credentials: Credentials) => Promise<User | null>;
 interface Known {
   readonly user: User;
   readonly hash: PasswordHash | null;
+  /** Of the password that was right last: who opens many connections pays for one hash. */
+  mac: Uint8Array | null;
 }
 
 // Nobody's: so that a name that is not there takes as long as a password that is wrong.
@@ -97,7 +100,8 @@ export class Users {
     const { username, password, role } = credentials;
     if (this.#authenticate !== null) return await this.#authenticate(credentials);
     const known = this.#known.get(username) ?? null;
-    const isRight = await matches(known, password);
+    const isRight = known !== null && isRightAtOnce(known, password) ||
+      await isRightByHash(known, password);
     if (known === null || !isRight) return null;
     return known.user.roles?.includes(role) === false ? null : known.user;
   }
@@ -105,27 +109,36 @@ export class Users {
 
 function knownOf(user: User): Known {
   const { passwordHash } = user;
-  return { user, hash: passwordHash === undefined ? null : parsePasswordHash(passwordHash) };
+  const hash = passwordHash === undefined ? null : parsePasswordHash(passwordHash);
+  return { user, hash, mac: null };
 }
 
-async function matches(known: Known | null, password: string): Promise<boolean> {
+/** Whether it is the token, the password where that is known, or the one that was right before. */
+function isRightAtOnce({ user, mac }: Known, password: string): boolean {
   const given = sha256(password);
-  if (known?.user.tokenSha256 !== undefined) {
-    const token = new Uint8Array(given.length);
-    token.set(fromHex(known.user.tokenSha256).subarray(0, given.length));
-    if (timingSafeEqual(given, token)) return true;
-  }
-  if (known?.user.password !== undefined) {
-    return timingSafeEqual(given, sha256(known.user.password));
-  }
-  // Where there is no hash it is nobody's that is tried.
-  return await isPassword(password, known?.hash ?? NOBODY) && known?.hash != null;
+  const token = user.tokenSha256 === undefined ? null : Buffer.from(user.tokenSha256, "hex");
+  const plain = user.password === undefined ? null : sha256(user.password);
+  return isSame(given, token) || isSame(given, plain) || isSame(macOf(password), mac);
+}
+
+/** Where there is no hash it is nobody's that is tried. */
+async function isRightByHash(known: Known | null, password: string): Promise<boolean> {
+  const hash = known?.hash ?? null;
+  if (!await isPassword(password, hash ?? NOBODY) || known === null || hash === null) return false;
+  known.mac = macOf(password);
+  return true;
+}
+
+function isSame(a: Uint8Array, b: Uint8Array | null): boolean {
+  return b !== null && a.length === b.length && timingSafeEqual(a, b);
+}
+
+const macKey = randomBytes(32);
+
+function macOf(password: string): Uint8Array {
+  return createHmac("sha256", macKey).update(password.normalize("NFC")).digest();
 }
 
 function sha256(text: string): Uint8Array {
   return createHash("sha256").update(text.normalize("NFC")).digest();
-}
-
-function fromHex(text: string): Uint8Array {
-  return Uint8Array.from(text.match(/../g) ?? [], (two) => parseInt(two, 16));
 }

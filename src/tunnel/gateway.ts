@@ -1,0 +1,144 @@
+import type { ByteStream } from "../net/byte_stream.ts";
+import { NetError, toNetError } from "../net/error.ts";
+import type { Sweeper } from "../net/sweeper.ts";
+import { TunnelCode } from "../protocol/tunnel/code.ts";
+import { type Agent, type AgentBalance, Agents } from "./agents.ts";
+import type { LinkEnd } from "./link.ts";
+import type { Asked, GatewayObserver } from "./observer.ts";
+import { relay, type RelayEnd } from "./relay.ts";
+import { TunnelRefused } from "./target.ts";
+
+export interface GatewayOptions {
+  balance: AgentBalance;
+  /** How long all agents that are tried may take together to connect. */
+  connectTimeoutMs: number;
+  /** A connection ends when no byte went either way for so long; 0 for never. */
+  idleTimeoutMs: number;
+  /** Connections at once, with those that are being opened. */
+  maxConnections: number;
+  sweeper: Sweeper;
+  observer: GatewayObserver;
+}
+
+/** A connection that an agent has opened. */
+export interface GatewayConnection {
+  readonly stream: ByteStream;
+  readonly asked: Asked;
+  readonly agent: Agent;
+  readonly openedMs: number;
+}
+
+/** Connects through agents: what all its fronts, and the routes of a proxy, go by. */
+export class Gateway {
+  readonly agents: Agents;
+  readonly #options: GatewayOptions;
+  #asked = 0;
+  #taken = 0;
+  readonly #stopped = new AbortController();
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    this.agents = new Agents(options.balance);
+  }
+
+  /** Connections that are open, and being opened. */
+  get connections(): number {
+    return this.#taken;
+  }
+
+  /** Takes up an agent that has said who it is, until its link is gone. */
+  take(agent: Agent): void {
+    const { observer } = this.#options;
+    observer.agentConnected(agent);
+    this.agents.add(agent);
+    void agent.link.closed.then((end: LinkEnd) => observer.agentGone(agent, end));
+  }
+
+  /**
+   * Has an agent connect to the target, or the next one where that is of use. Whoever gets the
+   * connection calls `carry`, or ends its stream and calls `release`.
+   *
+   * @throws {TunnelRefused}
+   */
+  async open(ask: Omit<Asked, "id">, signal?: AbortSignal): Promise<GatewayConnection> {
+    const asked = { ...ask, id: ++this.#asked };
+    const { observer, maxConnections, connectTimeoutMs } = this.#options;
+    const startedMs = performance.now();
+    const late = new AbortController();
+    const timer = setTimeout(() => {
+      late.abort(new NetError("timeout", `not connected within ${connectTimeoutMs} ms`));
+    }, connectTimeoutMs);
+    const signals = [this.#stopped.signal, late.signal, ...(signal === undefined ? [] : [signal])];
+    this.#taken++;
+    try {
+      if (this.#taken > maxConnections) {
+        throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the gateway has all it can carry");
+      }
+      const found = await this.#try(asked, AbortSignal.any(signals));
+      const openedMs = performance.now();
+      observer.opened(asked, { agent: found.agent.id, dialMs: openedMs - startedMs });
+      return { ...found, asked, openedMs };
+    } catch (error) {
+      this.#taken--;
+      const refused = refusedBy(error);
+      observer.refused(asked, { code: refused.code, reason: refused.message });
+      throw refused;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #try({ group, target }: Asked, signal: AbortSignal) {
+    let last: unknown = null;
+    for (const agent of this.agents.pick(group)) {
+      try {
+        return { stream: await agent.link.open(target, signal), agent };
+      } catch (error) {
+        last = error;
+        if (signal.aborted || !mayHelp(error)) break;
+      }
+    }
+    throw signal.aborted ? signal.reason : last;
+  }
+
+  /** Carries bytes between the client and the target to their end. Never rejects. */
+  async carry(connection: GatewayConnection, client: ByteStream): Promise<RelayEnd> {
+    const { sweeper, idleTimeoutMs } = this.#options;
+    const end = await relay({
+      client,
+      target: connection.stream,
+      sweeper,
+      idleTimeoutMs,
+      signal: this.#stopped.signal,
+    });
+    this.release(connection, end);
+    return end;
+  }
+
+  /** Tells of a connection that has ended. */
+  release({ asked, agent, openedMs }: GatewayConnection, end: RelayEnd): void {
+    this.#taken--;
+    const durationMs = performance.now() - openedMs;
+    this.#options.observer.closed(asked, { ...end, agent: agent.id, durationMs });
+  }
+
+  /** Ends every connection, and then the link of every agent. */
+  stop(reason = "the gateway shuts down"): void {
+    this.#stopped.abort(reason);
+    this.agents.close(reason);
+  }
+}
+
+/** Whether another agent may do what this one did not. */
+function mayHelp(error: unknown): boolean {
+  if (!(error instanceof TunnelRefused)) return true;
+  return error.code === TunnelCode.RATE_LIMITED || error.code === TunnelCode.INTERNAL_ERROR;
+}
+
+function refusedBy(error: unknown): TunnelRefused {
+  if (error instanceof TunnelRefused) return error;
+  const { kind, message } = typeof error === "string"
+    ? new NetError("aborted", error)
+    : toNetError(error);
+  return new TunnelRefused(TunnelCode.CONNECTION_FAILED, `${kind}: ${message}`, error);
+}

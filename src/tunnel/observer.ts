@@ -1,0 +1,38 @@
+import type { TunnelCode } from "../protocol/tunnel/code.ts";
+import type { Agent } from "./agents.ts";
+import type { LinkEnd } from "./link.ts";
+import type { RelayEnd } from "./relay.ts";
+import type { TunnelTarget } from "./target.ts";
+
+/** By which way somebody came to a gateway. */
+export type Front = "socks5" | "http" | "forward" | "route";
+
+/** A connection that a gateway was asked for. */
+export interface Asked {
+  /** Counts up. */
+  readonly id: number;
+  readonly front: Front;
+  /** "ip:port" of who asked. */
+  readonly client: string;
+  /** Who it is; empty where nobody was asked. */
+  readonly user: string;
+  readonly group: string;
+  readonly target: TunnelTarget;
+}
+
+/** What a gateway tells. No method throws or waits. */
+export interface GatewayObserver {
+  agentConnected(agent: Agent): void;
+  /** Once for each `agentConnected`. */
+  agentGone(agent: Agent, end: LinkEnd): void;
+  /** Somebody was not let in, as an agent or as a client. */
+  authFailed(info: { front: Front | "agent"; remote: string; user: string; reason: string }): void;
+  /** An agent has connected to the target. */
+  opened(asked: Asked, info: { agent: string; dialMs: number }): void;
+  /** No agent did. */
+  refused(asked: Asked, info: { code: TunnelCode; reason: string }): void;
+  /** Once for each `opened`. */
+  closed(asked: Asked, end: RelayEnd & { agent: string; durationMs: number }): void;
+  /** Something was thrown that is not the peer's fault but ours. */
+  bug(where: string, error: unknown): void;
+}
