@@ -3,7 +3,7 @@ import type { QuicTransport } from "../net/quic.ts";
 import type { Sweeper } from "../net/sweeper.ts";
 import type { CertificatePair } from "../net/tls_certificates.ts";
 import type { ConnectionEnd } from "./door.ts";
-import type { PrerequestReason } from "./h3_connection.ts";
+import type { OtherQuic, PrerequestReason } from "./h3_connection.ts";
 import type { ListenAddress } from "./listen.ts";
 import type { HttpVersion, Offer } from "./offer.ts";
 
@@ -36,6 +36,8 @@ export interface DoorsOptions extends QuicTransport {
   listen: ListenAddress | null;
   /** Whether HTTP/3 is served at `listen`. Default: it is. */
   quic?: boolean;
+  /** What else is spoken over QUIC there. */
+  otherQuic?: OtherQuic;
   /** Whether HTTP/2 and HTTP/1.1 are served at `listen`. */
   tcp: boolean;
   /** What ALPN may choose over TLS by TCP, best first. Default HTTP/2, then HTTP/1.1. */

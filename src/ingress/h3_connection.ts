@@ -15,6 +15,14 @@ export type PrerequestReason =
   | "no_h3_stream_activity"
   | "stream_activity_without_request";
 
+/** Protocols beside HTTP/3 that are spoken over QUIC at the same port. */
+export interface OtherQuic {
+  /** Their names for ALPN (RFC 7301). */
+  readonly alpnProtocols: readonly string[];
+  /** Takes a connection whose handshake is over. It ends with the door at the latest. */
+  take(connection: QuicConnection): void;
+}
+
 export interface H3ConnectionOptions {
   maxHeaderBytes: number;
   headTimeoutMs: number;
@@ -27,6 +35,8 @@ export interface H3ConnectionOptions {
   /** Whether our SETTINGS say that RFC 9220 is spoken. */
   enableConnectProtocol: boolean;
   sweeper: Sweeper;
+  /** What else is spoken over QUIC at this port. */
+  otherQuic?: OtherQuic;
   /** Takes each request; what it throws is a bug of ours. */
   onOffer: (offer: Offer) => Promise<void>;
   /** A head was answered at the door: 431, or 400 for a malformed one. */
@@ -62,6 +72,8 @@ export class H3Connection {
   #ended = false;
   /** It broke a rule that ends it. */
   #failed = false;
+  /** Something else than HTTP/3 is spoken. */
+  #isOther = false;
 
   constructor(quic: QuicConnection, options: H3ConnectionOptions) {
     this.#quic = quic;
@@ -85,13 +97,13 @@ export class H3Connection {
     });
     try {
       await this.#quic.handshake();
+      this.#isOther = this.#options.otherQuic?.alpnProtocols.includes(this.#quic.alpn ?? "") ??
+        false;
       // Deno's handshake is over, too, when the client is lost: only this tells them apart.
-      await this.#control.open({
-        maxFieldSectionSize: this.#options.maxHeaderBytes,
-        enableConnectProtocol: this.#options.enableConnectProtocol,
-      });
+      if (!this.#isOther) await this.#openControl();
       refused = !established();
       if (refused) this.#quic.close(H3Code.H3_NO_ERROR, "too many connections");
+      else if (this.#isOther) this.#options.otherQuic!.take(this.#quic);
       else this.#serveAll();
     } catch {
       this.#quic.close(H3Code.H3_NO_ERROR, "handshake failed");
@@ -103,8 +115,13 @@ export class H3Connection {
     this.#idle?.clear();
     this.#control.release();
     for (const request of this.#open) request.lose();
-    if (!refused) this.#tellPrerequest();
+    if (!refused && !this.#isOther) this.#tellPrerequest();
     return info;
+  }
+
+  #openControl(): Promise<void> {
+    const { maxHeaderBytes: maxFieldSectionSize, enableConnectProtocol } = this.#options;
+    return this.#control.open({ maxFieldSectionSize, enableConnectProtocol });
   }
 
   #serveAll(): void {
@@ -216,7 +233,8 @@ export class H3Connection {
 
   /** RFC 9114 §5.2: takes no new requests; the connection ends with its last stream. */
   drain(): void {
-    if (this.#draining || this.#ended) return;
+    // Of anything else the end is for its taker to say.
+    if (this.#draining || this.#ended || this.#isOther) return;
     this.#draining = true;
     void this.#control.goaway(this.#lastStreamId);
     if (this.#open.size === 0) this.#beIdle();

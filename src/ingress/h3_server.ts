@@ -51,7 +51,8 @@ export class H3Server {
     this.#options = options;
     const handshakes = Math.ceil(options.maxConnections * HANDSHAKES_PER_CONNECTION);
     this.#maxHandshakes = Math.max(MIN_HANDSHAKES, handshakes);
-    this.#quic = new QuicServer({ ...options, alpnProtocols: [ALPN_H3] });
+    const alpnProtocols = [ALPN_H3, ...(options.otherQuic?.alpnProtocols ?? [])];
+    this.#quic = new QuicServer({ ...options, alpnProtocols });
     this.#loop = this.#accept();
   }
 

@@ -105,6 +105,11 @@ export class QuicConnection {
     }
   }
 
+  /** What ALPN chose (RFC 7301); known once the handshake is over. */
+  get alpn(): string | undefined {
+    return this.#conn.protocol;
+  }
+
   /** The next stream that the peer opens; `null` when the connection is over. */
   async acceptStream(): Promise<QuicStream | null> {
     this.#bidi ??= this.#conn.incomingBidirectionalStreams.getReader();
