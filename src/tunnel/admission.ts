@@ -1,0 +1,89 @@
+import { randomUUID } from "node:crypto";
+import { type Auth, type Authed, TUNNEL_VERSION } from "../protocol/tunnel/auth.ts";
+import { TunnelCode } from "../protocol/tunnel/code.ts";
+import type { Agent } from "./agents.ts";
+import type { GatewayObserver } from "./observer.ts";
+import type { User, Users } from "./users.ts";
+
+/** Somebody who says that he is an agent. */
+export interface Applicant {
+  readonly auth: Auth;
+  /** "ip:port". */
+  readonly remote: string;
+}
+
+/** What he is told, and what he is if he is taken. */
+export interface Admitted {
+  readonly authed: Authed;
+  /** `null` for who is not taken. */
+  readonly agent: Omit<Agent, "link"> | null;
+}
+
+export interface AdmissionOptions {
+  users: Users;
+  /** No agent has more connections at once, whatever it says. */
+  maxStreams: number;
+  heartbeatMs: number;
+  observer: GatewayObserver;
+}
+
+/** The group of who names none. */
+export const DEFAULT_GROUP = "default";
+
+/** Decides who is an agent of this gateway. */
+export class Admission {
+  readonly #options: AdmissionOptions;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  async admit({ auth, remote }: Applicant): Promise<Admitted> {
+    const { users } = this.#options;
+    if (auth.version > TUNNEL_VERSION) {
+      return this.#refused(auth, remote, `version ${auth.version} is not known here`);
+    }
+    const { login } = auth;
+    const username = login === null ? "" : "token" in login ? auth.clientId : login.username;
+    const password = login === null ? "" : "token" in login ? login.token : login.password;
+    const ip = ipOf(remote);
+    const verdict = await users.verify({ username, password, ip, role: "agent" });
+    if (verdict.kind === "later") {
+      const seconds = Math.ceil(verdict.waitMs / 1000);
+      return this.#refused(auth, remote, `too many failures: try again in ${seconds} s`);
+    }
+    if (verdict.kind === "wrong") {
+      return this.#refused(auth, remote, "the username or the password is wrong");
+    }
+    const group = groupOf(auth, verdict.user);
+    if (group === null) {
+      return this.#refused(auth, remote, `group ${auth.group} is not one of this user's`);
+    }
+    return this.#taken(auth, { remote, group, user: verdict.user.name });
+  }
+
+  #refused(auth: Auth, remote: string, message: string): Admitted {
+    const user = auth.login !== null && "username" in auth.login ? auth.login.username : "";
+    this.#options.observer.authFailed({ front: "agent", remote, user, reason: message });
+    const authed = { success: false, message, code: TunnelCode.AUTH_FAILED };
+    return { authed: { ...authed, session: null, heartbeatMs: null }, agent: null };
+  }
+
+  #taken(auth: Auth, who: { remote: string; group: string; user: string }): Admitted {
+    const { maxStreams: most, heartbeatMs } = this.#options;
+    const maxStreams = Math.min(most, auth.maxConns ?? most);
+    const agent = { ...who, id: auth.clientId, maxStreams, sinceMs: performance.now() };
+    const authed = { success: true, message: "Authentication successful", code: null };
+    return { authed: { ...authed, session: randomUUID(), heartbeatMs }, agent };
+  }
+}
+
+/** The group that it asks for, or its user's first; `null` where it may not have it. */
+function groupOf({ group }: Auth, { groups }: User): string | null {
+  if (group === null) return groups?.[0] ?? DEFAULT_GROUP;
+  return groups === undefined || groups.includes(group) ? group : null;
+}
+
+function ipOf(remote: string): string {
+  return remote.slice(0, remote.lastIndexOf(":")).replace(/^\[|\]$/g, "");
+}

@@ -1,0 +1,127 @@
+import type { Socket } from "../endpoint/socket.ts";
+import type { OtherQuic } from "../ingress/h3_connection.ts";
+import { NetError } from "../net/error.ts";
+import type { QuicConnection } from "../net/quic.ts";
+import { Deadline, type Sweeper } from "../net/sweeper.ts";
+import { decodeFrame } from "../protocol/tunnel/decode.ts";
+import { encodeFrame } from "../protocol/tunnel/encode.ts";
+import { TunnelError } from "../protocol/tunnel/code.ts";
+import { CloseCode } from "../protocol/websocket/close.ts";
+import type { WebSocketRequest } from "../server/request.ts";
+import type { Admission, Admitted } from "./admission.ts";
+import type { Auth } from "../protocol/tunnel/auth.ts";
+import { FrameStream } from "./frame_stream.ts";
+import type { Gateway } from "./gateway.ts";
+import type { GatewayLink } from "./link.ts";
+import { MuxLink } from "./mux_link.ts";
+import { QuicLink, TUNNEL_ALPN } from "./quic_link.ts";
+
+/** The subprotocol of frames (RFC 6455 §1.9). */
+export const TUNNEL_SUBPROTOCOL = "h3ws-tunnel.v1";
+
+export interface GatewayLinksOptions {
+  gateway: Gateway;
+  admission: Admission;
+  sweeper: Sweeper;
+  /** How long an agent may take to say who it is. */
+  authTimeoutMs: number;
+  windowBytes: number;
+  onBug: (where: string, error: unknown) => void;
+}
+
+/** Where agents come in: by WebSocket, and by QUIC. */
+export class GatewayLinks {
+  readonly #options: GatewayLinksOptions;
+
+  constructor(options: GatewayLinksOptions) {
+    this.#options = options;
+  }
+
+  /** For the UDP port. */
+  get quic(): OtherQuic {
+    return { alpnProtocols: [TUNNEL_ALPN], take: (quic) => void this.#takeQuic(quic) };
+  }
+
+  /** Resolves when the link is over. */
+  async takeSocket(request: WebSocketRequest): Promise<void> {
+    const { gateway, onBug, windowBytes } = this.#options;
+    const socket = await request.accept({ protocol: TUNNEL_SUBPROTOCOL });
+    const auth = await this.#inTime(readAuth(socket), () => socket.abort("no AUTH in time"));
+    if (auth === null) return void await socket.close(CloseCode.POLICY_VIOLATION, "expected AUTH");
+    const remote = remoteOf(request);
+    const { authed, agent } = await this.#options.admission.admit({ auth, remote });
+    await socket.send(encodeFrame({ type: "authed", authed }));
+    if (agent === null) return void await socket.close(CloseCode.POLICY_VIOLATION, "AUTH_FAILED");
+    const { maxStreams } = agent;
+    const link = new MuxLink({ socket, role: "gateway", windowBytes, maxStreams, onBug });
+    gateway.take({ ...agent, link });
+    await link.closed;
+  }
+
+  async #takeQuic(quic: QuicConnection): Promise<void> {
+    try {
+      const entered = await this.#inTime(this.#enter(quic), () => quic.close(0, "no AUTH in time"));
+      if (entered === null) return;
+      const { control, agent } = entered;
+      const { maxStreams } = agent;
+      const link: GatewayLink = new QuicLink({
+        quic,
+        control,
+        maxStreams,
+        onBug: this.#options.onBug,
+      });
+      this.#options.gateway.take({ ...agent, link });
+    } catch (error) {
+      if (!(error instanceof NetError || error instanceof TunnelError)) {
+        this.#options.onBug("tunnel quic", error);
+      }
+      quic.close(0, error instanceof TunnelError ? error.message : "");
+    }
+  }
+
+  async #enter(quic: QuicConnection) {
+    const stream = await quic.acceptStream();
+    if (stream === null) return null;
+    const control = new FrameStream(stream);
+    const frame = await control.expect();
+    if (frame.type !== "auth") throw new NetError("other", `${frame.type} where AUTH belongs`);
+    const admitted: Admitted = await this.#options.admission.admit({
+      auth: frame.auth,
+      remote: quic.remote,
+    });
+    await control.send({ type: "authed", authed: admitted.authed });
+    const { agent } = admitted;
+    if (agent !== null) return { control, agent };
+    // It ends the connection itself, once it has read that; or else we do.
+    await quic.closed;
+    return null;
+  }
+
+  /** Ends by `late` what takes longer than AUTH may. */
+  async #inTime<T>(work: Promise<T>, late: () => void): Promise<T> {
+    const { sweeper, authTimeoutMs } = this.#options;
+    const deadline = new Deadline(sweeper, authTimeoutMs, late);
+    try {
+      return await work;
+    } finally {
+      deadline.clear();
+    }
+  }
+}
+
+/** What came first, if it is AUTH. */
+async function readAuth(socket: Socket): Promise<Auth | null> {
+  const message = await socket.receive();
+  if (message === null || typeof message === "string") return null;
+  try {
+    const frame = decodeFrame(message);
+    return frame?.type === "auth" ? frame.auth : null;
+  } catch (error) {
+    if (error instanceof TunnelError) return null;
+    throw error;
+  }
+}
+
+function remoteOf({ client: { address, port } }: WebSocketRequest): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}

@@ -1,0 +1,196 @@
+import type { Socket } from "../endpoint/socket.ts";
+import type { ByteStream } from "../net/byte_stream.ts";
+import { messageOf, NetError } from "../net/error.ts";
+import { TunnelCode, TunnelError } from "../protocol/tunnel/code.ts";
+import { Mux } from "../protocol/tunnel/mux.ts";
+import type { MuxEvent } from "../protocol/tunnel/mux_receive.ts";
+import { CloseCode } from "../protocol/websocket/close.ts";
+import type { GatewayLink, LinkEnd, LinkTransport } from "./link.ts";
+import { MuxStream } from "./mux_stream.ts";
+import { TunnelRefused, type TunnelTarget } from "./target.ts";
+
+export interface MuxLinkOptions {
+  socket: Socket;
+  role: "gateway" | "agent";
+  windowBytes: number;
+  maxStreams: number;
+  /** Agent: serves a stream that the gateway asks for. */
+  onOpen?: (target: TunnelTarget, asked: AskedStream) => void;
+  onBug: (where: string, error: unknown) => void;
+}
+
+/** A stream that the gateway asks an agent for: answered once. */
+export interface AskedStream {
+  /** Fires when the gateway gives it up, or the link is lost. */
+  readonly signal: AbortSignal;
+  /** `null` where nobody waits for it any more. */
+  accept(): ByteStream | null;
+  refuse(error: TunnelRefused): void;
+}
+
+/** A link of frames over a WebSocket, once AUTH was taken; on either side. */
+export class MuxLink implements GatewayLink {
+  readonly transport: LinkTransport;
+  readonly closed: Promise<LinkEnd>;
+  readonly mux: Mux;
+  readonly #options: MuxLinkOptions;
+  readonly #streams = new Map<number, MuxStream>();
+  /** Gateway: those that the agent has not answered. */
+  readonly #opening = new Map<number, PromiseWithResolvers<ByteStream>>();
+  /** Agent: those that we have not answered. */
+  readonly #asked = new Map<number, AbortController>();
+  #end: LinkEnd | null = null;
+
+  constructor(options: MuxLinkOptions) {
+    const { socket, role, windowBytes, maxStreams } = options;
+    this.#options = options;
+    this.transport = `ws/${socket.http}`;
+    this.mux = new Mux({ role, windowBytes, maxStreams });
+    this.closed = this.#run();
+  }
+
+  get streams(): number {
+    return this.mux.streams;
+  }
+
+  /** Reads to the end of the link. */
+  async #run(): Promise<LinkEnd> {
+    const { socket } = this.#options;
+    try {
+      for await (const message of socket) {
+        this.#receive(message);
+        this.flush();
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+    const end = await socket.closed;
+    this.#end ??= end.by === "us"
+      ? { by: "us", reason: end.reason }
+      : { by: end.by, reason: end.reason || `closed with ${end.code}` };
+    const lost = new NetError("lost", `the tunnel is gone: ${this.#end.reason}`);
+    for (const stream of this.#streams.values()) stream.fail(lost);
+    for (const { reject } of this.#opening.values()) reject(lost);
+    for (const asked of this.#asked.values()) asked.abort(lost);
+    this.#streams.clear();
+    return this.#end;
+  }
+
+  #receive(message: string | Uint8Array): void {
+    if (typeof message === "string") {
+      throw new TunnelError(TunnelCode.INVALID_MESSAGE, "connection", "A text message");
+    }
+    const event = this.mux.receive(message);
+    if (event !== null) this.#take(event);
+  }
+
+  #fail(error: unknown): void {
+    const isPeers = error instanceof TunnelError;
+    if (!isPeers && !(error instanceof NetError)) this.#options.onBug("tunnel link", error);
+    const code = isPeers ? CloseCode.PROTOCOL_ERROR : CloseCode.INTERNAL_ERROR;
+    this.#close(code, isPeers ? messageOf(error) : "internal error");
+  }
+
+  #take(event: MuxEvent): void {
+    if (event.type === "ping" || event.type === "pong" || event.type === "drain") return;
+    const { id } = event;
+    if (event.type === "open") return this.#ask(id, event);
+    if (event.type === "opened") return this.#opened(id);
+    const stream = this.#streams.get(id);
+    if (event.type === "data") return stream?.push(event.bytes) ?? this.#drop(id, event.bytes);
+    if (event.type === "credit") return stream?.wake();
+    if (event.type === "fin") return stream?.end();
+    this.#over(id, new NetError("reset", event.message), event.code);
+  }
+
+  /** REFUSED or RESET came. */
+  #over(id: number, error: NetError, code: TunnelCode): void {
+    this.#opening.get(id)?.reject(new TunnelRefused(code, error.message));
+    this.#asked.get(id)?.abort(error);
+    this.#streams.get(id)?.fail(error);
+    this.#streams.delete(id);
+  }
+
+  #drop(id: number, bytes: Uint8Array): void {
+    this.mux.consumed(id, bytes.length);
+  }
+
+  #opened(id: number): void {
+    const stream = this.#add(id);
+    this.#opening.get(id)?.resolve(stream);
+  }
+
+  #add(id: number): MuxStream {
+    const stream: MuxStream = new MuxStream(id, this, () => this.#streams.delete(id));
+    this.#streams.set(id, stream);
+    return stream;
+  }
+
+  /** Agent: the gateway wants a stream. */
+  #ask(id: number, { protocol, host, port }: TunnelTarget): void {
+    const gone = new AbortController();
+    this.#asked.set(id, gone);
+    this.#options.onOpen?.({ protocol, host, port }, {
+      signal: gone.signal,
+      accept: () => {
+        this.#asked.delete(id);
+        if (this.#end !== null || !this.mux.accept(id)) return null;
+        const stream = this.#add(id);
+        this.flush();
+        return stream;
+      },
+      refuse: ({ code, message }) => {
+        this.#asked.delete(id);
+        if (this.#end !== null) return;
+        this.mux.refuse(id, code, message);
+        this.flush();
+      },
+    });
+  }
+
+  async open(target: TunnelTarget, signal: AbortSignal): Promise<ByteStream> {
+    if (this.#end !== null) throw new NetError("lost", "the tunnel is gone");
+    if (!this.mux.canOpen) throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the agent is full");
+    const id = this.mux.open(target);
+    const opening = Promise.withResolvers<ByteStream>();
+    this.#opening.set(id, opening);
+    const giveUp = () => {
+      this.mux.reset(id, TunnelCode.CONNECTION_FAILED, "given up");
+      this.flush();
+      opening.reject(signal.reason);
+    };
+    signal.addEventListener("abort", giveUp, { once: true });
+    this.flush();
+    try {
+      return await opening.promise;
+    } finally {
+      signal.removeEventListener("abort", giveUp);
+      this.#opening.delete(id);
+    }
+  }
+
+  flush(): void {
+    for (const message of this.mux.output()) void this.#options.socket.send(message).catch(ignore);
+  }
+
+  send(message: Uint8Array): Promise<void> {
+    return this.#options.socket.send(message);
+  }
+
+  close(reason: string): void {
+    this.#close(CloseCode.GOING_AWAY, reason);
+  }
+
+  #close(code: number, reason: string): void {
+    this.#end ??= { by: "us", reason };
+    void this.#options.socket.close(code, cut(reason)).catch(ignore);
+  }
+}
+
+/** RFC 6455 §5.5: a Close takes 123 bytes of reason. */
+function cut(reason: string): string {
+  return reason.slice(0, 40);
+}
+
+/** Whatever ends a socket is told where it is read. */
+function ignore(): void {}

@@ -1,0 +1,200 @@
+import type { ByteStream } from "../net/byte_stream.ts";
+import { NetError, toNetError } from "../net/error.ts";
+import type { QuicConnection } from "../net/quic.ts";
+import type { QuicStream } from "../net/quic_stream.ts";
+import { encodePrefixed } from "../protocol/tunnel/encode.ts";
+import { TunnelCode, TunnelError } from "../protocol/tunnel/code.ts";
+import { DEFAULT_WINDOW_BYTES } from "../protocol/tunnel/mux_state.ts";
+import type { Frame } from "../protocol/tunnel/frame.ts";
+import { FrameStream } from "./frame_stream.ts";
+import type { GatewayLink, LinkEnd } from "./link.ts";
+import type { AskedStream } from "./mux_link.ts";
+import { QuicTunnelStream } from "./quic_tunnel_stream.ts";
+import { TunnelRefused, type TunnelTarget } from "./target.ts";
+
+/** What ALPN calls a link by QUIC (RFC 7301). */
+export const TUNNEL_ALPN = "h3ws-tunnel/1";
+
+export interface QuicLinkOptions {
+  quic: QuicConnection;
+  /** The stream that AUTH went by. */
+  control: FrameStream;
+  maxStreams: number;
+  /** Agent: serves a stream that the gateway asks for. */
+  onOpen?: (target: TunnelTarget, asked: AskedStream) => void;
+  onBug: (where: string, error: unknown) => void;
+}
+
+/** A link by QUIC, once AUTH was taken, on either side: each connection is a stream of its own. */
+export class QuicLink implements GatewayLink {
+  readonly transport = "quic";
+  readonly closed: Promise<LinkEnd>;
+  readonly #options: QuicLinkOptions;
+  readonly #streams = new Map<number, QuicTunnelStream>();
+  #opened = 0;
+  #opening = 0;
+  #end: LinkEnd | null = null;
+
+  constructor(options: QuicLinkOptions) {
+    this.#options = options;
+    this.closed = this.#run();
+  }
+
+  get streams(): number {
+    return this.#streams.size + this.#opening;
+  }
+
+  async #run(): Promise<LinkEnd> {
+    const { quic, onOpen } = this.#options;
+    void this.#control();
+    if (onOpen !== undefined) void this.#accept();
+    const info = await quic.closed;
+    const by = info.code === -1 ? "lost" : "peer";
+    this.#end ??= { by, reason: info.reason || `closed with ${info.code}` };
+    const lost = new NetError("lost", `the tunnel is gone: ${this.#end.reason}`);
+    for (const stream of [...this.#streams.values()]) stream.fail(lost);
+    return this.#end;
+  }
+
+  /** Reads how streams end. */
+  async #control(): Promise<void> {
+    try {
+      for (;;) {
+        const frame = await this.#options.control.next();
+        if (frame === null) break;
+        this.#take(frame);
+      }
+      this.#fail(new NetError("lost", "the control stream ended"));
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #take(frame: Frame): void {
+    if (frame.type === "fin") this.#streams.get(frame.id)?.end();
+    else if (frame.type === "reset") {
+      this.#streams.get(frame.id)?.fail(new NetError("reset", frame.message));
+    } else if (frame.type !== "drain") throw invalid(`${frame.type} on the control stream`);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#end !== null) return;
+    if (error instanceof NetError) return this.close(error.message);
+    if (error instanceof TunnelError) return this.close(error.message);
+    this.#options.onBug("tunnel link", error);
+    this.close("internal error");
+  }
+
+  async #accept(): Promise<void> {
+    for (;;) {
+      const stream = await this.#options.quic.acceptStream();
+      if (stream === null) return;
+      this.#ask(stream).catch((error) => {
+        void stream.abort();
+        this.#fail(error instanceof TunnelError ? error : toNetError(error));
+      });
+    }
+  }
+
+  /** Agent: the gateway has opened a stream, and says what for. */
+  async #ask(stream: QuicStream): Promise<void> {
+    const frame = await new FrameStream(stream).expect().catch((error) => {
+      if (error instanceof NetError) return null;
+      throw error;
+    });
+    if (frame === null) return void stream.abort();
+    if (frame.type !== "open") throw invalid(`${frame.type} where OPEN belongs`);
+    const { id, protocol, host, port } = frame;
+    const gone = new AbortController();
+    let answered = false;
+    const giveUp = () => {
+      if (answered) return;
+      this.#opening--;
+      answered = true;
+      gone.abort(new NetError("lost", "nobody waits for it any more"));
+      void stream.abort();
+    };
+    this.#opening++;
+    // Before our answer nothing comes but an end.
+    const first = stream.read();
+    first.then(giveUp, giveUp);
+    const answer = (frame: Frame): Promise<void> => {
+      answered = true;
+      this.#opening--;
+      return stream.write(encodePrefixed(frame)).catch(() => {});
+    };
+    this.#options.onOpen?.({ protocol, host, port }, {
+      signal: gone.signal,
+      accept: () => {
+        if (answered) return null;
+        const opened = this.#add(id, stream, first);
+        void answer({ type: "opened", id, windowBytes: DEFAULT_WINDOW_BYTES });
+        return opened;
+      },
+      refuse: ({ code, message }) => {
+        if (answered) return;
+        void answer({ type: "refused", id, code, message }).then(() => stream.abort());
+      },
+    });
+  }
+
+  #add(id: number, stream: QuicStream, first: Promise<Uint8Array | null> | null) {
+    const opened: QuicTunnelStream = new QuicTunnelStream({
+      id,
+      stream,
+      first,
+      tell: (frame) => void this.#options.control.send(frame).catch(() => {}),
+      over: () => this.#streams.delete(id),
+    });
+    this.#streams.set(id, opened);
+    return opened;
+  }
+
+  async open({ protocol, host, port }: TunnelTarget, signal: AbortSignal): Promise<ByteStream> {
+    const { quic, maxStreams } = this.#options;
+    if (this.#end !== null) throw new NetError("lost", "the tunnel is gone");
+    if (this.streams >= maxStreams) throw full();
+    const stream = await quic.tryOpenStream();
+    if (stream === null) throw full();
+    const id = ++this.#opened;
+    // At once: what is said of it on the control stream may come before the answer.
+    const opened = this.#add(id, stream, null);
+    const giveUp = () => opened.abort("given up");
+    signal.addEventListener("abort", giveUp, { once: true });
+    try {
+      const frames = new FrameStream(stream);
+      await frames.send({
+        type: "open",
+        id,
+        windowBytes: DEFAULT_WINDOW_BYTES,
+        protocol,
+        host,
+        port,
+      });
+      const answer = await frames.expect();
+      if (answer.type === "refused") throw new TunnelRefused(answer.code, answer.message);
+      if (answer.type !== "opened") throw invalid(`${answer.type} where OPENED belongs`);
+      opened.begin(frames.rest());
+      return opened;
+    } catch (error) {
+      opened.fail(new NetError("aborted", "not opened"));
+      if (error instanceof TunnelError) this.#fail(error);
+      throw signal.aborted ? signal.reason : error;
+    } finally {
+      signal.removeEventListener("abort", giveUp);
+    }
+  }
+
+  close(reason: string): void {
+    this.#end ??= { by: "us", reason };
+    this.#options.quic.close(0, reason);
+  }
+}
+
+function full(): TunnelRefused {
+  return new TunnelRefused(TunnelCode.RATE_LIMITED, "the agent is full");
+}
+
+function invalid(message: string): TunnelError {
+  return new TunnelError(TunnelCode.INVALID_MESSAGE, "connection", message);
+}

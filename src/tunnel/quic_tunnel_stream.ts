@@ -1,0 +1,104 @@
+import type { ByteStream } from "../net/byte_stream.ts";
+import { NetError } from "../net/error.ts";
+import type { QuicStream } from "../net/quic_stream.ts";
+import { TunnelCode } from "../protocol/tunnel/code.ts";
+import type { Frame } from "../protocol/tunnel/frame.ts";
+
+export interface QuicTunnelStreamOptions {
+  /** What the gateway calls it. */
+  id: number;
+  stream: QuicStream;
+  /** What the first read gives, where something was read already. */
+  first: Promise<Uint8Array | null> | null;
+  /** Says something of it on the control stream. */
+  tell: (frame: Frame & { type: "fin" | "reset" }) => void;
+  /** Called once, when nothing more can come of it. */
+  over: () => void;
+}
+
+/**
+ * One connection through a QUIC link: a stream of its own. Deno can't reset a stream, and what is
+ * cut off looks like an end (see net/quic.ts): so the control stream says how each way ended.
+ */
+export class QuicTunnelStream implements ByteStream {
+  readonly headroom = 0;
+  readonly #options: QuicTunnelStreamOptions;
+  #first: Promise<Uint8Array | null> | null;
+  /** How the peer's way ended, once the control stream has said so. */
+  readonly #ended = Promise.withResolvers<void>();
+  #hasEnded = false;
+  #finished = false;
+  #error: NetError | null = null;
+
+  constructor(options: QuicTunnelStreamOptions) {
+    this.#options = options;
+    this.#first = options.first;
+    this.#ended.promise.catch(() => {});
+  }
+
+  async read(): Promise<Uint8Array | null> {
+    if (this.#error !== null) throw this.#error;
+    const first = this.#first;
+    this.#first = null;
+    let chunk: Uint8Array | null;
+    try {
+      chunk = await (first ?? this.#options.stream.read());
+    } catch (error) {
+      throw this.#error ?? error;
+    }
+    if (chunk === null) await this.#ended.promise;
+    return chunk;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    if (this.#error !== null) throw this.#error;
+    try {
+      await this.#options.stream.write(bytes);
+    } catch (error) {
+      throw this.#error ?? error;
+    }
+  }
+
+  async closeWrite(): Promise<void> {
+    if (this.#error !== null) throw this.#error;
+    const { id, stream, tell } = this.#options;
+    tell({ type: "fin", id });
+    await stream.closeWrite();
+    this.#finished = true;
+    if (this.#hasEnded) this.#over();
+  }
+
+  abort(reason = "aborted"): void {
+    if (this.#error !== null) return;
+    const { id, tell } = this.#options;
+    if (!(this.#finished && this.#hasEnded)) {
+      tell({ type: "reset", id, code: TunnelCode.CONNECTION_FAILED, message: reason });
+    }
+    this.fail(new NetError("aborted", reason));
+  }
+
+  /** What came behind the answer, with which it begins. */
+  begin(rest: Uint8Array): void {
+    if (rest.length > 0) this.#first = Promise.resolve(rest);
+  }
+
+  /** The peer has ended its way. */
+  end(): void {
+    this.#hasEnded = true;
+    this.#ended.resolve();
+    if (this.#finished) this.#over();
+  }
+
+  /** It is over. */
+  fail(error: NetError): void {
+    if (this.#error !== null) return;
+    this.#error = error;
+    this.#ended.reject(error);
+    void this.#options.stream.abort();
+    this.#over();
+  }
+
+  #over(): void {
+    this.#options.over();
+  }
+}
