@@ -1,0 +1,157 @@
+import { backoff, type BackoffOptions } from "../client/backoff.ts";
+import { messageOf } from "../net/error.ts";
+import type { Sweeper } from "../net/sweeper.ts";
+import { TunnelCode } from "../protocol/tunnel/code.ts";
+import { type AgentLinkOptions, connectGateway } from "./agent_links.ts";
+import type { ConnectTarget, Link, LinkEnd } from "./link.ts";
+import type { AskedStream } from "./mux_link.ts";
+import { relay, type RelayEnd } from "./relay.ts";
+import { TunnelRefused, type TunnelTarget } from "./target.ts";
+
+/** What an agent tells. No method throws or waits. */
+export interface AgentObserver {
+  linked(gateway: string, link: Link): void;
+  /** Once for each `linked`; `retryMs` is `null` where it does not come back. */
+  unlinked(gateway: string, info: { end: LinkEnd; retryMs: number | null }): void;
+  failed(gateway: string, info: { reason: string; retryMs: number | null }): void;
+  opened(target: TunnelTarget, info: { dialMs: number }): void;
+  refused(target: TunnelTarget, error: TunnelRefused): void;
+  closed(target: TunnelTarget, end: RelayEnd): void;
+  bug(where: string, error: unknown): void;
+}
+
+type OfLinks = "url" | "signal" | "onOpen" | "onBug";
+
+export interface AgentOptions extends Omit<AgentLinkOptions, OfLinks>, BackoffOptions {
+  /** One link to each, `replicas` times. */
+  gateways: readonly URL[];
+  replicas: number;
+  connect: ConnectTarget;
+  /** A connection ends when no byte went either way for so long; 0 for never. */
+  idleTimeoutMs: number;
+  /** A link that lived so long was none of several in a row that failed. */
+  stableMs: number;
+  sweeper: Sweeper;
+  observer: AgentObserver;
+}
+
+/** Keeps links to gateways, and connects to the targets that they ask for. */
+export class TunnelAgent {
+  readonly #options: AgentOptions;
+  readonly #stopped = new AbortController();
+  readonly #links = new Set<Link>();
+  readonly #loops: Promise<void>[];
+  #streams = 0;
+
+  /** Begins at once. */
+  constructor(options: AgentOptions) {
+    this.#options = options;
+    const { gateways, replicas } = options;
+    this.#loops = gateways.flatMap((url) =>
+      Array.from({ length: replicas }, (_, i) => this.#keep(url, i))
+    );
+  }
+
+  /** Links that stand now. */
+  get links(): ReadonlySet<Link> {
+    return this.#links;
+  }
+
+  /** Connections that are open, and being opened. */
+  get streams(): number {
+    return this.#streams;
+  }
+
+  async #keep(url: URL, replica: number): Promise<void> {
+    const { observer, stableMs } = this.#options;
+    const delay = backoff(this.#options);
+    const { signal } = this.#stopped;
+    for (let failures = 0; !signal.aborted;) {
+      const startedMs = performance.now();
+      const link = await this.#connect(url, replica).catch((error: unknown) => error);
+      const isLink = link !== null && typeof link === "object" && "closed" in link;
+      const end = isLink ? await this.#hold(url, link as Link) : null;
+      if (end !== null && performance.now() - startedMs >= stableMs) failures = 0;
+      const retryMs = signal.aborted ? null : delay(++failures);
+      if (end !== null) observer.unlinked(url.host, { end, retryMs });
+      else if (!signal.aborted) observer.failed(url.host, { reason: messageOf(link), retryMs });
+      if (retryMs !== null) await pause(retryMs, signal);
+    }
+  }
+
+  #connect(url: URL, replica: number): Promise<Link> {
+    const { auth, replicas, observer } = this.#options;
+    const clientId = replicas === 1 ? auth.clientId : `${auth.clientId}-${replica + 1}`;
+    return connectGateway({
+      ...this.#options,
+      url,
+      auth: { ...auth, clientId },
+      signal: this.#stopped.signal,
+      onOpen: (target, asked) => void this.#serve(target, asked),
+      onBug: (where, error) => observer.bug(where, error),
+    });
+  }
+
+  async #hold(url: URL, link: Link): Promise<LinkEnd> {
+    this.#links.add(link);
+    this.#options.observer.linked(url.host, link);
+    if (this.#stopped.signal.aborted) link.close("the agent shuts down");
+    const end = await link.closed;
+    this.#links.delete(link);
+    return end;
+  }
+
+  /** The gateway wants a connection. */
+  async #serve(target: TunnelTarget, asked: AskedStream): Promise<void> {
+    const { observer } = this.#options;
+    const startedMs = performance.now();
+    this.#streams++;
+    try {
+      const stream = await this.#open(target, asked.signal);
+      const tunnel = asked.accept();
+      if (tunnel === null) return void stream.abort();
+      observer.opened(target, { dialMs: performance.now() - startedMs });
+      const { sweeper, idleTimeoutMs } = this.#options;
+      const end = await relay({ client: tunnel, target: stream, sweeper, idleTimeoutMs });
+      observer.closed(target, end);
+    } catch (error) {
+      if (!(error instanceof TunnelRefused)) observer.bug("tunnel target", error);
+      const refused = error instanceof TunnelRefused
+        ? error
+        : new TunnelRefused(TunnelCode.INTERNAL_ERROR, "internal error");
+      asked.refuse(refused);
+      observer.refused(target, refused);
+    } finally {
+      this.#streams--;
+    }
+  }
+
+  async #open(target: TunnelTarget, signal: AbortSignal) {
+    const { connect, maxStreams } = this.#options;
+    if (this.#streams > maxStreams) {
+      throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the agent has all it can carry");
+    }
+    return await connect(target, signal);
+  }
+
+  /** Ends every link; resolves when nothing is left. */
+  async stop(): Promise<void> {
+    this.#stopped.abort(new TunnelRefused(TunnelCode.CONNECTION_FAILED, "the agent shuts down"));
+    for (const link of this.#links) link.close("the agent shuts down");
+    await Promise.all(this.#loops);
+  }
+}
+
+/** Waits, or not for long when it is stopped. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done, { once: true });
+    if (signal.aborted) done();
+  });
+}

@@ -1,0 +1,128 @@
+import { connectWebSocket } from "../client/connect.ts";
+import { messageOf, NetError } from "../net/error.ts";
+import { connectQuic } from "../net/quic_connect.ts";
+import { type Auth, type Authed } from "../protocol/tunnel/auth.ts";
+import { decodeFrame } from "../protocol/tunnel/decode.ts";
+import { encodeFrame } from "../protocol/tunnel/encode.ts";
+import type { Frame } from "../protocol/tunnel/frame.ts";
+import { CloseCode } from "../protocol/websocket/close.ts";
+import { FrameStream } from "./frame_stream.ts";
+import { TUNNEL_SUBPROTOCOL } from "./gateway_links.ts";
+import type { Link } from "./link.ts";
+import { type AskedStream, MuxLink } from "./mux_link.ts";
+import { QuicLink, TUNNEL_ALPN } from "./quic_link.ts";
+import { TunnelRefused, type TunnelTarget } from "./target.ts";
+
+export interface AgentLinkOptions {
+  /** Of the gateway: `wss://gw.example:8443/ws`. */
+  url: URL;
+  auth: Auth;
+  /** PEM, beside the roots that Deno trusts. */
+  caCerts?: string[];
+  /** What is tried, in this order. */
+  transports: readonly ("quic" | "ws")[];
+  maxStreams: number;
+  windowBytes: number;
+  /** How long QUIC may take before the next is tried. */
+  quicTimeoutMs: number;
+  connectTimeoutMs: number;
+  onOpen: (target: TunnelTarget, asked: AskedStream) => void;
+  onBug: (where: string, error: unknown) => void;
+  signal: AbortSignal;
+}
+
+/** Pings, both of QUIC and of WebSocket: a NAT forgets UDP after 30 s, or sooner. */
+const PING_MS = 15_000;
+const LOST_MS = 45_000;
+const DEFAULT_PORT = 443;
+
+/**
+ * A link to a gateway that has taken us, by the first transport that stands.
+ *
+ * @throws {TunnelRefused} with AUTH_FAILED when it did not take us
+ * @throws {NetError} when none stands: with the errors of all of them in its message
+ */
+export async function connectGateway(options: AgentLinkOptions): Promise<Link> {
+  const failed: string[] = [];
+  for (const transport of options.transports) {
+    try {
+      return await (transport === "quic" ? byQuic(options) : bySocket(options));
+    } catch (error) {
+      if (error instanceof TunnelRefused || options.signal.aborted) throw error;
+      failed.push(`${transport}: ${messageOf(error)}`);
+    }
+  }
+  throw new NetError("unreachable", `Cannot link to ${options.url.host}: ${failed.join("; ")}`);
+}
+
+async function byQuic(options: AgentLinkOptions): Promise<Link> {
+  const { url, auth, caCerts, maxStreams, quicTimeoutMs, onOpen, onBug } = options;
+  const timeout = AbortSignal.timeout(quicTimeoutMs);
+  const quic = await connectQuic({
+    hostname: url.hostname.replace(/^\[|\]$/g, ""),
+    port: Number(url.port) || DEFAULT_PORT,
+    alpnProtocols: [TUNNEL_ALPN],
+    caCerts,
+    maxStreams,
+    keepaliveMs: PING_MS,
+    idleTimeoutMs: LOST_MS,
+    signal: AbortSignal.any([timeout, options.signal]),
+  });
+  try {
+    const control = new FrameStream(await quic.openStream());
+    await control.send({ type: "auth", auth });
+    check(await inTime(control.expect(), options));
+    return new QuicLink({ quic, control, maxStreams, onOpen, onBug });
+  } catch (error) {
+    quic.close(0, "");
+    throw error;
+  }
+}
+
+async function bySocket(options: AgentLinkOptions): Promise<Link> {
+  const { url, auth, caCerts, maxStreams, windowBytes, onOpen, onBug, signal } = options;
+  const socket = await connectWebSocket(url, {
+    protocols: [TUNNEL_SUBPROTOCOL],
+    caCerts,
+    tcpOnly: true,
+    timeoutMs: options.connectTimeoutMs,
+    keepalive: { pingIntervalMs: PING_MS, pongTimeoutMs: LOST_MS - PING_MS },
+    signal,
+  });
+  try {
+    if (socket.protocol !== TUNNEL_SUBPROTOCOL) {
+      throw new NetError("other", `${url.href} did not choose ${TUNNEL_SUBPROTOCOL}`);
+    }
+    await socket.send(encodeFrame({ type: "auth", auth }));
+    const message = await inTime(socket.receive(), options);
+    if (message === null || typeof message === "string") {
+      throw new NetError("lost", "the gateway closed before it answered AUTH");
+    }
+    check(decodeFrame(message));
+    return new MuxLink({ socket, role: "agent", windowBytes, maxStreams, onOpen, onBug });
+  } catch (error) {
+    void socket.close(CloseCode.GOING_AWAY, "").catch(() => {});
+    throw error;
+  }
+}
+
+/** Whether the gateway has taken us. */
+function check(frame: Frame | null): Authed {
+  if (frame?.type !== "authed") throw new NetError("other", "the gateway did not answer AUTH");
+  const { authed } = frame;
+  if (!authed.success) throw new TunnelRefused(authed.code!, authed.message);
+  return authed;
+}
+
+async function inTime<T>(work: Promise<T>, { connectTimeoutMs }: AgentLinkOptions): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    late.reject(new NetError("timeout", `no answer to AUTH within ${connectTimeoutMs} ms`));
+  }, connectTimeoutMs);
+  work.catch(() => {});
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
