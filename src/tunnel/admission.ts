@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type Auth, type Authed, TUNNEL_VERSION } from "../protocol/tunnel/auth.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
 import type { Agent } from "./agents.ts";
+import { ipOf } from "./client_gate.ts";
 import type { GatewayObserver } from "./observer.ts";
 import type { User, Users } from "./users.ts";
 
@@ -82,8 +83,4 @@ export class Admission {
 function groupOf({ group }: Auth, { groups }: User): string | null {
   if (group === null) return groups?.[0] ?? DEFAULT_GROUP;
   return groups === undefined || groups.includes(group) ? group : null;
-}
-
-function ipOf(remote: string): string {
-  return remote.slice(0, remote.lastIndexOf(":")).replace(/^\[|\]$/g, "");
 }

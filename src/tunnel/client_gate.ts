@@ -1,0 +1,65 @@
+import { DEFAULT_GROUP } from "./admission.ts";
+import type { Front, GatewayObserver } from "./observer.ts";
+import type { Users } from "./users.ts";
+
+/** Somebody who may ask for connections. */
+export interface LetIn {
+  /** Empty where nobody was asked. */
+  readonly user: string;
+  /** Whose agents he goes through. */
+  readonly group: string;
+}
+
+export interface ClientGateOptions {
+  /** `null` where anybody may come in. */
+  users: Users | null;
+  /** Whose agents are taken where nothing else is said. */
+  group?: string;
+  observer: GatewayObserver;
+}
+
+/** Says who may ask for connections, and through which agents. */
+export class ClientGate {
+  readonly #options: ClientGateOptions;
+
+  constructor(options: ClientGateOptions) {
+    this.#options = options;
+  }
+
+  /** Whether one has to say who one is. */
+  get asks(): boolean {
+    return this.#options.users !== null;
+  }
+
+  /** Where nobody is asked. */
+  anybody(): LetIn {
+    return { user: "", group: this.#options.group ?? DEFAULT_GROUP };
+  }
+
+  /** `name`, or `name@group` for one of several groups. */
+  async enter(
+    front: Front,
+    who: { username: string; password: string; ip: string; remote: string },
+  ): Promise<LetIn | null> {
+    const { users, observer, group: usual } = this.#options;
+    const at = who.username.lastIndexOf("@");
+    const wanted = at < 0 ? null : who.username.slice(at + 1);
+    const username = at < 0 ? who.username : who.username.slice(0, at);
+    const verdict = await users!.verify({ ...who, username, role: "client" });
+    const refuse = (reason: string) => {
+      observer.authFailed({ front, remote: who.remote, user: username, reason });
+      return null;
+    };
+    if (verdict.kind === "later") return refuse("too many failures");
+    if (verdict.kind === "wrong") return refuse("the username or the password is wrong");
+    const { groups } = verdict.user;
+    const group = wanted ?? groups?.[0] ?? usual ?? DEFAULT_GROUP;
+    if (groups !== undefined && !groups.includes(group)) return refuse(`group ${group}`);
+    return { user: username, group };
+  }
+}
+
+/** The address in "ip:port". */
+export function ipOf(remote: string): string {
+  return remote.slice(0, remote.lastIndexOf(":")).replace(/^\[|\]$/g, "");
+}
