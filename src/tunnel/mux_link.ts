@@ -97,7 +97,9 @@ export class MuxLink implements GatewayLink {
     if (event.type === "open") return this.#ask(id, event);
     if (event.type === "opened") return this.#opened(id);
     const stream = this.#streams.get(id);
-    if (event.type === "data") return stream?.push(event.bytes) ?? this.#drop(id, event.bytes);
+    if (event.type === "data") {
+      return stream === undefined ? this.#drop(id, event.bytes) : stream.push(event.bytes);
+    }
     if (event.type === "credit") return stream?.wake();
     if (event.type === "fin") return stream?.end();
     this.#over(id, new NetError("reset", event.message), event.code);

@@ -1,0 +1,132 @@
+// A gateway and an agent of a test, over every transport.
+import { Sweeper } from "../../src/net/sweeper.ts";
+import { TunnelAgent } from "../../src/tunnel/agent.ts";
+import { agentDial } from "../../src/tunnel/agent_dial.ts";
+import { GatewayServer, type GatewayServerOptions } from "../../src/tunnel/gateway_server.ts";
+import { parseHostPattern } from "../../src/tunnel/host_pattern.ts";
+import type { LinkTransport } from "../../src/tunnel/link.ts";
+import type { AgentObserver } from "../../src/tunnel/agent.ts";
+import type { GatewayObserver } from "../../src/tunnel/observer.ts";
+import { Reach } from "../../src/tunnel/reach.ts";
+import { type User, Users } from "../../src/tunnel/users.ts";
+import { testCertificates } from "../support/proxy.ts";
+import { until } from "../support/until.ts";
+
+/** What was told, one line each. */
+export class Told {
+  readonly lines: string[] = [];
+  readonly bugs: unknown[] = [];
+
+  get gateway(): GatewayObserver {
+    return {
+      agentConnected: ({ id, group, link }) => this.#say(`agent+ ${id} ${group} ${link.transport}`),
+      agentGone: ({ id }, { by, reason }) => this.#say(`agent- ${id} ${by}: ${reason}`),
+      authFailed: ({ front, user, reason }) => this.#say(`auth ${front} ${user}: ${reason}`),
+      opened: ({ target }, { agent }) => this.#say(`open ${target.host}:${target.port} ${agent}`),
+      refused: ({ target }, { reason }) => this.#say(`refused ${target.host}: ${reason}`),
+      closed: (_, end) =>
+        this.#say(`closed ${end.by}: ${end.reason} ${end.bytesToTarget}/${end.bytesToClient}`),
+      bug: (where, error) => this.#bug(where, error),
+    };
+  }
+
+  get agent(): AgentObserver {
+    return {
+      linked: (_, { transport }) => this.#say(`linked ${transport}`),
+      unlinked: (_, { end }) => this.#say(`unlinked ${end.by}: ${end.reason}`),
+      failed: (_, { reason }) => this.#say(`failed ${reason}`),
+      opened: () => {},
+      refused: () => {},
+      closed: (_, { by, reason }) => this.#say(`agent closed ${by}: ${reason}`),
+      bug: (where, error) => this.#bug(where, error),
+    };
+  }
+
+  #say(line: string): void {
+    this.lines.push(line);
+  }
+
+  #bug(where: string, error: unknown): void {
+    this.bugs.push(error);
+    this.lines.push(`BUG ${where}: ${error instanceof Error ? error.stack : error}`);
+  }
+}
+
+export interface TunnelOptions {
+  gateway?: Partial<GatewayServerOptions>;
+  agents?: readonly User[];
+  transports?: readonly ("quic" | "ws")[];
+  allowed?: readonly string[] | null;
+}
+
+/** A tunnel that stands. */
+export interface TestTunnel {
+  readonly gateway: GatewayServer;
+  readonly agent: TunnelAgent;
+  readonly told: Told;
+  readonly transport: LinkTransport;
+}
+
+const USER = { name: "ann", password: "secret" };
+
+export async function withTunnel(
+  options: TunnelOptions,
+  run: (tunnel: TestTunnel) => Promise<void>,
+): Promise<void> {
+  const { certPem, keyPem, caPem } = await testCertificates();
+  const sweeper = new Sweeper(50);
+  const told = new Told();
+  const gateway = new GatewayServer({
+    listen: { hostname: "127.0.0.1", port: 0 },
+    ...{ certPem, keyPem, path: "/ws", balance: "round-robin", sweeper, observer: told.gateway },
+    agents: new Users(options.agents ?? [USER]),
+    socks: { listen: { hostname: "127.0.0.1", port: 0 }, users: null },
+    ...{ maxConnections: 20_000, maxStreamsPerAgent: 10_000, windowBytes: 256 * 1024 },
+    ...{
+      connectTimeoutMs: 5_000,
+      idleTimeoutMs: 0,
+      handshakeTimeoutMs: 5_000,
+      heartbeatMs: 15_000,
+    },
+    ...options.gateway,
+  });
+  await gateway.listen();
+  const { allowed = ["127.0.0.1", "localhost"] } = options;
+  const reach = new Reach({
+    allowed: allowed === null ? null : allowed.map(parseHostPattern),
+    forbidden: [],
+    services: [],
+  });
+  const agent = new TunnelAgent({
+    gateways: [new URL(`wss://localhost:${gateway.port}/ws`)],
+    replicas: 1,
+    auth: {
+      ...{ version: 1, clientId: "one", group: null, agent: "test", openPorts: [], maxConns: null },
+      login: { username: USER.name, password: USER.password },
+    },
+    caCerts: [caPem],
+    transports: options.transports ?? ["quic", "ws"],
+    ...{
+      maxStreams: 10_000,
+      windowBytes: 256 * 1024,
+      quicTimeoutMs: 1_500,
+      connectTimeoutMs: 5_000,
+    },
+    ...{ idleTimeoutMs: 0, stableMs: 60_000, minDelayMs: 50, maxDelayMs: 200, sweeper },
+    connect: agentDial({ reach, connectTimeoutMs: 5_000 }),
+    observer: told.agent,
+  });
+  try {
+    await until(
+      "the link",
+      () => agent.links.size === 1 && gateway.gateway.agents.list().length === 1,
+    );
+    const [{ transport }] = agent.links;
+    await run({ gateway, agent, told, transport });
+    if (told.bugs.length > 0) throw told.bugs[0];
+  } finally {
+    await agent.stop();
+    await gateway.stop();
+    sweeper.stop();
+  }
+}
