@@ -7,7 +7,7 @@ export interface Endpoint {
   readonly port: number;
 }
 
-// "Heading zeroes are not permitted": the version 1 header, and RFC 3986 §3.2.2.
+// RFC 3986 §3.2.2: no leading zeroes, which some read as octal.
 const OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
 const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`);
 const H16 = /^[0-9A-Fa-f]{1,4}$/;
