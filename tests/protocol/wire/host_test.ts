@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { decodeUtf8, normalHost } from "../../../src/protocol/wire/host.ts";
+import { normalHost } from "../../../src/protocol/wire/host.ts";
+import { decodeUtf8 } from "../../../src/protocol/wire/utf8.ts";
 
 const TAKEN: [text: string, want: string][] = [
   ["a.example", "a.example"],
@@ -35,6 +36,11 @@ const REFUSED = [
   { name: "half of a surrogate pair", text: "a\ud800" },
   { name: "a name in brackets", text: "[a.example]" },
   { name: "brackets that are not closed", text: "[::1" },
+  { name: "a host with its port", text: "a.example:80" },
+  { name: "an IPv6 address with a zone", text: "fe80::1%eth0" },
+  { name: "user information", text: "u@a.example" },
+  { name: "a path", text: "a.example/b" },
+  { name: "a fragment", text: "a.example#.b.example" },
 ];
 
 for (const { name, text } of REFUSED) {
