@@ -1,12 +1,7 @@
 // RFC 1929: user name and password.
+import type { Credentials } from "../wire/credentials.ts";
 import { decodeUtf8 } from "../wire/utf8.ts";
 import { AUTH_FAILURE, AUTH_SUCCESS, AUTH_VERSION, Socks5Error, Socks5Reply } from "./codes.ts";
-
-/** Who a client says that it is. */
-export interface Credentials {
-  readonly username: string;
-  readonly password: string;
-}
 
 const MAX_BYTES = 255;
 const NAME_AT = 2;

@@ -1,4 +1,5 @@
-import { type Credentials, encodeAuth } from "./auth.ts";
+import type { Credentials } from "../wire/credentials.ts";
+import { encodeAuth } from "./auth.ts";
 import {
   AUTH_SUCCESS,
   AUTH_VERSION,

@@ -1,4 +1,5 @@
-import { authSize, type Credentials, MAX_AUTH_BYTES, readAuth } from "./auth.ts";
+import type { Credentials } from "../wire/credentials.ts";
+import { authSize, MAX_AUTH_BYTES, readAuth } from "./auth.ts";
 import { Socks5Method } from "./codes.ts";
 import { greetingSize, selectMethod } from "./methods.ts";
 import { readRequest, requestSize, type Socks5Request } from "./request.ts";

@@ -1,0 +1,5 @@
+/** Who a client says that it is, and what shall prove it. */
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+}
