@@ -8,6 +8,7 @@ import * as http2Values from "./targets/http2_values.ts";
 import * as http3 from "./targets/http3.ts";
 import * as http3Values from "./targets/http3_values.ts";
 import * as proxyProtocol from "./targets/proxy_protocol.ts";
+import * as proxyRequest from "./targets/proxy_request.ts";
 import * as qpack from "./targets/qpack.ts";
 import * as socks5 from "./targets/socks5.ts";
 import * as websocket from "./targets/websocket.ts";
@@ -32,6 +33,7 @@ export const twins: readonly (readonly [Target, Target])[] = [
 export const decoders: readonly Decoder[] = [
   ...wire.decoders,
   ...dns.decoders,
+  ...proxyRequest.decoders,
   ...websocketValues.decoders,
   ...hpack.decoders,
   ...http2Values.decoders,
@@ -45,6 +47,7 @@ export const codecs: readonly Codec[] = [
   ...dns.codecs,
   ...http1.codecs,
   ...proxyProtocol.codecs,
+  ...proxyRequest.codecs,
   ...websocketValues.codecs,
   ...hpack.codecs,
   ...http2Values.codecs,
