@@ -11,6 +11,7 @@ import * as proxyProtocol from "./targets/proxy_protocol.ts";
 import * as proxyRequest from "./targets/proxy_request.ts";
 import * as qpack from "./targets/qpack.ts";
 import * as socks5 from "./targets/socks5.ts";
+import * as tunnelJson from "./targets/tunnel_json.ts";
 import * as websocket from "./targets/websocket.ts";
 import * as websocketValues from "./targets/websocket_values.ts";
 import * as wire from "./targets/wire.ts";
@@ -40,6 +41,7 @@ export const decoders: readonly Decoder[] = [
   ...qpack.decoders,
   ...http3Values.decoders,
   ...socks5.decoders,
+  ...tunnelJson.decoders,
 ];
 
 export const codecs: readonly Codec[] = [
@@ -54,4 +56,5 @@ export const codecs: readonly Codec[] = [
   ...qpack.codecs,
   ...http3Values.codecs,
   ...socks5.codecs,
+  ...tunnelJson.codecs,
 ];
