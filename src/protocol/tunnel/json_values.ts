@@ -119,7 +119,7 @@ export class MessageValues {
   }
 }
 
-/** A value, short enough for a message; what is nested may be so deep that it can't be written. */
+/** A value, short enough for a message; what is nested is only named, as it may be of any size. */
 export function show(value: unknown): string {
   if (value === undefined) return "missing";
   if (typeof value === "object" && value !== null) {
