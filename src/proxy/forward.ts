@@ -7,10 +7,11 @@ import type { Body, Content, Offer, OfferRequest } from "../ingress/offer.ts";
 import { Cancel } from "../net/cancel.ts";
 import { messageOf, NetError } from "../net/error.ts";
 import { endToEnd } from "../protocol/http1/connection.ts";
+import { isLastHop } from "../protocol/http1/intermediary.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import type { Field } from "../protocol/wire/field.ts";
 import { BackendError } from "./backend.ts";
-import { isLastHop, requestFields, responseFields, trailerFields } from "./headers.ts";
+import { requestFields, responseFields, trailerFields } from "./headers.ts";
 import type { RequestRules, ResponseRules } from "./headers.ts";
 import { withTrailers } from "./trailers.ts";
 

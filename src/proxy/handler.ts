@@ -1,9 +1,9 @@
 import { expectedTunnel } from "../ingress/handshake.ts";
 import type { Offer, OfferRequest } from "../ingress/offer.ts";
+import { isLooping } from "../protocol/http1/intermediary.ts";
 import { Answerer, type AnswererOptions } from "./answerer.ts";
 import { type Answer, LOOP, NO_CONNECT, NOT_FOUND, pathOf } from "./answers.ts";
 import { Gate, type GateOptions } from "./authorize.ts";
-import { isLooping } from "./headers.ts";
 import type { CmuxRoutes } from "./cmux_routes.ts";
 import type { RejectReason } from "./observer.ts";
 import { Requests, type RequestsOptions } from "./requests.ts";

@@ -2,6 +2,7 @@
 import type { OfferRequest } from "../ingress/offer.ts";
 import { connectionOptions, endToEnd } from "../protocol/http1/connection.ts";
 import type { HttpVersion } from "../protocol/http1/framing.ts";
+import { loweredMaxForwards, via } from "../protocol/http1/intermediary.ts";
 import { acceptsTrailers } from "../protocol/http1/trailers.ts";
 import { type Field, getField, getFields, isToken } from "../protocol/wire/field.ts";
 
@@ -31,9 +32,6 @@ export interface ResponseRules extends FieldRules {
   /** What Alt-Svc says (RFC 7838), `null` for none of it; without it, what the backend says. */
   readonly altSvc?: string | null;
 }
-
-/** The name under which the proxy stands in `Via` (RFC 9110 §7.6.3). */
-const PSEUDONYM = "h3ws";
 
 // What the proxy says itself on the way to the backend.
 const REWRITTEN: ReadonlySet<string> = new Set(["host", "via"]);
@@ -103,22 +101,11 @@ function pushEndToEnd(fields: Field[], request: OfferRequest, trusted: boolean):
     // RFC 3875 §4.1.18: to a CGI program "-" and "_" in names are the same.
     if (CLAIM.test(name) ? !trusted : CLAIM.test(name.replaceAll("_", "-"))) continue;
     fields.push(
-      name === "max-forwards" ? ["max-forwards", lowered(request.method, field[1])] : field,
+      name === "max-forwards"
+        ? ["max-forwards", loweredMaxForwards(request.method, field[1])]
+        : field,
     );
   }
-}
-
-/** RFC 9110 §7.6.2: counts the hops that are left to TRACE and OPTIONS, and to nothing else. */
-function lowered(method: string, value: string): string {
-  const counts = method === "TRACE" || method === "OPTIONS";
-  return counts && /^[0-9]{1,9}$/.test(value) ? String(Math.max(0, Number(value) - 1)) : value;
-}
-
-/** RFC 9110 §7.6.2: whether this hop MUST be the last one of a TRACE or an OPTIONS. */
-export function isLastHop({ method, fields }: OfferRequest): boolean {
-  if (method !== "TRACE" && method !== "OPTIONS") return false;
-  const value = getField(fields, "max-forwards");
-  return value !== null && /^0+$/.test(value);
 }
 
 /** Who the client is, and what it asked for, in the fields that all backends know. */
@@ -173,25 +160,6 @@ const IPV6 = /^[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*$/i;
 /** RFC 7239 §4: value = token / quoted-string. */
 function quoted(text: string): string {
   return isToken(text) ? text : `"${text.replace(/["\\]/g, "\\$&")}"`;
-}
-
-/** So often a request may have been here already: a chain of proxies like us, but no loop. */
-const MAX_VISITS = 8;
-
-/** RFC 9110 §7.6, §7.6.3: a request MUST NOT be forwarded in a loop; Via tells how often it came by. */
-export function isLooping({ fields }: OfferRequest): boolean {
-  let visits = 0;
-  for (const value of getFields(fields, "via")) {
-    for (const hop of value.split(",")) {
-      if (hop.trim().endsWith(` ${PSEUDONYM}`) && ++visits >= MAX_VISITS) return true;
-    }
-  }
-  return false;
-}
-
-/** RFC 9110 §7.6.3: one entry for each hop, ours last. */
-function via(fields: readonly Field[], version: string): Field {
-  return ["via", [...getFields(fields, "via"), `${version} ${PSEUDONYM}`].join(", ")];
 }
 
 /**

@@ -1,8 +1,7 @@
 // The PROXY protocol on the way to a backend: who the client is, said before all else.
 import type { ClientEnds } from "../client/h1_pool.ts";
-import type { Endpoint } from "../protocol/proxy_protocol/address.ts";
-import { parseIPv4, parseIPv6 } from "../protocol/proxy_protocol/address.ts";
 import { encodeProxyHeader } from "../protocol/proxy_protocol/encode.ts";
+import { type Endpoint, parseIPv4, parseIPv6 } from "../protocol/wire/ip.ts";
 import type { BackendTarget } from "./backend.ts";
 
 /**

@@ -8,7 +8,10 @@ import * as http2Values from "./targets/http2_values.ts";
 import * as http3 from "./targets/http3.ts";
 import * as http3Values from "./targets/http3_values.ts";
 import * as proxyProtocol from "./targets/proxy_protocol.ts";
+import * as proxyRequest from "./targets/proxy_request.ts";
 import * as qpack from "./targets/qpack.ts";
+import * as socks5 from "./targets/socks5.ts";
+import * as tunnelJson from "./targets/tunnel_json.ts";
 import * as websocket from "./targets/websocket.ts";
 import * as websocketValues from "./targets/websocket_values.ts";
 import * as wire from "./targets/wire.ts";
@@ -20,6 +23,7 @@ export const targets: readonly Target[] = [
   ...http2.targets,
   ...qpack.targets,
   ...http3.targets,
+  ...socks5.targets,
 ];
 
 /** Pairs that must give the same for the same input. */
@@ -30,11 +34,14 @@ export const twins: readonly (readonly [Target, Target])[] = [
 export const decoders: readonly Decoder[] = [
   ...wire.decoders,
   ...dns.decoders,
+  ...proxyRequest.decoders,
   ...websocketValues.decoders,
   ...hpack.decoders,
   ...http2Values.decoders,
   ...qpack.decoders,
   ...http3Values.decoders,
+  ...socks5.decoders,
+  ...tunnelJson.decoders,
 ];
 
 export const codecs: readonly Codec[] = [
@@ -42,9 +49,12 @@ export const codecs: readonly Codec[] = [
   ...dns.codecs,
   ...http1.codecs,
   ...proxyProtocol.codecs,
+  ...proxyRequest.codecs,
   ...websocketValues.codecs,
   ...hpack.codecs,
   ...http2Values.codecs,
   ...qpack.codecs,
   ...http3Values.codecs,
+  ...socks5.codecs,
+  ...tunnelJson.codecs,
 ];

@@ -1,5 +1,5 @@
 // Section 2.2: the binary block of version 2.
-import { type Endpoint, formatAddress } from "./address.ts";
+import { type Endpoint, formatAddress } from "../wire/ip.ts";
 import { ProxyProtocolError } from "./error.ts";
 import {
   ADDRESS_BYTES,

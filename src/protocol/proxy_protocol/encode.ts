@@ -1,5 +1,5 @@
+import { type Endpoint, formatAddress, parseIPv4, parseIPv6, toMapped } from "../wire/ip.ts";
 import { latin1Bytes } from "../wire/latin1.ts";
-import { type Endpoint, formatAddress, parseIPv4, parseIPv6, toMapped } from "./address.ts";
 import {
   Command,
   Family,

@@ -1,5 +1,5 @@
 // The PROXY protocol, versions 1 and 2: HAProxy's doc/proxy-protocol.txt, revision of 2020/03/05.
-import type { Endpoint } from "./address.ts";
+import type { Endpoint } from "../wire/ip.ts";
 
 /** What a proxy says of the connection that it passes on. */
 export interface ProxyHeader {

@@ -1,5 +1,5 @@
 // Section 2.1: the line of version 1.
-import { type Endpoint, formatAddress, parseIPv4, parseIPv6 } from "./address.ts";
+import { type Endpoint, formatAddress, parseIPv4, parseIPv6 } from "../wire/ip.ts";
 import { ProxyProtocolError } from "./error.ts";
 import { PREFIX, type ProxyHeader } from "./header.ts";
 

@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { formatAddress } from "../../../src/protocol/proxy_protocol/address.ts";
+import { formatAddress } from "../../../src/protocol/wire/ip.ts";
 import { encodeProxyHeader } from "../../../src/protocol/proxy_protocol/encode.ts";
 import type { ProxyHeader } from "../../../src/protocol/proxy_protocol/header.ts";
 import { ProxyHeaderParser } from "../../../src/protocol/proxy_protocol/parser.ts";
