@@ -9,6 +9,7 @@ import * as http3 from "./targets/http3.ts";
 import * as http3Values from "./targets/http3_values.ts";
 import * as proxyProtocol from "./targets/proxy_protocol.ts";
 import * as qpack from "./targets/qpack.ts";
+import * as tunnelFrames from "./targets/tunnel_frames.ts";
 import * as websocket from "./targets/websocket.ts";
 import * as websocketValues from "./targets/websocket_values.ts";
 import * as wire from "./targets/wire.ts";
@@ -20,6 +21,7 @@ export const targets: readonly Target[] = [
   ...http2.targets,
   ...qpack.targets,
   ...http3.targets,
+  ...tunnelFrames.targets,
 ];
 
 /** Pairs that must give the same for the same input. */
@@ -35,6 +37,7 @@ export const decoders: readonly Decoder[] = [
   ...http2Values.decoders,
   ...qpack.decoders,
   ...http3Values.decoders,
+  ...tunnelFrames.decoders,
 ];
 
 export const codecs: readonly Codec[] = [
@@ -47,4 +50,5 @@ export const codecs: readonly Codec[] = [
   ...http2Values.codecs,
   ...qpack.codecs,
   ...http3Values.codecs,
+  ...tunnelFrames.codecs,
 ];
