@@ -59,6 +59,9 @@ export const MAX_MESSAGE_BYTES = 1024;
 /** No window may be larger, nor what CREDIT makes of it. */
 export const MAX_WINDOW_BYTES = 0x7fffffff;
 
+/** The longest time that DRAIN gives: no timer takes more. */
+export const MAX_DRAIN_MS = 0x7fffffff;
+
 /** The body of PING and PONG. */
 export const PING_BYTES = 8;
 

@@ -190,7 +190,7 @@ export const faults: readonly { name: string; hex: string; want: RegExp }[] = [
   { name: "PING of 9 bytes", hex: "0a 00 000102030405060708", want: /PING of 9 bytes/ },
   { name: "PONG of nothing", hex: "0b 00", want: /PONG of 0 bytes/ },
   { name: "DRAIN of nothing", hex: "0c 00", want: /DRAIN is cut off/ },
-  { name: "DRAIN above 2^53-1", hex: "0c 00 c020000000000000", want: /DRAIN with the number/ },
+  { name: "DRAIN above 2^31-1", hex: "0c 00 c000000080000000", want: /DRAIN with the number/ },
   { name: "AUTH of no JSON", hex: "01 00 7b", want: /AUTH must be JSON/ },
   { name: "AUTH of broken UTF-8", hex: "01 00 ff", want: /AUTH .* not UTF-8/ },
   { name: "AUTHED of nothing", hex: "02 00", want: /AUTHED must be JSON/ },
