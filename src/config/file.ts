@@ -7,7 +7,9 @@ import { type NamedFiles, namedFiles } from "./file_named.ts";
 import { decodeFile, readFile } from "./file_read.ts";
 import { derivedName, type RouteConfig, routeConfig } from "./file_route.ts";
 import { fileSchema, type FileSections, TOP_KINDS } from "./file_schema.ts";
+import { type TunnelTexts, tunnelTexts } from "./file_tunnel.ts";
 import { type Environment, envName } from "./flags.ts";
+import type { Kind } from "./kinds.ts";
 
 export type { CmuxConfig } from "./file_cmux.ts";
 export { ConfigFileError, faultLine, type FileFault } from "./file_fault.ts";
@@ -31,6 +33,8 @@ export interface FileConfig {
   /** Whether it has a list of them. Where that is empty, no request is for a backend. */
   readonly hasRoutes: boolean;
   readonly cmux: CmuxConfig | null;
+  /** What `h3ws gateway` and `h3ws agent` do. */
+  readonly tunnel: TunnelTexts;
   /** `certificates` and `cmux` as they are written, in JSON, where they are there. */
   readonly written: Readonly<Record<string, string>>;
   /** The files that it names, each with its place. */
@@ -84,8 +88,8 @@ function assemble(
   parsed: z.output<typeof fileSchema>,
   at: (path: string) => string,
 ): Omit<FileConfig, "file" | "written" | "named"> {
-  const { certificates = [], log = {}, defaults = {}, routes: list, cmux, ...flags } =
-    parsed as FileSections;
+  const { proxy, gateway, client, ...own } = parsed as FileSections;
+  const { certificates = [], log = {}, defaults = {}, routes: list, cmux, ...flags } = own;
   const routes = list ?? [];
   const texts: Record<string, string> = {};
   for (const [name, text] of Object.entries(flags as Record<string, string | undefined>)) {
@@ -105,6 +109,7 @@ function assemble(
       return { ...made, backendCaFile: ca === null ? null : at(ca) };
     }),
     hasRoutes: list !== undefined,
+    tunnel: tunnelTexts({ proxy, gateway, client }, at),
     cmux: config && { ...config, mapFile: config.mapFile === null ? null : at(config.mapFile) },
   };
 }
@@ -126,12 +131,16 @@ function namesOf(routes: NonNullable<FileSections["routes"]>): string[] {
  * The environment with what a file says for all that the environment does not: a flag goes before
  * both.
  */
-export function withFile(config: Pick<FileConfig, "flags">, env: Environment): Environment {
+export function withFile(
+  config: Pick<FileConfig, "flags">,
+  env: Environment,
+  kinds: Readonly<Record<string, Kind<unknown>>> = TOP_KINDS,
+): Environment {
   const merged: Record<string, string | undefined> = { ...env };
   for (const [name, text] of Object.entries(config.flags)) {
     const own = env[envName(name)];
     // As for a flag: an empty variable is none, but for those that may be empty.
-    if (own === undefined || (own === "" && !TOP_KINDS[name].takesEmpty)) {
+    if (own === undefined || (own === "" && !kinds[name].takesEmpty)) {
       merged[envName(name)] = text;
     }
   }
