@@ -4,10 +4,10 @@ export class ValueError extends Error {
   /** Follows the value in a sentence: `is not a size`. */
   readonly problem: string;
   readonly allowed: string;
-  /** Of several values the one that is wrong. */
-  readonly value?: string;
+  /** Of several values the one that is wrong; `null` for one that may not be shown. */
+  readonly value?: string | null;
 
-  constructor(problem: string, allowed: string, value?: string) {
+  constructor(problem: string, allowed: string, value?: string | null) {
     super(problem);
     this.problem = problem;
     this.allowed = allowed;

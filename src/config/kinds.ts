@@ -182,7 +182,8 @@ function parseOne<T>(kind: Kind<T>, value: string): T {
     return kind.parse(value);
   } catch (error) {
     if (!(error instanceof ValueError)) throw error;
-    throw new ValueError(error.problem, error.allowed, value);
+    const { problem, allowed, value: own = value } = error;
+    throw new ValueError(problem, allowed, own);
   }
 }
 

@@ -5,8 +5,17 @@ import { TunnelCode } from "../protocol/tunnel/code.ts";
 import { type AgentLinkOptions, connectGateway } from "./agent_links.ts";
 import type { ConnectTarget, Link, LinkEnd } from "./link.ts";
 import type { AskedStream } from "./mux_link.ts";
-import { relay, type RelayEnd } from "./relay.ts";
+import { relay, type RelayEnd, type Traffic } from "./relay.ts";
 import { TunnelRefused, type TunnelTarget } from "./target.ts";
+
+/** A connection that a gateway asks an agent for. */
+export interface Served {
+  /** Counts up. */
+  readonly id: number;
+  /** "host:port". */
+  readonly gateway: string;
+  readonly target: TunnelTarget;
+}
 
 /** What an agent tells. No method throws or waits. */
 export interface AgentObserver {
@@ -14,9 +23,12 @@ export interface AgentObserver {
   /** Once for each `linked`; `retryMs` is `null` where it does not come back. */
   unlinked(gateway: string, info: { end: LinkEnd; retryMs: number | null }): void;
   failed(gateway: string, info: { reason: string; retryMs: number | null }): void;
-  opened(target: TunnelTarget, info: { dialMs: number }): void;
-  refused(target: TunnelTarget, error: TunnelRefused): void;
-  closed(target: TunnelTarget, end: RelayEnd): void;
+  opened(served: Served, info: { dialMs: number }): void;
+  /** Where the bytes of one that was opened are counted as they pass; their sum is in its end. */
+  traffic?(served: Served): Traffic;
+  refused(served: Served, error: TunnelRefused): void;
+  /** Once for each `opened`. */
+  closed(served: Served, end: RelayEnd & { durationMs: number }): void;
   bug(where: string, error: unknown): void;
 }
 
@@ -42,6 +54,10 @@ export class TunnelAgent {
   readonly #links = new Set<Link>();
   readonly #loops: Promise<void>[];
   #streams = 0;
+  #served = 0;
+  #draining = false;
+  /** Called when the last connection has ended. */
+  #onIdle: (() => void) | null = null;
 
   /** Begins at once. */
   constructor(options: AgentOptions) {
@@ -87,7 +103,9 @@ export class TunnelAgent {
       url,
       auth: { ...auth, clientId },
       signal: this.#stopped.signal,
-      onOpen: (target, asked) => void this.#serve(target, asked),
+      onOpen: (target, asked) => {
+        void this.#serve({ id: ++this.#served, gateway: url.host, target }, asked);
+      },
       onBug: (where, error) => observer.bug(where, error),
     });
   }
@@ -102,36 +120,49 @@ export class TunnelAgent {
   }
 
   /** The gateway wants a connection. */
-  async #serve(target: TunnelTarget, asked: AskedStream): Promise<void> {
+  async #serve(served: Served, asked: AskedStream): Promise<void> {
     const { observer } = this.#options;
     const startedMs = performance.now();
     this.#streams++;
     try {
-      const stream = await this.#open(target, asked.signal);
+      const stream = await this.#open(served.target, asked.signal);
       const tunnel = asked.accept();
       if (tunnel === null) return void stream.abort();
-      observer.opened(target, { dialMs: performance.now() - startedMs });
+      const openedMs = performance.now();
+      observer.opened(served, { dialMs: openedMs - startedMs });
       const { sweeper, idleTimeoutMs } = this.#options;
-      const end = await relay({ client: tunnel, target: stream, sweeper, idleTimeoutMs });
-      observer.closed(target, end);
+      const traffic = observer.traffic?.(served);
+      const end = await relay({ client: tunnel, target: stream, sweeper, idleTimeoutMs, traffic });
+      observer.closed(served, { ...end, durationMs: performance.now() - openedMs });
     } catch (error) {
       if (!(error instanceof TunnelRefused)) observer.bug("tunnel target", error);
       const refused = error instanceof TunnelRefused
         ? error
         : new TunnelRefused(TunnelCode.INTERNAL_ERROR, "internal error");
       asked.refuse(refused);
-      observer.refused(target, refused);
+      observer.refused(served, refused);
     } finally {
-      this.#streams--;
+      if (--this.#streams === 0) this.#onIdle?.();
     }
   }
 
   async #open(target: TunnelTarget, signal: AbortSignal) {
     const { connect, maxStreams } = this.#options;
+    if (this.#draining) throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the agent shuts down");
     if (this.#streams > maxStreams) {
       throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the agent has all it can carry");
     }
     return await connect(target, signal);
+  }
+
+  /** Takes no more connections; ends every link once they have ended, or after `forMs`. */
+  async drain(forMs: number): Promise<void> {
+    this.#draining = true;
+    if (this.#streams > 0) {
+      const late = pause(forMs, this.#stopped.signal);
+      await Promise.race([late, new Promise<void>((resolve) => this.#onIdle = resolve)]);
+    }
+    await this.stop();
   }
 
   /** Ends every link; resolves when nothing is left. */

@@ -34,6 +34,9 @@ export class Gateway {
   readonly #options: GatewayOptions;
   #asked = 0;
   #taken = 0;
+  #draining = false;
+  /** Called when the last connection has ended. */
+  #onIdle: (() => void) | null = null;
   readonly #stopped = new AbortController();
 
   constructor(options: GatewayOptions) {
@@ -70,27 +73,33 @@ export class Gateway {
     }, connectTimeoutMs);
     const signals = [this.#stopped.signal, late.signal, ...(signal === undefined ? [] : [signal])];
     this.#taken++;
+    const tried: { last: Agent | null } = { last: null };
     try {
+      if (this.#draining) {
+        throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the gateway shuts down");
+      }
       if (this.#taken > maxConnections) {
         throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the gateway has all it can carry");
       }
-      const found = await this.#try(asked, AbortSignal.any(signals));
+      const found = await this.#try(asked, AbortSignal.any(signals), tried);
       const openedMs = performance.now();
-      observer.opened(asked, { agent: found.agent.id, dialMs: openedMs - startedMs });
+      observer.opened(asked, { agent: found.agent, dialMs: openedMs - startedMs });
       return { ...found, asked, openedMs };
     } catch (error) {
-      this.#taken--;
+      this.#free();
       const refused = refusedBy(error);
-      observer.refused(asked, { code: refused.code, reason: refused.message });
+      const { code, message: reason } = refused;
+      observer.refused(asked, { code, reason, agent: tried.last });
       throw refused;
     } finally {
       clearTimeout(timer);
     }
   }
 
-  async #try({ group, target }: Asked, signal: AbortSignal) {
+  async #try({ group, target }: Asked, signal: AbortSignal, tried: { last: Agent | null }) {
     let last: unknown = null;
     for (const agent of this.agents.pick(group)) {
+      tried.last = agent;
       try {
         return { stream: await agent.link.open(target, signal), agent };
       } catch (error) {
@@ -103,13 +112,14 @@ export class Gateway {
 
   /** Carries bytes between the client and the target to their end. Never rejects. */
   async carry(connection: GatewayConnection, client: ByteStream): Promise<RelayEnd> {
-    const { sweeper, idleTimeoutMs } = this.#options;
+    const { sweeper, idleTimeoutMs, observer } = this.#options;
     const end = await relay({
       client,
       target: connection.stream,
       sweeper,
       idleTimeoutMs,
       signal: this.#stopped.signal,
+      traffic: observer.traffic?.(connection.asked),
     });
     this.release(connection, end);
     return end;
@@ -117,9 +127,26 @@ export class Gateway {
 
   /** Tells of a connection that has ended. */
   release({ asked, agent, openedMs }: GatewayConnection, end: RelayEnd): void {
-    this.#taken--;
+    this.#free();
     const durationMs = performance.now() - openedMs;
-    this.#options.observer.closed(asked, { ...end, agent: agent.id, durationMs });
+    this.#options.observer.closed(asked, { ...end, agent, durationMs });
+  }
+
+  #free(): void {
+    if (--this.#taken === 0) this.#onIdle?.();
+  }
+
+  /** Opens no more; resolves once all connections have ended, or after `forMs`. */
+  async drain(forMs: number): Promise<void> {
+    this.#draining = true;
+    if (this.#taken === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, forMs);
+      this.#onIdle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   /** Ends every connection, and then the link of every agent. */

@@ -130,10 +130,28 @@ export class GatewayServer {
     });
   }
 
+  /** New links get this certificate; throws `NetError` if it is unusable, and keeps the old. */
+  reload(certPem: string, keyPem: string): void {
+    this.#server!.reload(certPem, keyPem);
+  }
+
+  /** The same for those who sign agents' certificates. */
+  reloadClientCa(clientCaPem: string): void {
+    this.#server!.reloadClientCa(clientCaPem);
+  }
+
+  /** Takes no new clients; ends everything once connections have ended, or after `forMs`. */
+  async drain(forMs: number): Promise<void> {
+    void this.#socks?.close();
+    await this.gateway.drain(forMs);
+    await this.stop();
+  }
+
   /** Ends everything. */
   async stop(): Promise<void> {
-    this.#socks?.close();
+    void this.#socks?.close();
     this.gateway.stop();
+    await this.#socks?.closeAll();
     await this.#server?.stop();
   }
 }

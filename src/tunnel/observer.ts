@@ -1,7 +1,7 @@
 import type { TunnelCode } from "../protocol/tunnel/code.ts";
 import type { Agent } from "./agents.ts";
 import type { LinkEnd } from "./link.ts";
-import type { RelayEnd } from "./relay.ts";
+import type { RelayEnd, Traffic } from "./relay.ts";
 import type { TunnelTarget } from "./target.ts";
 
 /** By which way somebody came to a gateway. */
@@ -28,11 +28,13 @@ export interface GatewayObserver {
   /** Somebody was not let in, as an agent or as a client. */
   authFailed(info: { front: Front | "agent"; remote: string; user: string; reason: string }): void;
   /** An agent has connected to the target. */
-  opened(asked: Asked, info: { agent: string; dialMs: number }): void;
-  /** No agent did. */
-  refused(asked: Asked, info: { code: TunnelCode; reason: string }): void;
+  opened(asked: Asked, info: { agent: Agent; dialMs: number }): void;
+  /** Where the bytes of one that was opened are counted as they pass; their sum is in its end. */
+  traffic?(asked: Asked): Traffic;
+  /** No agent did; `agent` is the last that was tried. */
+  refused(asked: Asked, info: { code: TunnelCode; reason: string; agent: Agent | null }): void;
   /** Once for each `opened`. */
-  closed(asked: Asked, end: RelayEnd & { agent: string; durationMs: number }): void;
+  closed(asked: Asked, end: RelayEnd & { agent: Agent; durationMs: number }): void;
   /** Something was thrown that is not the peer's fault but ours. */
   bug(where: string, error: unknown): void;
 }

@@ -3,13 +3,17 @@ import { toNetError } from "../net/error.ts";
 import type { Sweeper, Swept } from "../net/sweeper.ts";
 
 /** How a relayed connection ended, and what went through it. */
-export interface RelayEnd {
+export interface RelayEnd extends Readonly<Traffic> {
   /** Who ended it first: the side that asked, the side that was asked for, or we. */
   readonly by: "client" | "target" | "us";
   /** In words; `end of stream` where both sides ended theirs. */
   readonly reason: string;
-  readonly bytesToTarget: number;
-  readonly bytesToClient: number;
+}
+
+/** Bytes of one connection so far: who carries them adds to it. */
+export interface Traffic {
+  bytesToTarget: number;
+  bytesToClient: number;
 }
 
 export interface RelayOptions {
@@ -22,6 +26,8 @@ export interface RelayOptions {
   signal?: AbortSignal;
   /** Told of the bytes of each chunk before it goes on; a promise holds it up. */
   throttle?: (bytes: number) => Promise<void> | null;
+  /** Counts what passes, from nothing on. */
+  traffic?: Traffic;
 }
 
 /** Carries bytes both ways until both sides have ended, or one is lost. Never rejects. */
@@ -34,11 +40,11 @@ class Relay implements Swept {
   #movedMs: number;
   #end: Pick<RelayEnd, "by" | "reason"> | null = null;
   #firstFin: "client" | "target" | null = null;
-  #bytesToTarget = 0;
-  #bytesToClient = 0;
+  readonly #traffic: Traffic;
 
   constructor(options: RelayOptions) {
     this.#options = options;
+    this.#traffic = options.traffic ?? { bytesToTarget: 0, bytesToClient: 0 };
     this.#movedMs = performance.now();
   }
 
@@ -55,8 +61,7 @@ class Relay implements Swept {
     target.abort();
     return {
       ...(this.#end ?? { by: this.#firstFin ?? "us", reason: "end of stream" }),
-      bytesToTarget: this.#bytesToTarget,
-      bytesToClient: this.#bytesToClient,
+      ...this.#traffic,
     };
   }
 
@@ -71,8 +76,8 @@ class Relay implements Swept {
         const chunk = await source.read();
         if (chunk === null) break;
         const { length } = chunk;
-        if (from === "client") this.#bytesToTarget += length;
-        else this.#bytesToClient += length;
+        if (from === "client") this.#traffic.bytesToTarget += length;
+        else this.#traffic.bytesToClient += length;
         const held = throttle?.(length) ?? null;
         if (held !== null) await held;
         writing = true;

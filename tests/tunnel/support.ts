@@ -22,7 +22,8 @@ export class Told {
       agentConnected: ({ id, group, link }) => this.#say(`agent+ ${id} ${group} ${link.transport}`),
       agentGone: ({ id }, { by, reason }) => this.#say(`agent- ${id} ${by}: ${reason}`),
       authFailed: ({ front, user, reason }) => this.#say(`auth ${front} ${user}: ${reason}`),
-      opened: ({ target }, { agent }) => this.#say(`open ${target.host}:${target.port} ${agent}`),
+      opened: ({ target }, { agent }) =>
+        this.#say(`open ${target.host}:${target.port} ${agent.id}`),
       refused: ({ target }, { reason }) => this.#say(`refused ${target.host}: ${reason}`),
       closed: (_, end) =>
         this.#say(`closed ${end.by}: ${end.reason} ${end.bytesToTarget}/${end.bytesToClient}`),
