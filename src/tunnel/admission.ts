@@ -4,13 +4,15 @@ import { TunnelCode } from "../protocol/tunnel/code.ts";
 import type { Agent } from "./agents.ts";
 import { ipOf } from "./client_gate.ts";
 import type { GatewayObserver } from "./observer.ts";
-import type { User, Users } from "./users.ts";
+import type { Credentials, User, Users, Verdict } from "./users.ts";
 
 /** Somebody who says that he is an agent. */
 export interface Applicant {
   readonly auth: Auth;
   /** "ip:port". */
   readonly remote: string;
+  /** The subject of the certificate that he has shown; `null` for none. */
+  readonly certificate?: string | null;
 }
 
 /** What he is told, and what he is if he is taken. */
@@ -39,28 +41,19 @@ export class Admission {
     this.#options = options;
   }
 
-  async admit({ auth, remote }: Applicant): Promise<Admitted> {
+  async admit({ auth, remote, certificate = null }: Applicant): Promise<Admitted> {
     const { users } = this.#options;
     if (auth.version > TUNNEL_VERSION) {
       return this.#refused(auth, remote, `version ${auth.version} is not known here`);
     }
-    const { login } = auth;
-    const username = login === null ? "" : "token" in login ? auth.clientId : login.username;
-    const password = login === null ? "" : "token" in login ? login.token : login.password;
-    const ip = ipOf(remote);
-    const verdict = await users.verify({ username, password, ip, role: "agent" });
-    if (verdict.kind === "later") {
-      const seconds = Math.ceil(verdict.waitMs / 1000);
-      return this.#refused(auth, remote, `too many failures: try again in ${seconds} s`);
-    }
-    if (verdict.kind === "wrong") {
-      return this.#refused(auth, remote, "the username or the password is wrong");
-    }
+    const verdict = await users.verify(credentialsOf({ auth, remote, certificate }));
+    if (verdict.kind !== "user") return this.#refused(auth, remote, whyNot(verdict, auth));
     const group = groupOf(auth, verdict.user);
     if (group === null) {
       return this.#refused(auth, remote, `group ${auth.group} is not one of this user's`);
     }
-    return this.#taken(auth, { remote, group, user: verdict.user.name });
+    const { user, pass } = verdict;
+    return this.#taken(auth, { remote, group, user: user.name, pass });
   }
 
   #refused(auth: Auth, remote: string, message: string): Admitted {
@@ -70,12 +63,31 @@ export class Admission {
     return { authed: { ...authed, session: null, heartbeatMs: null }, agent: null };
   }
 
-  #taken(auth: Auth, who: { remote: string; group: string; user: string }): Admitted {
+  #taken(auth: Auth, who: Pick<Agent, "remote" | "group" | "user" | "pass">): Admitted {
     const { maxStreams: most, heartbeatMs } = this.#options;
     const maxStreams = Math.min(most, auth.maxConns ?? most);
     const agent = { ...who, id: auth.clientId, maxStreams, sinceMs: performance.now() };
     const authed = { success: true, message: "Authentication successful", code: null };
     return { authed: { ...authed, session: randomUUID(), heartbeatMs }, agent };
+  }
+}
+
+/** How he says who he is: a login goes before a certificate. */
+function credentialsOf({ auth: { login }, remote, certificate }: Applicant): Credentials {
+  const who = { username: "", password: "", ip: ipOf(remote), role: "agent" } as const;
+  if (login === null) return certificate ? { ...who, certificate } : who;
+  return { ...who, ...login };
+}
+
+function whyNot(verdict: Exclude<Verdict, { kind: "user" }>, { login }: Auth): string {
+  switch (verdict.kind) {
+    case "later":
+      return `too many failures: try again in ${Math.ceil(verdict.waitMs / 1000)} s`;
+    case "unknown":
+      return `nobody can say now who may come in: ${verdict.reason}`;
+    case "wrong":
+      if (login === null) return "no user has the certificate, or none was shown";
+      return "token" in login ? "the token is wrong" : "the username or the password is wrong";
   }
 }
 

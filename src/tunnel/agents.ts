@@ -2,6 +2,7 @@ import { NetError } from "../net/error.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
 import type { GatewayLink } from "./link.ts";
 import { TunnelRefused } from "./target.ts";
+import type { Pass } from "./users.ts";
 
 /** How the next agent of a group is chosen. */
 export type AgentBalance = "round-robin" | "least-sessions" | "failover";
@@ -18,6 +19,8 @@ export interface Agent {
   /** Connections through it at once, as it says itself. */
   readonly maxStreams: number;
   readonly sinceMs: number;
+  /** What it was let in by. */
+  readonly pass?: Pass;
 }
 
 /** All agents of a gateway, by group. */
