@@ -98,6 +98,8 @@ export class Outbox {
     const deflated = deflater === null ? null : await this.#deflate(deflater, payload);
     const bytes = deflated ?? payload;
     const rsv = deflated === null ? 0 : RSV1;
+    // One for all its frames: the stream is done with it when it has taken one.
+    const room = this.#roomFor(Math.min(bytes.length, FRAGMENT_BYTES));
     for (let at = 0; at === 0 || at < bytes.length; at += FRAGMENT_BYTES) {
       this.#checkStopped();
       const piece = bytes.subarray(at, at + FRAGMENT_BYTES);
@@ -109,7 +111,7 @@ export class Outbox {
         rsv: first ? rsv : 0,
         opcode: first ? opcode : Opcode.CONTINUATION,
         payload: piece,
-      });
+      }, room);
       if (deflated === null) this.buffered -= piece.length;
     }
     if (deflated !== null) this.buffered -= payload.length;
@@ -197,8 +199,8 @@ export class Outbox {
     this.#deflater?.close();
   }
 
-  #write(frame: OutFrame): Promise<void> {
-    return this.#stream.write(this.#encode(frame), HEADROOM).then(this.#took, this.#broke);
+  #write(frame: OutFrame, room: Uint8Array = this.#roomFor(frame.payload.length)): Promise<void> {
+    return this.#stream.write(this.#encode(frame, room), HEADROOM).then(this.#took, this.#broke);
   }
 
   readonly #took = (): void => {
@@ -211,16 +213,19 @@ export class Outbox {
     throw error;
   };
 
-  /** The frame, with room before it for the header of what carries it. */
-  #encode({ fin, rsv, opcode, payload }: OutFrame): Uint8Array {
+  /** Takes a frame of so many bytes, with room before it for the header of what carries it. */
+  #roomFor(length: number): Uint8Array {
+    return new Uint8Array(HEADROOM + headerSizeOf(length, this.#masks) + length);
+  }
+
+  #encode({ fin, rsv, opcode, payload }: OutFrame, room: Uint8Array): Uint8Array {
     const { length } = payload;
-    const size = headerSizeOf(length, this.#masks);
-    const room = new Uint8Array(HEADROOM + size + length);
     const maskKey = this.#masks ? this.#maskKey() : undefined;
     const start = writeHeader(room, HEADROOM, { fin, rsv, opcode, length, maskKey });
     room.set(payload, start);
-    if (maskKey !== undefined) applyMask(room.subarray(start), maskKey);
-    return room.subarray(HEADROOM);
+    const end = start + length;
+    if (maskKey !== undefined) applyMask(room.subarray(start, end), maskKey);
+    return room.subarray(HEADROOM, end);
   }
 
   /** RFC 6455 §5.3: fresh for each frame, and nothing that could be foreseen. */
