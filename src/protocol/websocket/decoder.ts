@@ -205,7 +205,7 @@ export class MessageDecoder implements Parser<MessageEvent> {
     return this.#left === 0;
   }
 
-  /** Makes room for `size` bytes: at most four times what has come, and no more than can still come. */
+  /** Makes room for `size` bytes: at most four times what has come, and what can still come. */
   #reserve(size: number): void {
     if (size <= this.#message.length) return;
     const { fin } = this.#header;
