@@ -86,6 +86,7 @@ function rowTests({ name, http, test = plainTest, listen }: Row, secure: boolean
         open: (asked = {}) => openAt(peer, { ...NOTHING, ...asked }, { ...options, deflate }),
         refused: () => refusedAt(peer, options),
         connections: () => peer.connections() - before,
+        leave: () => peer.leave(),
       });
     },
   });

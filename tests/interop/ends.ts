@@ -6,7 +6,8 @@ import { within } from "../support/within.ts";
 
 /** What came to the peer, in the order it came. */
 export type Came =
-  | { type: "message"; data: Message }
+  /** `received` is how many bytes had come by then. */
+  | { type: "message"; data: Message; received: number }
   | { type: "ping"; data: string }
   | { type: "pong"; data: string }
   /** 1005 for a Close without code, 1006 for none. */
@@ -60,6 +61,8 @@ export interface ClientPeer extends AsyncDisposable {
   open(asked: Asked): Promise<TheirEnd>;
   /** The answer that is none of a WebSocket. */
   refused(asked: Asked): Promise<{ status: number; body: string }>;
+  /** Ends its connections at once, without a Close on any of its sockets. */
+  leave(): Promise<void>;
 }
 
 /** A server that is none of ours: it takes chat.v1, and refuses /refused with 403 and "not you". */
@@ -68,6 +71,8 @@ export interface ServerPeer extends AsyncDisposable {
   readonly origin: string;
   /** The next WebSocket. */
   accept(): Promise<TheirEnd>;
+  /** Ends as a client's does. */
+  leave(): Promise<void>;
   /** How many connections brought the WebSockets that came. */
   connections(): number;
 }

@@ -18,6 +18,8 @@ export interface Talk {
   refused(): Promise<{ status: number; body: string }>;
   /** How many connections the sockets have come by. */
   connections(): number;
+  /** The peer's connections end at once. */
+  leave(): Promise<void>;
 }
 
 /** A peer, as a row of a table. */
@@ -50,6 +52,7 @@ export function libraryTests({ name, test, run }: LibraryRow): void {
   flow("a refusal, 403 with its body", refusal);
   flow("five sockets at once", fiveSockets);
   flow("gone without Close: 1006, whoever goes", gone);
+  flow("a peer that leaves: 1006 at each of its sockets", left);
   flow("a frame that breaks a rule: 1002 or 1007, and nobody else notices", broken);
 }
 
@@ -133,14 +136,19 @@ async function compressed({ open }: Talk): Promise<void> {
   assert.ok(theirs.deflate, "agreed on at the peer");
   assert.match(ours.extensions, /^permessage-deflate(?:;|$)/);
   assert.equal(pair.answered.get("sec-websocket-extensions"), ours.extensions);
+  const text = "squeezed 🦕 ".repeat(5_000);
   const noise = crypto.getRandomValues(new Uint8Array(5_000));
   // Four times the same: what a context that is kept, or is not, can break.
-  for (const message of [...Array(4).fill("squeezed 🦕 ".repeat(5_000)), noise, "", noise]) {
+  let received = 0;
+  for (const message of [...Array(4).fill(text), noise, "", noise]) {
     await theirs.send(message);
     assertSame(await within("a message of theirs", ours.receive()), message);
     await ours.send(message);
-    assertSame((await theirs.expect("message")).data, message);
+    const came = await theirs.expect("message");
+    assertSame(came.data, message);
+    if (message === text) received = came.received;
   }
+  assert.ok(received < text.length / 4, `${received} bytes for 4 times ${text.length} letters`);
   await closeBoth(pair);
 }
 
@@ -227,6 +235,18 @@ async function gone({ open }: Talk): Promise<void> {
   ours.abort();
   assert.equal((await theirs.expect("close")).code, 1006);
   assert.equal((await ours.closed).code, 1006);
+}
+
+async function left({ open, leave }: Talk): Promise<void> {
+  const pairs = [await open(), await open(), await open()];
+  await pairs[0].theirs.send("last words");
+  assert.equal(await within("a message of theirs", pairs[0].ours.receive()), "last words");
+  await leave();
+  for (const { ours } of pairs) {
+    assert.equal(await within("the end", ours.receive()), null);
+    const { code, wasClean, by } = await within("the end", ours.closed);
+    assert.deepEqual({ code, wasClean, by }, { code: 1006, wasClean: false, by: "lost" });
+  }
 }
 
 async function broken({ open, ours: role }: Talk): Promise<void> {

@@ -27,6 +27,7 @@ export class PythonProcess<E extends PythonEvent> implements AsyncDisposable {
   readonly #reading: Promise<void>;
   readonly #events: E[] = [];
   #ended = false;
+  #left: Promise<void> | null = null;
   #wake = Promise.withResolvers<void>();
 
   private constructor(
@@ -90,7 +91,11 @@ export class PythonProcess<E extends PythonEvent> implements AsyncDisposable {
     await this.#input.write(new TextEncoder().encode(JSON.stringify({ do: what, ...args }) + "\n"));
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#left ??= this.#leave();
+  }
+
+  async #leave(): Promise<void> {
     // It ends by itself with its stdin, unless it has ended already.
     await this.#input.close().catch(() => {});
     await within(`the end of ${this.#name}`, this.#child.status).catch(() =>

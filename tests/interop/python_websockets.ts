@@ -31,6 +31,8 @@ interface Told extends PythonEvent {
   hex?: string;
   /** Of "message" too, "ping" and "pong". */
   text?: string;
+  /** Of "message": bytes that had come by then. */
+  received: number;
   /** Of "close". */
   code: number;
   reason: string;
@@ -90,8 +92,12 @@ export class PythonClient implements ClientPeer {
     return { status, body };
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  leave(): Promise<void> {
     return this.#process[Symbol.asyncDispose]();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.leave();
   }
 }
 
@@ -145,8 +151,12 @@ export class PythonServer implements ServerPeer {
     return this.#connections.size;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  leave(): Promise<void> {
     return this.#process[Symbol.asyncDispose]();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.leave();
   }
 }
 
@@ -209,13 +219,12 @@ class PythonEnd implements TheirEnd {
   }
 }
 
-function cameOf({ event, hex, text = "", code, reason }: Told): Came {
+function cameOf({ event, hex, text = "", received, code, reason }: Told): Came {
   switch (event) {
-    case "message":
-      return {
-        type: event,
-        data: hex === undefined ? text : new Uint8Array(Buffer.from(hex, "hex")),
-      };
+    case "message": {
+      const data = hex === undefined ? text : new Uint8Array(Buffer.from(hex, "hex"));
+      return { type: event, data, received };
+    }
     case "ping":
     case "pong":
       return { type: event, data: text };

@@ -67,8 +67,12 @@ export class Quiche implements AsyncDisposable {
     return this.request(fields);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#session.close();
+  leave(): Promise<void> {
+    return this.#session.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.leave();
   }
 }
 

@@ -117,6 +117,7 @@ for (const { name, http, test = plainTest, connect } of ROWS) {
           open: (asked = {}) => openAt(peer, taken, { ...NOTHING, ...asked }),
           refused: () => peer.refused({ ...NOTHING, path: "/refused" }),
           connections: () => t.server.connections,
+          leave: () => peer.leave(),
         };
         await body(talk);
         assert.deepEqual(t.errors(), []);

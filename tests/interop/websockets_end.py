@@ -60,6 +60,7 @@ class End:
         self.wire = None
         self._opcode = None
         self._parts: list[bytes] = []
+        self._received = 0
         self._is_open = False
         self._is_over = False
         ends[self.id] = self
@@ -67,6 +68,7 @@ class End:
     # What comes
 
     def received(self, data: bytes) -> None:
+        self._received += len(data)
         if data and not self.protocol.reader.eof:
             self.protocol.receive_data(data)
         self.flush()
@@ -115,9 +117,9 @@ class End:
         data = b"".join(self._parts)
         self._parts = []
         if self._opcode is Opcode.TEXT:
-            tell("message", id=self.id, text=data.decode("utf-8", "strict"))
+            tell("message", id=self.id, text=data.decode(), received=self._received)
         else:
-            tell("message", id=self.id, hex=data.hex())
+            tell("message", id=self.id, hex=data.hex(), received=self._received)
 
     def _requested(self, request: Request) -> None:
         if request.path.startswith("/refused"):

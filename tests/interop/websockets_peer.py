@@ -85,7 +85,7 @@ class Server:
         config = QuicConfiguration(is_client=False, alpn_protocols=H3_ALPN, idle_timeout=60)
         config.load_cert_chain(*self._files)
         loop = asyncio.get_running_loop()
-        quic, _ = await loop.create_datagram_endpoint(
+        quic, self._quic = await loop.create_datagram_endpoint(
             lambda: QuicServer(configuration=config, create_protocol=Http3), local_addr=(HOST, 0)
         )
         port = quic.get_extra_info("sockname")[1]
@@ -104,7 +104,10 @@ class Server:
         )
 
     async def leave(self) -> None:
-        """Its sockets end with the process."""
+        """What comes by TCP ends with the process."""
+        for connection in {*self._quic._protocols.values()}:
+            connection.close(0x100)
+            await connection.wait_closed()
 
 
 async def stdin_lines():

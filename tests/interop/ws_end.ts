@@ -89,6 +89,7 @@ export class WsEnd implements TheirEnd {
   readonly headers: Headers;
   readonly path: string;
   readonly #reset: () => void;
+  #received = 0;
   readonly #came: Arrivals<Came> = new Arrivals<Came>("at npm:ws");
 
   constructor(socket: WebSocket, { headers, path = "", reset }: WsSeen) {
@@ -97,9 +98,12 @@ export class WsEnd implements TheirEnd {
     this.path = path;
     this.#reset = reset ?? (() => socket.terminate());
     const tell = (came: Came) => this.#came.put(came);
+    if (socket.readyState === WebSocket.OPEN) this.#count();
+    else socket.once("open", () => this.#count());
     socket.on("message", (data: RawData, isBinary) => {
       const bytes = new Uint8Array(data as Uint8Array);
-      tell({ type: "message", data: isBinary ? bytes : new TextDecoder().decode(bytes) });
+      const message = isBinary ? bytes : new TextDecoder().decode(bytes);
+      tell({ type: "message", data: message, received: this.#received });
     });
     socket.on("ping", (data) => tell({ type: "ping", data: data.toString() }));
     socket.on("pong", (data) => tell({ type: "pong", data: data.toString() }));
@@ -114,6 +118,10 @@ export class WsEnd implements TheirEnd {
 
   get deflate(): boolean {
     return this.socket.extensions === DEFLATE;
+  }
+
+  #count(): void {
+    this.#stream.on("data", ({ length }: Uint8Array) => this.#received += length);
   }
 
   get #stream(): Duplex {

@@ -29,12 +29,16 @@ import { WsDeflate, WsEnd, wsOver, type WsSeen } from "./ws_end.ts";
 
 /** By HTTP/1.1; the URL is that up to the path. */
 export function wsClient(url: string, ca: string): ClientPeer {
-  const ask = ({ path, protocols, deflate, headers }: Asked) =>
-    new WebSocket(url + path, protocols, {
+  const sockets = new Set<WebSocket>();
+  const ask = ({ path, protocols, deflate, headers }: Asked) => {
+    const socket = new WebSocket(url + path, protocols, {
       ca,
       headers: Object.fromEntries(headers),
       perMessageDeflate: deflate && { threshold: 0 },
     });
+    sockets.add(socket);
+    return socket;
+  };
   return {
     open(asked) {
       const socket = ask(asked);
@@ -62,6 +66,10 @@ export function wsClient(url: string, ca: string): ClientPeer {
       for await (const chunk of response) chunks.push(chunk);
       return { status: response.statusCode!, body: chunks.map(latin1).join("") };
     },
+    leave() {
+      for (const socket of sockets) socket.terminate();
+      return Promise.resolve();
+    },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
@@ -78,6 +86,8 @@ export interface ForeignStream {
 /** One connection of another's. */
 export interface ForeignConnection extends AsyncDisposable {
   request(fields: readonly Field[]): ForeignStream | Promise<ForeignStream>;
+  /** Ends it at once. */
+  leave(): Promise<void>;
 }
 
 /** By extended CONNECT (RFC 8441, RFC 9220). */
@@ -113,6 +123,7 @@ export function wsClientOver(connection: ForeignConnection): ClientPeer {
       stream.end();
       return { status: Number(getField(head, ":status")), body };
     },
+    leave: () => connection.leave(),
     [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
   };
 }
@@ -138,16 +149,17 @@ export async function wsServer(secure: boolean): Promise<ServerPeer> {
     came.put({ type: "socket", end: new WsEnd(socket, seen) });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const leave = async () => {
+    for (const socket of sockets.clients) socket.terminate();
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    server.closeAllConnections();
+    await closed;
+  };
   return {
     origin: `${secure ? "wss" : "ws"}://localhost:${(server.address() as AddressInfo).port}`,
     accept: async () => (await came.expect("socket")).end,
     connections: () => count,
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets.clients) socket.terminate();
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
-      await closed;
-    },
+    ...{ leave, [Symbol.asyncDispose]: leave },
   };
 }
 
@@ -172,6 +184,7 @@ export async function wsHttp2Server(secure: boolean): Promise<ServerPeer> {
     origin: `${secure ? "wss" : "ws"}://localhost:${server.port}`,
     accept: async () => (await came.expect("socket")).end,
     connections: () => sessions.size,
+    leave: () => server[Symbol.asyncDispose](),
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();
       const { faults } = server;
