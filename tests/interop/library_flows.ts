@@ -41,6 +41,7 @@ export function libraryTests({ name, test, run }: LibraryRow): void {
   const flow = (what: string, body: (talk: Talk) => Promise<void>, wishes: DeflateWishes = {}) =>
     test(`${name}: ${what}`, (where) => run(where, wishes, body));
   flow("text, binary, empty and 1 MiB, both ways", messages);
+  flow("4 MiB each way at once, through every window", atOnce);
   flow("a message in a hundred frames, a Ping among them (RFC 6455 §5.4)", fragments);
   flow("path, query, Origin and other fields as they were sent", heads);
   flow("a subprotocol that is chosen, and none", subprotocols);
@@ -83,6 +84,26 @@ async function messages({ open, http }: Talk): Promise<void> {
     await ours.send(message);
     assertSame((await theirs.expect("message")).data, message);
   }
+  await closeBoth(pair);
+}
+
+async function atOnce({ open }: Talk): Promise<void> {
+  const pair = await open();
+  const { ours, theirs } = pair;
+  const parts = [1, 2, 3, 4].map((n) => new Uint8Array(MIB).map((_, i) => n * i + (i >> 8)));
+  const sent = (async () => {
+    for (const part of parts) await ours.send(part);
+  })();
+  const asked = (async () => {
+    for (const part of parts) await theirs.send(part);
+  })();
+  const received = (async () => {
+    for (const part of parts) {
+      assertSame(await within("a message of theirs", ours.receive()), part);
+    }
+  })();
+  for (const part of parts) assertSame((await theirs.expect("message")).data, part);
+  await Promise.all([sent, asked, received]);
   await closeBoth(pair);
 }
 
