@@ -35,6 +35,7 @@ const MIB = 2 ** 20;
 /** Of one to four bytes each, so that any cut falls into one of them sometime. */
 const LETTERS = "aé世🦕 ";
 const KEPT = { serverNoContextTakeover: false, clientNoContextTakeover: false };
+const SMALL = { ...KEPT, serverMaxWindowBits: 10, clientMaxWindowBits: 9 };
 
 /** Declares the tests of a peer. */
 export function libraryTests({ name, test, run }: LibraryRow): void {
@@ -47,6 +48,7 @@ export function libraryTests({ name, test, run }: LibraryRow): void {
   flow("a subprotocol that is chosen, and none", subprotocols);
   flow("permessage-deflate, contexts kept (RFC 7692 §7.1.1)", compressed, KEPT);
   flow("permessage-deflate, no context kept (RFC 7692 §7.1.1)", compressed);
+  flow("permessage-deflate in small windows (RFC 7692 §7.1.2)", compressed, SMALL);
   flow("Ping and Pong, both ways", pings);
   flow("Close by the peer: 1000, 4001, none", closedByThem);
   flow("Close by us: 1000, 4001, none", closedByUs);
@@ -159,7 +161,7 @@ async function compressed({ open }: Talk): Promise<void> {
   assert.equal(pair.answered.get("sec-websocket-extensions"), ours.extensions);
   const text = "squeezed 🦕 ".repeat(5_000);
   const noise = crypto.getRandomValues(new Uint8Array(5_000));
-  // Four times the same: what a context that is kept, or is not, can break.
+  // The same again is what a context that is kept, or is not, and a window can break.
   let received = 0;
   for (const message of [...Array(4).fill(text), noise, "", noise]) {
     await theirs.send(message);
