@@ -33,47 +33,63 @@ export function startUdpRelay(port: number, options: UdpRelayOptions = {}): UdpR
   const { firstOnly = false, loses } = options;
   const target: Deno.NetAddr = { transport: "udp", hostname: "127.0.0.1", port };
   const front = Deno.listenDatagram(LOCAL);
-  const backs = new Map<string, { client: Deno.NetAddr; socket: Deno.DatagramConn }>();
-  const sourcePorts: number[] = [];
-  const loops: Promise<void>[] = [];
   const way = delayed(options);
   let cut = false;
-  const bind = (client: Deno.NetAddr) => {
-    const socket = Deno.listenDatagram(LOCAL);
-    sourcePorts.push((socket.addr as Deno.NetAddr).port);
-    loops.push(each(socket, async (data) => {
-      if (!cut && !firstOnly) await way.pass("server", () => front.send(data, client));
-    }));
-    backs.set(`${client.port}`, { client, socket });
-    return socket;
-  };
-  loops.push(each(front, async (data, from) => {
+  const nat = natOf(async (data, client) => {
+    if (!cut && !firstOnly) await way.pass("server", () => front.send(data, client));
+  });
+  const loop = each(front, async (data, from) => {
     const client = from as Deno.NetAddr;
-    const known = backs.get(`${client.port}`);
-    if (cut || (firstOnly && known !== undefined) || loses?.(data.length)) return;
-    if (known === undefined) bind(client);
-    // Where it is sent from is up to when it leaves, as is everything behind a delay.
-    await way.pass("client", () => backs.get(`${client.port}`)!.socket.send(data, target));
-  }));
+    if (cut || (firstOnly && nat.knows(client)) || loses?.(data.length)) return;
+    if (!nat.knows(client)) nat.bind(client);
+    // Where it is sent from is up to when it leaves.
+    await way.pass("client", () => nat.socketOf(client).send(data, target));
+  });
   return {
     port: (front.addr as Deno.NetAddr).port,
-    sourcePorts,
+    sourcePorts: nat.sourcePorts,
     get clients() {
-      return backs.size;
+      return nat.clients;
     },
     cut() {
       cut = true;
     },
+    rebind: nat.rebind,
+    async [Symbol.asyncDispose]() {
+      way.stop();
+      front.close();
+      await Promise.all([loop, nat.close()]);
+    },
+  };
+}
+
+/** A socket for each client; `back` takes what comes to it. */
+function natOf(back: (data: Uint8Array, client: Deno.NetAddr) => Promise<void>) {
+  const bound = new Map<string, { client: Deno.NetAddr; socket: Deno.DatagramConn }>();
+  const sourcePorts: number[] = [];
+  const loops: Promise<void>[] = [];
+  const bind = (client: Deno.NetAddr) => {
+    const socket = Deno.listenDatagram(LOCAL);
+    sourcePorts.push((socket.addr as Deno.NetAddr).port);
+    loops.push(each(socket, (data) => back(data, client)));
+    bound.set(`${client.port}`, { client, socket });
+  };
+  return {
+    sourcePorts,
+    get clients() {
+      return bound.size;
+    },
+    knows: ({ port }: Deno.NetAddr) => bound.has(`${port}`),
+    socketOf: ({ port }: Deno.NetAddr) => bound.get(`${port}`)!.socket,
+    bind,
     rebind() {
-      for (const { client, socket } of [...backs.values()]) {
+      for (const { client, socket } of [...bound.values()]) {
         bind(client);
         socket.close();
       }
     },
-    async [Symbol.asyncDispose]() {
-      way.stop();
-      front.close();
-      for (const { socket } of backs.values()) socket.close();
+    async close() {
+      for (const { socket } of bound.values()) socket.close();
       await Promise.all(loops);
     },
   };
