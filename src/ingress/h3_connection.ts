@@ -84,12 +84,14 @@ export class H3Connection {
       this.#quic.close(H3Code.H3_NO_ERROR, "handshake timeout");
     });
     try {
-      await this.#quic.handshake();
-      // Deno's handshake is over, too, when the client is lost: only this tells them apart.
+      // RFC 9114 §7.2.4.2: SETTINGS MUST be sent as soon as the transport can. That is with the
+      // server's first flight; later, they would cost a client that waits for them (RFC 9220 §3) one
+      // more round trip.
       await this.#control.open({
         maxFieldSectionSize: this.#options.maxHeaderBytes,
         enableConnectProtocol: this.#options.enableConnectProtocol,
       });
+      await this.#quic.handshake();
       refused = !established();
       if (refused) this.#quic.close(H3Code.H3_NO_ERROR, "too many connections");
       else this.#serveAll();

@@ -6,7 +6,15 @@ import { QuicServer } from "../../src/net/quic_server.ts";
 import { collected } from "../support/collected.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
-import { first, ofConnect, rejectsAs, streamOf, TRANSPORT, withServer } from "./quic_support.ts";
+import {
+  first,
+  ofConnect,
+  rejectsAs,
+  second,
+  streamOf,
+  TRANSPORT,
+  withServer,
+} from "./quic_support.ts";
 
 const MIB = 2 ** 20;
 
@@ -144,6 +152,16 @@ Deno.test(
     });
   },
 );
+
+Deno.test("quic: a client that is lost in the handshake: the server's rejects, too", async () => {
+  await withServer(async ({ server }) => {
+    const accepting = server.incoming();
+    const connecting = connectQuic(ofConnect(server.port, second));
+    const far = (await within("an attempt", accepting))!.accept();
+    await Promise.all([rejectsAs("tls", connecting), rejectsAs("lost", far.handshake())]);
+    await within("its end", far.closed);
+  });
+});
 
 Deno.test(
   "quic: of a client's UDP sockets only some are kept to be used again",
