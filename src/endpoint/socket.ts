@@ -171,7 +171,7 @@ export class Socket implements AsyncIterable<Message> {
   /**
    * Sends a Close, behind all that was sent before, and waits for the peer's for 5 s; messages that
    * still come are dropped. Code 1005 sends a Close without a code. Rejects with `RangeError` for a
-   * code that MUST NOT be sent (RFC 6455 §7.4.1); then the socket is still open.
+   * code that MUST NOT be sent (RFC 6455 §7.4.1), as 1006 is; then the socket is still open.
    */
   async close(code: number = CloseCode.NORMAL, reason = ""): Promise<SocketEnd> {
     encodeClosePayload(code, reason);
