@@ -117,6 +117,10 @@ for (const { name, test, ...visitor } of [...CHROMIUMS, ...FIREFOXES]) {
   test(`${over}: permessage-deflate, taken by serve`, async (path) => {
     await deflated({ ...visitor, path }, true);
   });
+
+  test(`${over}: allowedOrigins of serve: a page elsewhere may open sockets, no other`, async (path) => {
+    await origins({ ...visitor, path });
+  });
 }
 
 for (const { name, test, ...visitor } of CHROMIUMS) {
@@ -129,9 +133,5 @@ for (const { name, test, ...visitor } of CHROMIUMS) {
   test(`${over}: permessage-deflate with contexts that are kept`, async (path) => {
     const wishes = { serverNoContextTakeover: false, clientNoContextTakeover: false };
     await deflated({ ...visitor, path }, wishes);
-  });
-
-  test(`${over}: allowedOrigins of serve: a page elsewhere may open sockets, no other`, async (path) => {
-    await origins({ ...visitor, path });
   });
 }
