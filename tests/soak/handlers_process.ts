@@ -11,8 +11,6 @@ export interface HandlersStats {
   descriptors: number;
   sockets: number;
   connections: number;
-  /** Handlers in the middle of a reply: the most that there were at once. */
-  most: number;
   /** How many sockets ended so, by whom and with which code: "peer 4001". */
   ends: Record<string, number>;
   /** Sockets that have opened, and those of them that have not exactly one record of their end. */
@@ -28,22 +26,34 @@ export const LAST = "last";
 /** How often each socket has ended, by its number. */
 const records = new Map<number, number>();
 const ends: Record<string, number> = {};
-let busy = 0;
-let most = 0;
+let gathered = 0;
+let all = Promise.withResolvers<void>();
 
-/** Says who it is; answers each message in parts, with others in between. */
+/** Resolves when so many are here at once. */
+async function gather(count: number): Promise<void> {
+  const { promise, resolve } = all;
+  if (++gathered === count) {
+    gathered = 0;
+    all = Promise.withResolvers();
+    resolve();
+  }
+  await promise;
+}
+
+/** Says who it is; answers each message in parts, with others in between, the first with all others. */
 const handler: WebSocketHandler = async (request) => {
-  const who = request.queryString;
+  const { who, count } = Object.fromEntries(new URLSearchParams(request.queryString));
+  let isFirst = true;
   const socket = await request.accept({ protocol: request.subprotocols[0] });
   await socket.send(`${who} over ${request.httpVersion}`);
   for await (const message of socket) {
     if (message === LAST) return;
-    most = Math.max(most, ++busy);
     for (let part = 0; part < PARTS; part++) {
       await pause(Math.random() * 10);
       await socket.send(`${who}: ${message}, ${part}`);
+      if (isFirst) await gather(Number(count));
+      isFirst = false;
     }
-    busy--;
   }
 };
 
@@ -67,7 +77,6 @@ async function main(): Promise<void> {
         ...stats,
         sockets,
         connections,
-        most,
         ends,
         opened: records.size,
         odd,
