@@ -7,6 +7,7 @@ import { applyMask } from "../protocol/websocket/mask.ts";
 import { Opcode } from "../protocol/websocket/opcode.ts";
 import { RSV1 } from "../protocol/websocket/rules.ts";
 import type { Deflater } from "./deflate.ts";
+import { forgivable } from "./forgivable.ts";
 import type { Message } from "./message.ts";
 
 /** A larger message goes in frames of this size, so that others go between them. */
@@ -67,18 +68,21 @@ export class Outbox {
     this.#onBroken = options.onBroken;
   }
 
-  /** Resolves when the stream has taken all of it. */
+  /** Resolves when the stream has taken all of it. Only a fault of the caller's is not forgiven. */
   send(data: Message): Promise<void> {
-    if (this.#closing || this.#stopped !== null) return Promise.reject(closed());
     const text = typeof data === "string";
+    if (!text && !(data instanceof Uint8Array)) return Promise.reject(noMessage(data));
+    if (this.#closing || this.#stopped !== null) return forgivable(Promise.reject(closed()));
     const payload = text ? utf8.encode(data) : data;
     const opcode = text ? Opcode.TEXT : Opcode.BINARY;
     this.buffered += payload.length;
     const deflater = payload.length < DEFLATE_FROM_BYTES ? null : this.#deflater;
     if (this.#tail === null && deflater === null && payload.length <= FRAGMENT_BYTES) {
-      return this.#write({ fin: true, rsv: 0, opcode, payload }).then(() => {
-        this.buffered -= payload.length;
-      });
+      return forgivable(
+        this.#write({ fin: true, rsv: 0, opcode, payload }).then(() => {
+          this.buffered -= payload.length;
+        }),
+      );
     }
     return this.#queue(() => this.#sendWhole(opcode, payload, deflater));
   }
@@ -138,11 +142,12 @@ export class Outbox {
   }
 
   /** RFC 6455 §5.5.3: a Pong that answers no Ping, at once. */
-  async unasked(payload: Uint8Array): Promise<void> {
+  unasked(payload: Uint8Array): Promise<void> {
     if (payload.length > MAX_CONTROL_PAYLOAD) {
-      throw new RangeError(`Cannot send a Pong of ${payload.length} bytes: it takes 125`);
+      const text = `Cannot send a Pong of ${payload.length} bytes: it takes 125`;
+      return Promise.reject(new RangeError(text));
     }
-    await this.#now(Opcode.PONG, payload);
+    return forgivable(this.#now(Opcode.PONG, payload));
   }
 
   async #now(opcode: Opcode, payload: Uint8Array): Promise<void> {
@@ -236,6 +241,11 @@ export class Outbox {
     }
     return this.#keys.subarray(this.#keysUsed, this.#keysUsed += 4);
   }
+}
+
+function noMessage(data: unknown): TypeError {
+  const what = data?.constructor?.name ?? String(data);
+  return new TypeError(`Cannot send ${what}: a message is a string or a Uint8Array`);
 }
 
 function closed(): NetError {

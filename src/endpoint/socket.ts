@@ -111,7 +111,8 @@ export class Socket implements AsyncIterable<Message> {
   /**
    * Sends one message, text for a string, and resolves when there is room for the next; until then
    * its bytes must not be changed. Messages go in the order of the calls, a large one in several
-   * frames. Rejects with `NetError` when the socket is closed or lost.
+   * frames. Rejects with `TypeError` for what is no message, and with `NetError` when the socket is
+   * closed or lost: nobody has to wait for that, nor for that of `ping` and `pong`.
    */
   send(data: Message): Promise<void> {
     return this.#outbox.send(data);
@@ -128,9 +129,9 @@ export class Socket implements AsyncIterable<Message> {
   }
 
   /**
-   * Sends a Ping and gives the milliseconds until its Pong, which is heard as long as no message
-   * waits to be read. Without a payload it has one of its own. Rejects with `RangeError` for more
-   * than 125 bytes (RFC 6455 §5.5), with `NetError` when the socket ends before.
+   * Sends a Ping and gives the milliseconds until its Pong, heard as long as no message waits to be
+   * read. Its payload is its own if none is given. Rejects with `RangeError` for more than 125 bytes
+   * (RFC 6455 §5.5), with `NetError` when the socket ends before.
    */
   ping(payload?: Uint8Array): Promise<number> {
     return this.#pings.send(payload);
@@ -170,7 +171,7 @@ export class Socket implements AsyncIterable<Message> {
   /**
    * Sends a Close, behind all that was sent before, and waits for the peer's for 5 s; messages that
    * still come are dropped. Code 1005 sends a Close without a code. Rejects with `RangeError` for a
-   * code that MUST NOT be sent (RFC 6455 §7.4.1); then the socket is still open.
+   * code that MUST NOT be sent (RFC 6455 §7.4.1), as 1006 is; then the socket is still open.
    */
   async close(code: number = CloseCode.NORMAL, reason = ""): Promise<SocketEnd> {
     encodeClosePayload(code, reason);

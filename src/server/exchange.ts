@@ -47,6 +47,9 @@ export class Exchange implements RequestContext {
   /** Rejects when the client is gone before it has its answer. */
   #answering: Promise<unknown> | null = null;
   #opened: Socket | null = null;
+  readonly #over = Promise.withResolvers<void>();
+  /** Resolves when the socket has ended, whatever the handler still does; never without a socket. */
+  readonly over: Promise<void> = this.#over.promise;
 
   constructor(offer: Offer, options: ExchangeOptions) {
     const { config, server, altSvc } = options;
@@ -58,7 +61,7 @@ export class Exchange implements RequestContext {
     this.deflate = config.deflate;
   }
 
-  /** Resolves when the request is answered, and its socket is over. Never rejects for a handler. */
+  /** Resolves when the handler is done and its socket is over. Never rejects for a handler. */
   async run(): Promise<void> {
     const request = new OfferedRequest(this.#offer, this);
     let failed = false;
@@ -114,6 +117,7 @@ export class Exchange implements RequestContext {
     });
     this.#opened = socket;
     this.#record(socket);
+    void socket.closed.then(() => this.#over.resolve());
     onOpen(socket);
     return socket;
   }

@@ -44,7 +44,8 @@ export interface Server extends AsyncDisposable {
   readonly sockets: ReadonlySet<Socket>;
   /**
    * Takes nothing new, sends Close 1001 to every WebSocket, and stops when the last request is
-   * answered, or after `forMs` (default 10 s). To dispose of the server does the same.
+   * answered and the last handler has returned, or after `forMs` (default 10 s). To dispose of the
+   * server does the same.
    */
   shutdown(forMs?: number): Promise<void>;
   /** Ends everything at once. */
@@ -210,10 +211,11 @@ class HttpServer implements Server {
     if (this.#stopping !== null) return await this.#stopping;
     const drained = this.#doors.drain();
     this.#sockets?.drain();
+    const done = Promise.all([drained, this.#sockets?.idle()]);
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<void>((resolve) => timer = setTimeout(resolve, forMs));
     // Somebody may lose patience.
-    await Promise.race([drained, late, this.finished]);
+    await Promise.race([done, late, this.finished]);
     clearTimeout(timer);
     await this.stop();
   }
