@@ -1,4 +1,5 @@
 import { NetError } from "../net/error.ts";
+import { Turns } from "../net/turns.ts";
 import { H2Code } from "../protocol/http2/codes.ts";
 import type { Http2Connection } from "../protocol/http2/connection.ts";
 import { concat } from "../protocol/wire/bytes.ts";
@@ -51,8 +52,11 @@ export class H2Stream implements Tunnel, Content {
   #steps = 0;
   #seenSteps = -1;
   #waitsSinceMs = 0;
-  /** Writes that wait for the window. */
+  readonly #turns = new Turns();
+  /** A write that waits for the window. */
   #waiting: PromiseWithResolvers<void> | null = null;
+  /** Tells a write that waits for room on the connection that it waits in vain. */
+  #giveUp: ((error: Error) => void) | null = null;
 
   constructor(id: number, wire: H2Wire) {
     this.id = id;
@@ -118,8 +122,7 @@ export class H2Stream implements Tunnel, Content {
     this.onReset = null;
     reset?.(error);
     this.deliver();
-    this.#waiting?.reject(error);
-    this.#waiting = null;
+    this.#wontSend(error);
     const gone = this.onGone;
     this.onGone = null;
     gone?.();
@@ -134,9 +137,14 @@ export class H2Stream implements Tunnel, Content {
    */
   cutOff(error: Error): void {
     this.#cutOff ??= error;
+    this.#wontSend(error);
+    this.deliver();
+  }
+
+  #wontSend(error: Error): void {
     this.#waiting?.reject(error);
     this.#waiting = null;
-    this.deliver();
+    this.#giveUp?.(error);
   }
 
   /** Gives what has come to the read that waits for it. */
@@ -180,31 +188,36 @@ export class H2Stream implements Tunnel, Content {
     if (this.#wire.h2.outputBytes > 0) this.#wire.flush();
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
-    await this.#send(bytes, false);
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#send(bytes, false);
   }
 
-  /** Sends all of `bytes`; END_STREAM goes with the last of them. */
+  /** Sends all of `bytes`, behind what goes already; END_STREAM goes with the last of them. */
   async #send(bytes: Uint8Array, end: boolean): Promise<void> {
-    const { h2 } = this.#wire;
-    let rest = bytes;
-    for (;;) {
-      const room = this.#wire.room();
-      if (room !== null) {
-        await room;
-        continue;
+    const turn = this.#turns.take();
+    if (turn !== null) await turn;
+    try {
+      for (let rest = bytes;;) {
+        if (this.#error !== null) throw this.#error;
+        if (this.#cutOff !== null) throw this.#cutOff;
+        if (this.#sentEnd) throw new NetError("aborted", "the stream was ended");
+        const room = this.#wire.room();
+        if (room !== null) {
+          await new Promise<void>((resolve, reject) => room.then(resolve, this.#giveUp = reject));
+          continue;
+        }
+        const taken = this.#wire.h2.sendData(this.id, rest, end);
+        if (taken > 0) this.#steps++;
+        if (taken > 0 || rest.length === 0) this.#wire.flush();
+        if (taken === rest.length) break;
+        rest = rest.subarray(taken);
+        this.#waiting = Promise.withResolvers();
+        await this.#waiting.promise;
       }
-      if (this.#error !== null) throw this.#error;
-      if (this.#cutOff !== null) throw this.#cutOff;
-      if (this.#sentEnd) throw new NetError("aborted", "the stream was ended");
-      const taken = h2.sendData(this.id, rest, end);
-      if (taken > 0) this.#steps++;
-      if (taken > 0 || rest.length === 0) this.#wire.flush();
-      if (taken === rest.length) break;
-      rest = rest.subarray(taken);
-      await (this.#waiting ??= Promise.withResolvers()).promise;
+      if (end) this.#sentEnd = true;
+    } finally {
+      this.#turns.done();
     }
-    if (end) this.#sentEnd = true;
   }
 
   /** RFC 9113 §6.9: the windows may have opened. */
@@ -213,10 +226,8 @@ export class H2Stream implements Tunnel, Content {
     this.#waiting = null;
   }
 
-  async closeWrite(): Promise<void> {
-    // END_STREAM must not overtake what waits for the window: the stream would look whole.
-    while (this.#waiting !== null) await this.#waiting.promise;
-    if (!this.#sentEnd) await this.#send(EMPTY, true);
+  closeWrite(): Promise<void> {
+    return this.#sentEnd ? Promise.resolve() : this.#send(EMPTY, true);
   }
 
   /** The last bytes, and the end with them. */
