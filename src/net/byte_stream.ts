@@ -23,6 +23,9 @@ export interface ByteStream {
   closeWrite(): Promise<void>;
   /** How many bytes of what was written the peer has not taken; `null` where that can't be told. */
   unsent?(): Promise<number | null>;
-  /** Ends both directions at once and frees everything. May be called at any time, many times. */
+  /**
+   * Ends both directions at once and frees everything: reads and writes that wait reject. May be
+   * called at any time, many times.
+   */
   abort(reason?: string): void;
 }
