@@ -52,6 +52,7 @@ export class H3Client implements HttpClient {
   #goaway = Infinity;
   #isOver = false;
   #error: Error | null = null;
+  readonly #tunnels = new Set<H3Tunnel>();
 
   /** Resolves when the connection is gone. */
   readonly closed: Promise<CloseInfo>;
@@ -71,6 +72,8 @@ export class H3Client implements HttpClient {
       this.#isOver = true;
       this.#gotSettings(false);
       this.#control.release();
+      for (const tunnel of this.#tunnels) tunnel.lose();
+      this.#tunnels.clear();
       return info;
     });
   }
@@ -138,14 +141,18 @@ export class H3Client implements HttpClient {
       if (event.type === "data") rest.push(event.bytes.slice());
     }
     parser.tunnel();
-    const tunnel = new H3Tunnel({
+    const tunnel: H3Tunnel = new H3Tunnel({
       stream,
       parser,
       rest,
       early: null,
       broken: (error) => this.#fail(error),
-      aborted: (freed) => void freed.then(options.onFreed),
+      aborted: (freed) => {
+        this.#tunnels.delete(tunnel);
+        void freed.then(options.onFreed);
+      },
     });
+    this.#tunnels.add(tunnel);
     return { head: response, tunnel, body: new Uint8Array(0) };
   }
 

@@ -5,6 +5,7 @@ import type { Http2Connection } from "../protocol/http2/connection.ts";
 import { concat } from "../protocol/wire/bytes.ts";
 import type { Field } from "../protocol/wire/field.ts";
 import type { Content, Tunnel } from "./offer.ts";
+import { keepPiece } from "./pieces.ts";
 
 /** What a stream needs of its connection. */
 export interface H2Wire {
@@ -16,8 +17,6 @@ export interface H2Wire {
 }
 
 const EMPTY = new Uint8Array(0);
-/** What small pieces that wait are gathered into. */
-const BLOCK_BYTES = 4096;
 
 /**
  * One stream of an HTTP/2 connection: what has come and was not read, and the way back. It is the
@@ -44,6 +43,7 @@ export class H2Stream implements Tunnel, Content {
   /** Called once when the peer gives it up. */
   onGone: (() => void) | null = null;
   onReset: ((error: Error) => void) | null = null;
+  onLost: ((error: Error) => void) | null = null;
   /** Called once when it is over for good, given up by whichever side. */
   onFreed: (() => void) | null = null;
   /** Of a tunnel the session knows how long a side may take. */
@@ -83,24 +83,7 @@ export class H2Stream implements Tunnel, Content {
       this.#wire.flush();
     } else if (bytes.length > 0) {
       this.#steps++;
-      this.#keep(bytes);
-    }
-  }
-
-  /** Small pieces share a block: each object costs more than a hundred bytes. */
-  #keep(bytes: Uint8Array): void {
-    const last = this.#queue.at(-1);
-    const used = last === undefined ? 0 : last.byteOffset + last.length;
-    if (last !== undefined && used + bytes.length <= last.buffer.byteLength) {
-      const joined = new Uint8Array(last.buffer, last.byteOffset, last.length + bytes.length);
-      joined.set(bytes, last.length);
-      this.#queue[this.#queue.length - 1] = joined;
-    } else if (last === undefined || bytes.length >= BLOCK_BYTES) {
-      this.#queue.push(bytes.slice());
-    } else {
-      const block = new Uint8Array(BLOCK_BYTES);
-      block.set(bytes);
-      this.#queue.push(block.subarray(0, bytes.length));
+      keepPiece(this.#queue, bytes);
     }
   }
 
@@ -145,6 +128,8 @@ export class H2Stream implements Tunnel, Content {
     this.#waiting?.reject(error);
     this.#waiting = null;
     this.#giveUp?.(error);
+    this.onLost?.(error);
+    this.onLost = null;
   }
 
   /** Gives what has come to the read that waits for it. */
@@ -289,6 +274,7 @@ export class H2Stream implements Tunnel, Content {
     }
     this.onGone = null;
     this.onReset = null;
+    this.onLost = null;
     this.fail(new NetError("aborted", "the stream was given up"));
   }
 }
