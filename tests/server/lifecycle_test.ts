@@ -6,7 +6,7 @@ import { NetError } from "../../src/net/error.ts";
 import { CloseCode } from "../../src/protocol/websocket/close.ts";
 import type { ServeOptions } from "../../src/server/options.ts";
 import { serve, type ServerAddress } from "../../src/server/server.ts";
-import { DOOR_IDS, DoorPeers, isOpen, say } from "../support/door_peers.ts";
+import { DOOR_IDS, DoorPeers, isOpen, say, TLS_DOOR_IDS } from "../support/door_peers.ts";
 import { fromClient, readClose } from "../support/frames.ts";
 import { collected } from "../support/collected.ts";
 import { testCertificates } from "../support/proxy.ts";
@@ -53,6 +53,24 @@ Deno.test("lifecycle: shutdown: Close 1001 to every socket, what is asked for is
       }
     });
   });
+});
+
+Deno.test("lifecycle: a port that was named is free behind stop and shutdown, by UDP too", async () => {
+  const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = probe.addr;
+  probe.close();
+  const options = { listen: `127.0.0.1:${port}`, plainListen: null };
+  for (const end of ["stop", "shutdown"] as const) {
+    await withServer(options, echo, async ({ server, peers }) => {
+      assert.equal(server.port, port);
+      for (const door of TLS_DOOR_IDS) {
+        assert.equal(await say(await peers.open(door), "hi"), "hi");
+      }
+      await server[end](10);
+      Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port }).close();
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+    });
+  }
 });
 
 Deno.test("lifecycle: shutdown: whoever does not go in time is cut off, and stop cuts a shutdown short", async () => {
