@@ -43,7 +43,7 @@ export interface ManagedProxy extends AsyncDisposable {
   getStats(): Stats;
   /** What `/metrics` of `h3ws proxy` tells, over all starts, in the text format of Prometheus. */
   metrics(): Promise<string>;
-  /** Ends everything at once, as `stop`. */
+  /** Drains for 10 s at most: as of a server of `serve`, and of `Deno.serve`, no peer is cut off. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -179,6 +179,6 @@ class Managed implements ManagedProxy {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    return this.stop();
+    return this.drain();
   }
 }

@@ -1,6 +1,8 @@
 // How a server begins and ends.
 import assert from "node:assert/strict";
 import { makeCertificates } from "../../src/cli/certificates.ts";
+import { connectWebSocket } from "../../src/client/connect.ts";
+import type { Socket } from "../../src/endpoint/socket.ts";
 import { ListenError } from "../../src/ingress/listen.ts";
 import { NetError } from "../../src/net/error.ts";
 import { CloseCode } from "../../src/protocol/websocket/close.ts";
@@ -162,11 +164,14 @@ Deno.test("lifecycle: a signal that has fired already: nothing listens", async (
 
 Deno.test("lifecycle: await using shuts it down", async () => {
   let finished: Promise<void>;
+  let socket: Socket;
   {
     await using server = await serve({ plainListen: "127.0.0.1:0" }, echo);
     finished = server.finished;
+    socket = await connectWebSocket(`ws://127.0.0.1:${server.plainPort}/`);
   }
   await within("the end", finished);
+  assert.equal((await socket.closed).code, CloseCode.GOING_AWAY);
 });
 
 Deno.test("lifecycle: a port that is taken is a ListenError, and nothing is left", async () => {
