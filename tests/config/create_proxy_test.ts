@@ -192,6 +192,7 @@ Deno.test("createProxy: two live side by side, each counts its own, one stops an
   for (const other of others) assert.equal(await sayOver(other, "still"), "right still");
   assert.equal(one.getStats().websocketConnections, 0);
   assert.equal(two.getStats().websocketConnections, 2);
+  await two.stop();
 });
 
 Deno.test("createProxy: onOpen and onClose are told once each, of the same session", async () => {
