@@ -89,8 +89,15 @@ export class H3Client implements HttpClient {
     });
     const client = new H3Client(quic);
     void client.#control.accept();
-    await client.#control.open({ maxFieldSectionSize: MAX_HEADER_BYTES });
-    return client;
+    try {
+      // RFC 9000 §4.6: it waits for credit.
+      const opened = client.#control.open({ maxFieldSectionSize: MAX_HEADER_BYTES });
+      await orAborted(opened, options.signal);
+      return client;
+    } catch (error) {
+      client.close();
+      throw error;
+    }
   }
 
   /**
