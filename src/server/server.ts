@@ -88,7 +88,12 @@ export async function serve(
   signal?.addEventListener("abort", stop, { once: true });
   void server.finished.then(() => signal?.removeEventListener("abort", stop));
   if (signal?.aborted) stop();
-  options.onListen?.(server.addresses);
+  try {
+    options.onListen?.(server.addresses);
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
   return server;
 }
 

@@ -157,6 +157,16 @@ Deno.test("lifecycle: stop does not wait for handlers that never answer; they ar
   }
 });
 
+Deno.test("lifecycle: what onListen throws is told, and nothing listens", async () => {
+  let port = 0;
+  const onListen = (addresses: readonly ServerAddress[]) => {
+    port = addresses[0].port;
+    throw new Error("of onListen");
+  };
+  await assert.rejects(serve({ plainListen: "127.0.0.1:0", onListen }, echo), /of onListen/);
+  Deno.listen({ hostname: "127.0.0.1", port }).close();
+});
+
 Deno.test("lifecycle: a signal that has fired already: nothing listens", async () => {
   const signal = AbortSignal.abort(new Error("too late"));
   await assert.rejects(serve({ ...LOCAL, ...await pair(), signal }, echo), /too late/);
