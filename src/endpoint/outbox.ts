@@ -57,6 +57,7 @@ export class Outbox {
   /** Why nothing more is written of what was queued. */
   #stopped: NetError | null = null;
   #ponging = false;
+  #probing = false;
   #nextPong: Uint8Array | null = null;
   #keys = EMPTY;
   #keysUsed = 0;
@@ -139,6 +140,14 @@ export class Outbox {
   /** A Ping, at once. */
   ping(payload: Uint8Array): Promise<void> {
     return this.#now(Opcode.PING, payload);
+  }
+
+  /** A Ping for its writing alone, unless one is on its way. */
+  probe(): void {
+    if (this.#closed || this.#probing) return;
+    this.#probing = true;
+    const done = () => void (this.#probing = false);
+    this.#write({ fin: true, rsv: 0, opcode: Opcode.PING, payload: EMPTY }).then(done, done);
   }
 
   /** RFC 6455 §5.5.3: a Pong that answers no Ping, at once. */

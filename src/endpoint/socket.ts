@@ -1,11 +1,9 @@
 import type { ByteStream } from "../net/byte_stream.ts";
 import { messageOf, NetError } from "../net/error.ts";
 import { CloseCode, encodeClosePayload, WebSocketError } from "../protocol/websocket/close.ts";
-import { MessageDecoder } from "../protocol/websocket/decoder.ts";
-import { RSV1 } from "../protocol/websocket/rules.ts";
 import { PeerError } from "../protocol/wire/error.ts";
-import { Deflater, Inflater, receivingWay, sendingWay } from "./deflate.ts";
-import { type ControlEvent, Inbox } from "./inbox.ts";
+import { Deflater, sendingWay } from "./deflate.ts";
+import { type ControlEvent, type Inbox, inboxOf } from "./inbox.ts";
 import { keepAlive } from "./keepalive.ts";
 import type { Message } from "./message.ts";
 import type { SocketEnd, SocketOptions } from "./options.ts";
@@ -23,6 +21,9 @@ const CLOSE_TIMEOUT_MS = 5_000;
 /** How long a side whose Close was answered may take to end its stream. */
 const LINGER_MS = 2_000;
 
+/** How long the next message of a stream that has broken is kept for who does not take it. */
+const UNREAD_MS = 30_000;
+
 /**
  * An open WebSocket, on either side. Messages are pulled: by `receive`, by `for await` or from
  * `readable`. It reads one message ahead of that, so Pings are answered, Pongs and the end are seen
@@ -38,7 +39,11 @@ export class Socket implements AsyncIterable<Message> {
   readonly extensions: string;
   /** The header fields that the peer sent with the handshake; names in lower case. */
   readonly fields: readonly (readonly [string, string])[];
-  /** Resolves once the socket has ended and its stream is free, whoever ended it. */
+  /**
+   * Resolves once the socket has ended and its stream is free, whoever ended it. While a message
+   * waits nothing is read: HTTP/2 tells of a stream or a connection that is over, HTTP/3 of a
+   * connection, all else a write that fails, as of a Ping. Then the next message is kept for 30 s.
+   */
   readonly closed: Promise<SocketEnd>;
 
   readonly #role: "client" | "server";
@@ -54,16 +59,15 @@ export class Socket implements AsyncIterable<Message> {
   /** Resolves or rejects with our Close, once there is one to send. */
   #closing: Promise<void> | null = null;
   #end: SocketEnd | null = null;
+  #isBroken = false;
   #freed = false;
   #readable: ReadableStream<Message> | null = null;
   #writable: WritableStream<Message> | null = null;
 
   /** A socket on a stream whose handshake is done; `connectWebSocket` makes them. */
   constructor(options: SocketOptions) {
-    const { role, stream } = options;
-    this.http = options.http;
-    this.protocol = options.protocol;
-    this.extensions = options.extensions;
+    const { role, stream, sweeper } = options;
+    ({ http: this.http, protocol: this.protocol, extensions: this.extensions } = options);
     this.fields = options.fields;
     this.#role = role;
     this.#stream = stream;
@@ -77,35 +81,18 @@ export class Socket implements AsyncIterable<Message> {
       onBroken: (error) => this.#broken(error),
     });
     this.#pings = new Pings(this.#outbox);
-    this.#inbox = this.#makeInbox(options);
-    this.#stopPings = this.#keep(options);
-    this.#inbox.read();
-  }
-
-  #makeInbox({ role, stream, maxFrameBytes, maxMessageBytes, deflate }: SocketOptions): Inbox {
-    return new Inbox({
-      stream,
-      decoder: new MessageDecoder({
-        masked: role === "server",
-        maxFrameBytes,
-        maxMessageBytes,
-        allowedRsv: deflate ? RSV1 : 0,
-      }),
-      inflater: deflate ? new Inflater(receivingWay(role, deflate), maxMessageBytes) : null,
+    this.#inbox = inboxOf(options, {
       onControl: (event) => this.#control(event),
       onEnd: (error) => this.#ended(error),
     });
-  }
-
-  #keep({ keepalive, sweeper }: SocketOptions): () => void {
-    if (keepalive === undefined || keepalive.pingIntervalMs === 0) return () => {};
-    return keepAlive(keepalive, {
-      sweeper,
-      chunks: () => this.#inbox.chunks,
-      stalled: () => this.#inbox.stalled,
+    stream.onLost = (error) => this.#broken(error);
+    this.#stopPings = keepAlive(options.keepalive, {
+      ...{ sweeper, inbox: this.#inbox },
       ping: () => void this.#pings.send().catch(() => {}),
+      probe: () => this.#outbox.probe(),
       lost: (reason) => this.#lost(reason),
     });
+    this.#inbox.read();
   }
 
   /**
@@ -265,11 +252,19 @@ export class Socket implements AsyncIterable<Message> {
     await this.#part(Promise.resolve());
   }
 
-  /** A write has failed; a Close that says why may be there to be read. */
-  #broken(error: NetError): void {
-    if (this.#end !== null || this.#freed) return;
-    this.#arm(LINGER_MS, () => {
-      if (this.#inbox.stalled) this.#broken(error);
+  /** The stream has broken, as far as can be told; a Close that says why may be there to be read. */
+  #broken(error: Error): void {
+    if (this.#end !== null || this.#isBroken) return;
+    this.#isBroken = true;
+    this.#awaitRest(error);
+  }
+
+  /** As long as messages are taken there is no hurry. */
+  #awaitRest(error: Error): void {
+    const { stalled, messages } = this.#inbox;
+    this.#arm(stalled ? UNREAD_MS : LINGER_MS, () => {
+      const goesOn = !stalled || this.#inbox.messages !== messages;
+      if (this.#inbox.stalled && goesOn) this.#awaitRest(error);
       else this.#lost(error.message);
     });
   }

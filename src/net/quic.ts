@@ -7,7 +7,8 @@
 // - Reading `remoteAddr` of a `QuicIncoming` uses it up: accept() then fails. Ask the connection.
 // - `listener.stop()`, and the collection of an old listener, end the whole endpoint: all listeners
 //   of an endpoint are held until it closes.
-// - A closed endpoint keeps its UDP socket until it is collected: a client's are used again.
+// - A closed endpoint keeps its UDP socket until it is collected: a client's are used again,
+//   and a server that stops has garbage collected (quic_port.ts).
 // - A connection's memory outside of V8's heap is freed by a collection, which V8, not knowing of it,
 //   begins too late: so one in eight holds a buffer of the size of all eight, whose pages are never
 //   touched (a resizable one; a fixed one may be zeroed). 3,000 connections one after the other:

@@ -36,6 +36,8 @@ export interface ExchangeOptions {
   nextId: () => number;
 }
 
+const INTERNAL_ERROR = { status: 500, text: "internal error" } as const;
+
 /** One request for a WebSocket, and the socket that comes of it. */
 export class Exchange implements RequestContext {
   readonly rootPath: string;
@@ -69,9 +71,12 @@ export class Exchange implements RequestContext {
       await this.#options.handler(request);
     } catch (error) {
       failed = true;
-      this.#tell(error);
+      this.#tell(error, request);
     }
-    if (this.#answering === null) return await this.#unanswered(failed);
+    if (this.#answering === null) {
+      if (!failed) this.#tellUnanswered(request);
+      return await this.#options.refuser.refuse(this.#offer, INTERNAL_ERROR);
+    }
     await this.#answering.catch(() => {});
     if (this.#opened === null) return;
     const [code, reason] = failed
@@ -138,11 +143,11 @@ export class Exchange implements RequestContext {
   }
 
   /** A client that is gone is no fault of the handler's. */
-  #tell(error: unknown): void {
+  #tell(error: unknown, { signal }: WebSocketRequest): void {
     const { log } = this.#options;
     const about = this.#about();
     const isPeers = error instanceof NetError || error instanceof PeerError;
-    if (isPeers && this.#answering !== null) {
+    if (isPeers && (this.#answering !== null || signal.aborted)) {
       log.info("socket.handler_ended", { ...about, reason: error.message });
     } else {
       log.error("socket.handler_failed", { ...about, error: stackOf(error) });
@@ -154,12 +159,15 @@ export class Exchange implements RequestContext {
     return { http, path: pathOf(path), client };
   }
 
-  async #unanswered(failed: boolean): Promise<void> {
-    const { log, refuser } = this.#options;
-    if (!failed) {
+  /** A client that is gone gets no answer from anybody. */
+  #tellUnanswered({ signal }: WebSocketRequest): void {
+    const { log } = this.#options;
+    const about = this.#about();
+    if (signal.aborted) {
+      log.info("socket.handler_ended", { ...about, reason: signal.reason.message });
+    } else {
       const error = "The handler returned without accept() or reject()";
-      log.error("socket.not_answered", { ...this.#about(), error });
+      log.error("socket.not_answered", { ...about, error });
     }
-    await refuser.refuse(this.#offer, { status: 500, text: "internal error" });
   }
 }

@@ -34,8 +34,8 @@ export interface Server extends AsyncDisposable {
   /** All that it listens at. */
   readonly addresses: readonly ServerAddress[];
   /**
-   * Resolves once it has stopped, and its TCP ports are free; Deno frees that of UDP when it next
-   * collects garbage.
+   * Resolves once it has stopped, and its ports are free; but a UDP port that was any (0) only when
+   * Deno next collects garbage.
    */
   readonly finished: Promise<void>;
   /** Connections that are open now, over all versions. */
@@ -89,7 +89,12 @@ export async function serve(
   signal?.addEventListener("abort", stop, { once: true });
   void server.finished.then(() => signal?.removeEventListener("abort", stop));
   if (signal?.aborted) stop();
-  options.onListen?.(server.addresses);
+  try {
+    options.onListen?.(server.addresses);
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
   return server;
 }
 
