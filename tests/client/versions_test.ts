@@ -1,6 +1,10 @@
 // Options of the client that must mean the same by every version of HTTP, at a server of our own.
 import assert from "node:assert/strict";
-import { type ConnectOptions, connectWebSocket } from "../../src/client/connect.ts";
+import {
+  type ConnectOptions,
+  connectWebSocket,
+  type UpgradeRefused,
+} from "../../src/client/connect.ts";
 import { Connections } from "../../src/client/connections.ts";
 import { H2Client } from "../../src/client/h2_client.ts";
 import type { Socket } from "../../src/endpoint/socket.ts";
@@ -160,6 +164,29 @@ test("close codes and reasons both ways, and none", async (request) => {
     assert.deepEqual(ends.slice(before), [["peer", code], ["us", code]]);
   }
 });
+
+test(
+  "behind refusals and failed handlers the next sockets take the connection that is open",
+  async (request) => {
+    if (request.path === "/refused") return await request.reject(403, {}, "no\n");
+    if (request.path === "/fails") throw new Error("of the handler");
+    await echo(request);
+  },
+  async ({ open, server, errors }) => {
+    const refusals = ["/refused", "/fails", "/refused"].map((path) => open({}, path));
+    const statuses = await Promise.all(
+      refusals.map((opening) =>
+        opening.then(() => 200, (error) => (error as UpgradeRefused).status)
+      ),
+    );
+    assert.deepEqual(statuses, [403, 500, 403]);
+    const sockets = await Promise.all([open(), open(), open()]);
+    const shares = sockets[0].http !== "1.1";
+    await until("its connections", () => server.connections === (shares ? 1 : 3));
+    for (const socket of sockets) await socket.close();
+    assert.equal(errors().length, 1);
+  },
+);
 
 test(
   "a signal and a timeout give up an attempt that a handler does not answer, and nothing else",
