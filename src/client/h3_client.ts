@@ -179,13 +179,15 @@ export class H3Client implements HttpClient {
       void stream.abort();
       if (signal?.aborted) throw abortError(signal);
       if (error instanceof PeerError) this.#fail(error);
+      // RFC 9114 §5.2: what GOAWAY names, and all behind it, was not served.
+      if (stream.id >= this.#goaway) throw leaving();
       throw error;
     }
   }
 
   async #open({ signal, wait = true }: AskOptions): Promise<QuicStream> {
     if (signal?.aborted) throw abortError(signal);
-    if (this.goingAway) throw new Unprocessed("the server is going away (GOAWAY)");
+    if (this.goingAway) throw leaving();
     if (!wait) {
       const stream = await this.#quic.tryOpenStream();
       if (stream === null) throw new NoRoom();
@@ -228,6 +230,10 @@ export class H3Client implements HttpClient {
   close(): void {
     this.#quic.close(H3Code.H3_NO_ERROR, "");
   }
+}
+
+function leaving(): Unprocessed {
+  return new Unprocessed("the server is going away (GOAWAY)");
 }
 
 /** An answer whose head was read. */
