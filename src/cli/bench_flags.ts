@@ -1,7 +1,12 @@
 import { UsageError } from "../config/error.ts";
 import { type ConfigOf, plainFlag } from "../config/flags.ts";
-import { choice, count, duration, many, onOff, optionalFile } from "../config/kinds.ts";
-import { header, sizes, subprotocol } from "./bench_kinds.ts";
+import { choice, count, duration, onOff, optionalFile } from "../config/kinds.ts";
+import { sizes } from "./bench_kinds.ts";
+import {
+  checkClientCertificate,
+  clientCertificateFlags,
+  handshakeFlags,
+} from "./handshake_flags.ts";
 import { url } from "./url_kind.ts";
 
 const off = { kind: onOff, default: "false" } as const;
@@ -32,18 +37,12 @@ const way = {
     ...{ name: "connect-rate", kind: count({ min: 0 }), default: "0" },
     meaning: "WebSockets to open in a second; 0 for 32 at a time",
   }),
-  protocols: plainFlag({
-    ...{ name: "subprotocol", short: "s", kind: many(subprotocol), default: "" },
-    meaning: "a subprotocol to offer; many, most wanted first",
-  }),
-  headers: plainFlag({
-    ...{ name: "header", short: "H", kind: many(header), default: "" },
-    meaning: "a header field of the request; many",
-  }),
+  ...handshakeFlags,
   caFile: plainFlag({
     ...{ ...none, name: "ca" },
     meaning: "certificates in PEM to trust, beside the public ones",
   }),
+  ...clientCertificateFlags,
   insecure: plainFlag({
     ...{ ...off, name: "insecure" },
     meaning: "take any certificate (HTTP/1.1 and HTTP/2 only)",
@@ -133,6 +132,7 @@ export function versionOf(config: BenchConfig): "auto" | "1.1" | "2" | "3" {
 /** Throws `UsageError` for flags that go against each other. */
 export function checkFlags(config: BenchConfig): void {
   const { ratePerSecond, thinkMs, expectedIntervalMs, text, binary } = config;
+  checkClientCertificate(config);
   if (text && binary) throw against("--text", "goes against --binary", "one of the two");
   if (ratePerSecond === 0) return;
   const why = "with --rate messages go when they are due";

@@ -1,10 +1,11 @@
 import { type ConnectOptions, connectWebSocket, UpgradeRefused } from "../client/connect.ts";
 import { Connections } from "../client/connections.ts";
 import type { Socket } from "../endpoint/socket.ts";
-import { type ClientCertificate, type Dial, dial, type TlsAbout } from "../net/dial.ts";
+import type { ClientCertificate, TlsAbout } from "../net/dial.ts";
 import type { HttpProxy } from "../net/http_proxy.ts";
 import { type Field, getField } from "../protocol/wire/field.ts";
 import type { OpenEvent } from "./connect_format.ts";
+import { dialWith } from "./dial_with.ts";
 
 /** What to connect to, and how. */
 export interface Plan {
@@ -113,7 +114,11 @@ async function openOne(plan: Plan, { signal, onPing, onPong }: OpenHooks): Promi
     ...{ connections, httpVersion: http, tcpOnly: isTcpOnly(plan) },
     ...pick(plan),
     ...{ signal, onPing, onPong },
-    dial: dialFor(plan, (about) => tls = about),
+    dial: dialWith({
+      proxy: proxy ?? undefined,
+      clientCertificate: plan.clientCertificate,
+      onSecure: (about) => tls = about,
+    }),
   };
   const startedMs = performance.now();
   const socket = await connectWebSocket(url, options).catch((error) => {
@@ -140,17 +145,6 @@ export function proxyOf({ url, http, proxyFor }: Plan): HttpProxy | null {
 /** Whether it has what HTTP/3 can't have. */
 export function isTcpOnly(plan: Plan): boolean {
   return plan.insecure || plan.clientCertificate !== undefined || proxyOf(plan) !== null;
-}
-
-function dialFor(plan: Plan, onSecure: (about: TlsAbout) => void): Dial {
-  const proxy = proxyOf(plan);
-  const { clientCertificate } = plan;
-  return ({ tls, ...target }, signal) =>
-    dial({
-      ...target,
-      ...(proxy !== null && { proxy }),
-      ...(tls !== undefined && { tls: { ...tls, clientCertificate, onSecure } }),
-    }, signal);
 }
 
 function pick({ protocols, headers, host, caCerts, insecure, timeoutMs }: Plan): ConnectOptions {

@@ -3,6 +3,7 @@ import { type Command, defineCommand, ExitCode } from "./command.ts";
 import type { Finding } from "./doctor_finding.ts";
 import { type DoctorConfig, doctorFlags } from "./doctor_flags.ts";
 import { readCa } from "./files.ts";
+import { requestTo } from "./handshake_flags.ts";
 import type { Io } from "./io.ts";
 
 /** However many probes wait for others, all are over then; the idle probe's time comes on top. */
@@ -50,8 +51,9 @@ async function examine(config: DoctorConfig, io: Io): Promise<DoctorReport> {
   const { explain } = await import("./doctor_explain.ts");
   const { runProbes } = await import("./doctor_run.ts");
   const beganMs = performance.now();
-  const target = parseTarget(config.url);
-  const context = makeContext({ target, config, caCerts, env: io.env });
+  const { url, fields } = requestTo(config.url, config);
+  const target = parseTarget(url);
+  const context = makeContext({ target, config, fields, caCerts, env: io.env });
   const all = new AbortController();
   const mostMs = Math.max(ALL_MS, LONGEST_CHAIN * (config.timeoutMs - 3_000)) + config.idleMs;
   const timer = setTimeout(() => all.abort(), mostMs);

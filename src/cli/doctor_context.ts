@@ -34,6 +34,8 @@ export interface Known {
 export interface Context {
   readonly target: Target;
   readonly config: DoctorConfig;
+  /** Of each handshake. */
+  readonly fields: readonly Field[];
   /** PEM, beside the public roots. */
   readonly caCerts: string[] | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -10,7 +10,6 @@ import { CLIENT_PREFACE, FRAME_HEADER_BYTES, FrameType } from "../protocol/http2
 import { FrameParser } from "../protocol/http2/frame_parser.ts";
 import { applySettings, defaultSettings, settingName } from "../protocol/http2/settings.ts";
 import { concat } from "../protocol/wire/bytes.ts";
-import type { Field } from "../protocol/wire/field.ts";
 import type { Context, DoctorProbe, HandshakeAnswer, Version } from "./doctor_context.ts";
 import { fail, ms, ok, type Outcome, skip, warn } from "./doctor_finding.ts";
 import { hold } from "./doctor_held.ts";
@@ -126,7 +125,7 @@ export async function open(
   version: Version,
   signal: AbortSignal,
 ): Promise<OpenedSocket> {
-  const { target, config, caCerts } = context;
+  const { target, config, caCerts, fields: headers } = context;
   const connection = version === "1.1" ? null : await connect(context, version, signal);
   let status = 101;
   if (connection !== null) {
@@ -137,10 +136,6 @@ export async function open(
       return answer;
     };
   }
-  const headers: Field[] = [
-    ...(config.origin === null ? [] : [["origin", config.origin] as const]),
-    ...config.headers,
-  ];
   try {
     const socket = await connectWebSocket(target.text, {
       ...{ httpVersion: version, connection: connection ?? undefined, signal, headers, caCerts },
@@ -148,6 +143,7 @@ export async function open(
       deflate: true,
       protocols: config.subprotocols,
       insecure: config.noCheck,
+      host: config.host ?? undefined,
       connections: new Connections(),
       timeoutMs: config.timeoutMs,
     });

@@ -6,6 +6,7 @@ import { parseTarget, type Target } from "../client/target.ts";
 import type { Socket } from "../endpoint/socket.ts";
 import { dial } from "../net/dial.ts";
 import { NetError } from "../net/error.ts";
+import { dialWith } from "./dial_with.ts";
 import type { LoadOptions } from "./load_options.ts";
 import type { Recorder } from "./load_recorder.ts";
 
@@ -68,8 +69,11 @@ async function openAlone(opening: Opening): Promise<void> {
 
 function dialFor(target: Target, options: LoadOptions, signal: AbortSignal) {
   const { hostname, port, secure } = target;
-  const { caCerts, insecure = false } = options;
-  const tls = { serverName: hostname, caCerts, alpnProtocols: ["http/1.1"], insecure };
+  const { caCerts, insecure = false, clientCertificate } = options;
+  const tls = {
+    ...{ serverName: hostname, caCerts, alpnProtocols: ["http/1.1"], insecure },
+    clientCertificate,
+  };
   return dial({ hostname, port, tls: secure ? tls : undefined }, signal);
 }
 
@@ -112,11 +116,11 @@ async function openShared(opening: Opening): Promise<void> {
 /** A connection that takes WebSockets. Throws `NetError`. */
 async function connectFor(options: LoadOptions, signal: AbortSignal): Promise<Client> {
   const { hostname, port, secure } = parseTarget(options.url);
-  const { http, caCerts, certificateHashes, insecure } = options;
+  const { http, caCerts, certificateHashes, insecure, clientCertificate } = options;
   const at = { hostname, port, caCerts, signal };
   const client = http === "3"
     ? await H3Client.connect({ ...at, certificateHashes })
-    : await H2Client.connect({ ...at, secure, insecure });
+    : await H2Client.connect({ ...at, secure, insecure, dial: dialWith({ clientCertificate }) });
   const close = () => client.close();
   signal.addEventListener("abort", close, { once: true });
   try {
@@ -147,8 +151,8 @@ async function openOn(client: Client, opening: Opening, startedMs: number): Prom
 }
 
 function socketOptions({ options, signal }: Opening): ConnectOptions {
-  const { protocols, headers, deflate } = options;
-  return { protocols, headers, deflate, signal, timeoutMs: OPEN_TIMEOUT_MS };
+  const { protocols, headers, host, deflate } = options;
+  return { protocols, headers, host, deflate, signal, timeoutMs: OPEN_TIMEOUT_MS };
 }
 
 async function inTime<T>(

@@ -1,3 +1,4 @@
+import type { ClientCertificate } from "../net/dial.ts";
 import type { Field } from "../protocol/wire/field.ts";
 import type { LoadClock } from "./load_clock.ts";
 
@@ -14,6 +15,10 @@ export interface LoadTarget {
   certificateHashes?: Uint8Array[];
   /** Takes any certificate; not over HTTP/3. */
   insecure?: boolean;
+  /** Who one comes as; not over HTTP/3. */
+  clientCertificate?: ClientCertificate;
+  /** The host that is asked for; default the URL's. */
+  host?: string;
   protocols?: readonly string[];
   headers?: readonly Field[];
   /** Offers permessage-deflate. */

@@ -44,20 +44,22 @@ export interface Served {
   folder: string;
 }
 
-/** A proxy before the echo of `h3ws echo`, with more of its flags. */
+/** A proxy before the echo of `h3ws echo`, with more of its flags; CA stands for the file of the CA. */
 export async function withServed(
   flags: Record<string, string>,
   body: (served: Served) => Promise<void>,
   hosts: readonly string[] = ["localhost", "127.0.0.1"],
 ): Promise<void> {
-  const pair = await makeCertificates({ hosts: [...hosts], days: 1 });
+  const pair = await makeCertificates({ hosts: [...hosts], days: 1, client: "alice" });
   await withFolder(async (folder) => {
     const ca = `${folder}/ca.pem`;
     await Deno.writeTextFile(ca, pair.caPem);
+    const more = Object.entries(flags).map(([flag, text]) => [flag, text === "CA" ? ca : text]);
     await withEcho(async (echoPort) => {
       const config = readProxyConfig({
         ...{ backend: `ws://127.0.0.1:${echoPort}`, listen: "127.0.0.1:0", metrics: "off" },
-        ...{ "log-level": "off", "plain-listen": "127.0.0.1:0", ...flags },
+        ...{ "log-level": "off", "plain-listen": "127.0.0.1:0" },
+        ...Object.fromEntries(more),
       });
       const serving = await serve(config, { pair });
       try {
