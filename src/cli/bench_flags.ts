@@ -35,7 +35,7 @@ const way = {
   }),
   connectRate: plainFlag({
     ...{ name: "connect-rate", kind: count({ min: 0 }), default: "0" },
-    meaning: "WebSockets to open in a second; 0 for 32 at a time",
+    meaning: "WebSockets to open in a second, anew too; 0 for 32 at a time",
   }),
   ...handshakeFlags,
   caFile: plainFlag({
@@ -78,6 +78,18 @@ const load = {
   expectedIntervalMs: plainFlag({
     ...{ ...noTime, name: "expected-interval" },
     meaning: "without --rate: corrects latency for messages that a slow echo held back",
+  }),
+  sessionMs: plainFlag({
+    ...{ ...noTime, name: "session-time" },
+    meaning: "how long a WebSocket lives until it is closed and another opened; 0: to the end",
+  }),
+  sessionMessages: plainFlag({
+    ...{ name: "session-messages", kind: count({ min: 0 }), default: "0" },
+    meaning: "the same after so many messages; 0 for any number",
+  }),
+  newConnections: plainFlag({
+    ...{ ...off, name: "new-connections" },
+    meaning: "the other one gets a connection of its own too, over HTTP/2 and HTTP/3 as well",
   }),
   sizes: plainFlag({
     ...{ name: "size", kind: sizes, default: "64" },
@@ -134,6 +146,7 @@ export function checkFlags(config: BenchConfig): void {
   const { ratePerSecond, thinkMs, expectedIntervalMs, text, binary } = config;
   checkClientCertificate(config);
   if (text && binary) throw against("--text", "goes against --binary", "one of the two");
+  checkSessions(config);
   if (ratePerSecond === 0) return;
   const why = "with --rate messages go when they are due";
   if (thinkMs > 0) throw against("--think", "goes against --rate", `without --rate: ${why}`);
@@ -141,6 +154,18 @@ export function checkFlags(config: BenchConfig): void {
     const corrected = "with --rate latency is corrected by the schedule";
     throw against("--expected-interval", "goes against --rate", `without --rate: ${corrected}`);
   }
+}
+
+function checkSessions(config: BenchConfig): void {
+  const { newConnections, sessionMs, sessionMessages, streams } = config;
+  if (!newConnections) return;
+  const key = "--new-connections";
+  if (sessionMs === 0 && sessionMessages === 0) {
+    const allowed = "--session-time or --session-messages with it";
+    throw against(key, "is for what is opened anew", allowed);
+  }
+  // A connection ends with all that is on it.
+  if (streams > 1) throw against(key, "goes against --streams", "one WebSocket on each connection");
 }
 
 function against(key: string, problem: string, allowed: string): UsageError {

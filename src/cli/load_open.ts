@@ -24,11 +24,15 @@ export interface Opening {
   readonly signal: AbortSignal;
   /** Resolves when the next socket may be opened. */
   pace(): Promise<void>;
-  opened(socket: Socket): void;
+  /** `again` opens another in its place. */
+  opened(socket: Socket, again: Open): void;
   /** A connection that several sockets share, to be closed at the end. */
   connected(client: Client): void;
   failed(error: unknown, sockets: number): void;
 }
+
+/** Opens a WebSocket. Rejects where it can't. */
+export type Open = () => Promise<Socket>;
 
 /** One connection that several sockets share. */
 export type Client = H2Client | H3Client;
@@ -51,20 +55,26 @@ export async function openAll(opening: Opening): Promise<void> {
 }
 
 async function openAlone(opening: Opening): Promise<void> {
-  const { options, recorder, signal } = opening;
   await opening.pace();
-  if (signal.aborted) return;
+  if (opening.signal.aborted) return;
+  const open = () => openByH1(opening);
+  try {
+    opening.opened(await open(), open);
+  } catch (error) {
+    if (!opening.signal.aborted) opening.failed(error, 1);
+  }
+}
+
+async function openByH1(opening: Opening): Promise<Socket> {
+  const { options, recorder, signal } = opening;
   const target = parseTarget(options.url);
   const startedMs = performance.now();
-  try {
-    const stream = await inTime(signal, (signal) => dialFor(target, options, signal));
-    const connectedMs = performance.now();
-    recorder.connect.record(connectedMs - startedMs);
-    const socket = await upgradeWebSocket(stream, options.url, socketOptions(opening));
-    opened(opening, socket, { startedMs, connectedMs });
-  } catch (error) {
-    if (!signal.aborted) opening.failed(error, 1);
-  }
+  const stream = await inTime(signal, (signal) => dialFor(target, options, signal));
+  const connectedMs = performance.now();
+  recorder.connect.record(connectedMs - startedMs);
+  const socket = await upgradeWebSocket(stream, options.url, socketOptions(opening));
+  record(recorder, { startedMs, connectedMs });
+  return socket;
 }
 
 function dialFor(target: Target, options: LoadOptions, signal: AbortSignal) {
@@ -77,39 +87,96 @@ function dialFor(target: Target, options: LoadOptions, signal: AbortSignal) {
   return dial({ hostname, port, tls: secure ? tls : undefined }, signal);
 }
 
-function opened(
-  { recorder, opened }: Opening,
-  socket: Socket,
+function record(
+  { handshake, opening }: Recorder,
   { startedMs, connectedMs }: { startedMs: number; connectedMs: number },
 ): void {
   const nowMs = performance.now();
-  recorder.handshake.record(nowMs - connectedMs);
-  recorder.opening.record(nowMs - startedMs);
-  opened(socket);
+  handshake.record(nowMs - connectedMs);
+  opening.record(nowMs - startedMs);
 }
 
 async function openShared(opening: Opening): Promise<void> {
-  const { options, recorder, signal } = opening;
-  await opening.pace();
-  if (signal.aborted) return;
-  let startedMs = performance.now();
-  let client: Client;
-  try {
-    client = await inTime(signal, (signal) => connectFor(options, signal));
-  } catch (error) {
-    if (!signal.aborted) opening.failed(error, options.streams);
-    return;
-  }
-  opening.connected(client);
-  recorder.connect.record(performance.now() - startedMs);
-  for (let i = 0; i < options.streams && !signal.aborted; i++) {
-    if (i > 0) {
-      await opening.pace();
-      startedMs = performance.now();
+  const { options: { streams }, signal } = opening;
+  const shared = new SharedConnection(opening);
+  const again = () => shared.again();
+  for (let i = 0; i < streams && !signal.aborted; i++) {
+    await opening.pace();
+    if (signal.aborted) return;
+    try {
+      opening.opened(await shared.open(), again);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!shared.isOpen) return opening.failed(error, streams - i);
+      if (!isLate(error)) {
+        opening.failed(error, 1);
+        continue;
+      }
+      // What one connection has no room for it has none for in ten seconds more.
+      return opening.failed(noAnswer(i === 0 ? "" : `, ${full(i)}`), streams - i);
     }
-    if (await openOn(client, opening, startedMs)) continue;
-    // What one connection has no room for, or no life, it has none for in ten seconds more.
-    return opening.failed(noAnswer(i === 0 ? "" : `, ${full(i)}`), options.streams - i);
+  }
+}
+
+function isLate(error: unknown): boolean {
+  return error instanceof NetError && error.kind === "timeout";
+}
+
+/** A connection for several sockets; where it is gone, the next one dials another. */
+class SharedConnection {
+  readonly #opening: Opening;
+  #client: Promise<Client> | null = null;
+
+  constructor(opening: Opening) {
+    this.#opening = opening;
+  }
+
+  get isOpen(): boolean {
+    return this.#client !== null;
+  }
+
+  #connect(): Promise<Client> {
+    return this.#client ??= this.#dial().catch((error) => {
+      this.#client = null;
+      throw error;
+    });
+  }
+
+  async #dial(): Promise<Client> {
+    const { options, recorder, signal } = this.#opening;
+    const startedMs = performance.now();
+    const client = await inTime(signal, (signal) => connectFor(options, signal));
+    recorder.connect.record(performance.now() - startedMs);
+    this.#opening.connected(client);
+    const made = this.#client;
+    void client.closed.then(() => {
+      if (this.#client === made) this.#client = null;
+    });
+    return client;
+  }
+
+  async open(): Promise<Socket> {
+    const { options: { url }, recorder } = this.#opening;
+    const startedMs = performance.now();
+    const connection = await this.#connect();
+    const connectedMs = performance.now();
+    const socket = await connectWebSocket(url, { ...socketOptions(this.#opening), connection });
+    record(recorder, { startedMs, connectedMs });
+    return socket;
+  }
+
+  async again(): Promise<Socket> {
+    const { newConnections = false } = this.#opening.options;
+    const before = this.#client;
+    const client = await before?.catch(() => null);
+    if (newConnections) {
+      client?.close();
+      await client?.closed;
+    }
+    // RFC 9113 §6.8, RFC 9114 §5.2: what it carries may go on, but it takes no more.
+    const isOver = newConnections || client?.goingAway;
+    if (isOver && this.#client === before) this.#client = null;
+    return await this.open();
   }
 }
 
@@ -133,21 +200,6 @@ async function connectFor(options: LoadOptions, signal: AbortSignal): Promise<Cl
   } finally {
     signal.removeEventListener("abort", close);
   }
-}
-
-/** Gives whether there was an answer, of whatever kind. */
-async function openOn(client: Client, opening: Opening, startedMs: number): Promise<boolean> {
-  const connectedMs = performance.now();
-  try {
-    const options = { ...socketOptions(opening), connection: client };
-    const socket = await connectWebSocket(opening.options.url, options);
-    opened(opening, socket, { startedMs, connectedMs });
-  } catch (error) {
-    if (opening.signal.aborted) return true;
-    if (error instanceof NetError && error.kind === "timeout") return false;
-    opening.failed(error, 1);
-  }
-  return true;
 }
 
 function socketOptions({ options, signal }: Opening): ConnectOptions {

@@ -36,6 +36,12 @@ export interface LoadOptions extends LoadTarget {
   sizeBytes: number;
   maxSizeBytes?: number;
   text: boolean;
+  /** How long a socket lives until it is closed and another opened in its place; 0: to the end. */
+  sessionMs?: number;
+  /** The same by messages; 0 for any number. */
+  sessionMessages?: number;
+  /** The next one gets a connection of its own too: `streams` is 1. */
+  newConnections?: boolean;
   /** How long it is measured. */
   durationMs: number;
   /** How long before that messages go without being counted. */

@@ -8,6 +8,8 @@ const OTHER_ERRORS = "other errors";
 
 /** Sums of what a load did. */
 export interface LoadCounts {
+  /** WebSockets that were opened in the place of others. */
+  openedAnew: number;
   /** Messages that were sent, and echoes that came. */
   sent: number;
   roundTrips: number;
@@ -56,6 +58,7 @@ export class Recorder {
   readonly session = new TimesHistogram();
   readonly counts: LoadCounts = {
     ...{ sent: 0, roundTrips: 0, bytesSent: 0, bytesReceived: 0, unanswered: 0, errors: 0 },
+    openedAnew: 0,
   };
   readonly sessions: Sessions = { opened: 0, closed: 0, lost: 0, failed: 0 };
   readonly errorTexts: Record<string, number> = {};
@@ -114,6 +117,11 @@ export class Recorder {
 
   unanswered(dueMs: number): void {
     if (this.#isCounted(dueMs)) this.counts.unanswered++;
+  }
+
+  /** A WebSocket was opened in the place of another. */
+  openedAnew(nowMs: number): void {
+    if (this.#isCounted(nowMs)) this.counts.openedAnew++;
   }
 
   /** Something went wrong, at `ms` of the load's clock; `text` says what. */

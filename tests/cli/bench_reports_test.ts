@@ -33,7 +33,7 @@ function madeReport(): LoadReport {
     ...{ sizeBytes: 64, text: false, durationMs: 10_000, ratePerSecond: 100 },
   };
   return reportOf(options, recorder, {
-    ...{ startedAt: new Date(0), endedMs: 10_012, connections: 1, deflated: 0 },
+    ...{ startedAt: new Date(0), endedMs: 10_012, sockets: 2, connections: 1, deflated: 0 },
     ...{ stoppedEarly: false, due: 1000 },
   });
 }
@@ -143,7 +143,7 @@ Deno.test("bench: the page of a load without a round trip says so", () => {
     ...{ sizeBytes: 0, text: true, durationMs: 1000, ratePerSecond: 0 },
   };
   const html = reportPage(reportOf(options, recorder, {
-    ...{ startedAt: new Date(0), endedMs: 0, connections: 0, deflated: 0 },
+    ...{ startedAt: new Date(0), endedMs: 0, sockets: 0, connections: 0, deflated: 0 },
     ...{ stoppedEarly: true, due: null },
   }));
   parseHtml(html);
