@@ -33,13 +33,7 @@ export const doctorCommand: Command = defineCommand({
   ],
   async run(config, io) {
     const report = await examine(config, io);
-    if (config.json) {
-      io.out(`${JSON.stringify(report)}\n`);
-    } else {
-      const { findingTable } = await import("./doctor_table.ts");
-      const colours = !io.env.NO_COLOR && Deno.stdout.isTerminal();
-      io.out(`${report.url}\n\n${findingTable(report.findings, colours)}`);
-    }
+    if (config.json) io.out(`${JSON.stringify(report)}\n`);
     return report.ok ? ExitCode.OK : ExitCode.FAILED;
   },
 });
@@ -49,6 +43,7 @@ async function examine(config: DoctorConfig, io: Io): Promise<DoctorReport> {
   const { makeContext, release } = await import("./doctor_context.ts");
   const { probesFor } = await import("./doctor_probes.ts");
   const { explain } = await import("./doctor_explain.ts");
+  const { findingTable } = await import("./doctor_table.ts");
   const { runProbes } = await import("./doctor_run.ts");
   const beganMs = performance.now();
   const { url, fields } = requestTo(config.url, config);
@@ -62,7 +57,11 @@ async function examine(config: DoctorConfig, io: Io): Promise<DoctorReport> {
     const { signal } = all;
     const { timeoutMs } = config;
     const probes = probesFor(target.secure);
-    const findings = await runProbes(probes, context, { timeoutMs, signal, explain });
+    const table = findingTable(probes.map(({ title }) => title), isColoured(io));
+    if (!config.json) io.out(`${target.text}\n\n`);
+    const onFinding = config.json ? undefined : (one: Finding) => io.out(table.row(one));
+    const findings = await runProbes(probes, context, { timeoutMs, signal, explain, onFinding });
+    if (!config.json) io.out(table.end(findings));
     return {
       url: target.text,
       // What was not tried to its end is not known to be well.
@@ -74,4 +73,8 @@ async function examine(config: DoctorConfig, io: Io): Promise<DoctorReport> {
     clearTimeout(timer);
     await release(context);
   }
+}
+
+function isColoured(io: Io): boolean {
+  return !io.env.NO_COLOR && Deno.stdout.isTerminal();
 }

@@ -103,7 +103,7 @@ function handshake(
 /** Opens one, and keeps it among the sockets that are known. */
 async function openSocket(context: Context, version: Version, signal: AbortSignal) {
   const { known } = context;
-  const { socket, status, connection } = await open(context, version, signal);
+  const { socket, status, connection } = await open(context, version, { signal });
   const held = hold(socket, connection);
   if (signal.aborted) {
     await held.release();
@@ -119,11 +119,18 @@ interface OpenedSocket {
   readonly connection: H2Client | H3Client | null;
 }
 
+/** How a WebSocket is opened for a probe. */
+export interface OpenOptions {
+  readonly signal: AbortSignal;
+  /** Called for each Ping. */
+  readonly onPing?: () => void;
+}
+
 /** Opens a WebSocket by one version, on a connection of its own. */
 export async function open(
   context: Context,
   version: Version,
-  signal: AbortSignal,
+  { signal, onPing }: OpenOptions,
 ): Promise<OpenedSocket> {
   const { target, config, caCerts, fields: headers } = context;
   const connection = version === "1.1" ? null : await connect(context, version, signal);
@@ -138,7 +145,14 @@ export async function open(
   }
   try {
     const socket = await connectWebSocket(target.text, {
-      ...{ httpVersion: version, connection: connection ?? undefined, signal, headers, caCerts },
+      ...{
+        httpVersion: version,
+        connection: connection ?? undefined,
+        signal,
+        headers,
+        caCerts,
+        onPing,
+      },
       // As browsers do.
       deflate: true,
       protocols: config.subprotocols,

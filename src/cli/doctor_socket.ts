@@ -160,7 +160,9 @@ const idle: DoctorProbe = {
     if (config.idleMs === 0) return skip("not asked for; --idle 90s watches a silent socket");
     const version = VERSIONS.find((version) => known.sockets.has(version));
     if (version === undefined) return skip(NONE_OPEN);
-    const { socket, connection } = await open(context, version, signal);
+    const pingsMs: number[] = [];
+    const onPing = () => void pingsMs.push(performance.now());
+    const { socket, connection } = await open(context, version, { signal, onPing });
     const held = hold(socket, connection);
     const beganMs = performance.now();
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -172,18 +174,23 @@ const idle: DoctorProbe = {
     clearTimeout(timer);
     const { messages } = held;
     await held.release();
-    return idleOutcome({ end, messages, lastedMs: performance.now() - beganMs });
+    return idleOutcome({ end, messages, pingsMs, lastedMs: performance.now() - beganMs });
   },
 };
 
 interface Lasted {
   readonly end: SocketEnd | null;
   readonly messages: number;
+  /** When Pings came. */
+  readonly pingsMs: readonly number[];
   readonly lastedMs: number;
 }
 
-function idleOutcome({ end, messages, lastedMs }: Lasted): Outcome {
-  const details = messages === 0 ? [] : [`the server sent ${count(messages, "message")} meanwhile`];
+function idleOutcome({ end, messages, pingsMs, lastedMs }: Lasted): Outcome {
+  const details = [
+    ...(messages === 0 ? [] : [`the server sent ${count(messages, "message")} meanwhile`]),
+    ...(pingsMs.length === 0 ? [] : [pingsText(pingsMs)]),
+  ];
   const seconds = (lastedMs / 1000).toFixed(1);
   if (end === null) return ok(`open after ${seconds} s without a message of ours`, { details });
   return warn(
@@ -192,6 +199,13 @@ function idleOutcome({ end, messages, lastedMs }: Lasted): Outcome {
       "the server and its proxies a longer idle timeout.",
     { details },
   );
+}
+
+function pingsText(atMs: readonly number[]): string {
+  const sent = `the server sent ${count(atMs.length, "Ping")} meanwhile`;
+  if (atMs.length === 1) return sent;
+  const betweenMs = (atMs.at(-1)! - atMs[0]) / (atMs.length - 1);
+  return `${sent}, one in ${(betweenMs / 1000).toFixed(1)} s`;
 }
 
 /** What open sockets do. */

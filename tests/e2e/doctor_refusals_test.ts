@@ -173,6 +173,30 @@ Deno.test("doctor: --idle tells how long a silent socket lives, and who ends it"
   });
 });
 
+Deno.test("doctor: --idle tells the Pings of a server, which may be what keeps it open", async () => {
+  const rows: [pings: number, want: RegExp][] = [
+    [1, /^the server sent 1 Ping meanwhile$/],
+    [3, /^the server sent 3 Pings meanwhile, one in 0\.\d s$/],
+  ];
+  for (const [pings, want] of rows) {
+    await withTlsServer(null, (socket) => {
+      // The next goes when the one before is answered, so that each is on its own.
+      let left = pings;
+      const next = () => {
+        if (left-- > 0) socket.ping();
+        else socket.close(1001);
+      };
+      socket.on("pong", () => setTimeout(next, 60));
+      next();
+    }, async (port) => {
+      const args = [`wss://localhost:${port}/`, "--idle", "20s", "--timeout", "1s"];
+      const { details } = (await diagnose(args)).finding("idle");
+      assert.equal(details.length, 1);
+      assert.match(details[0], want);
+    });
+  }
+});
+
 /** A server that takes connections and says nothing; `body` gets its port, and when one has come. */
 async function withSilence(body: (port: number, came: Promise<void>) => Promise<void>) {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
