@@ -1,7 +1,7 @@
 import { type ConnectOptions, connectWebSocket, UpgradeRefused } from "../client/connect.ts";
 import { Connections } from "../client/connections.ts";
 import type { Socket } from "../endpoint/socket.ts";
-import type { ClientCertificate, TlsAbout } from "../net/dial.ts";
+import type { ClientCertificate, Dial, TlsAbout } from "../net/dial.ts";
 import type { HttpProxy } from "../net/http_proxy.ts";
 import { type Field, getField } from "../protocol/wire/field.ts";
 import type { OpenEvent } from "./connect_format.ts";
@@ -25,6 +25,7 @@ export interface Plan {
 }
 
 export interface OpenHooks {
+  readonly ways: Ways;
   /** Called before each attempt: redirects lead to others. */
   readonly onTry?: (plan: Plan) => void;
   readonly signal: AbortSignal;
@@ -35,6 +36,28 @@ export interface OpenHooks {
 export interface Opened {
   readonly socket: Socket;
   readonly about: OpenEvent;
+}
+
+/**
+ * What is known of where HTTP/3 is spoken, for all that are opened one after the other. No connection
+ * outlives its socket: one that was lost may be as dead as that.
+ */
+export class Ways {
+  readonly connections: Connections = new Connections({ idleTimeoutMs: 0, idleQuicTimeoutMs: 0 });
+  /** Of the TLS that was spoken last over TCP. */
+  tls: TlsAbout | null = null;
+  readonly #dials = new Map<string, Dial>();
+
+  /** How a plan dials by TCP: the same function for the same way, as that is what is known by. */
+  dialOf(plan: Plan): Dial {
+    const { clientCertificate } = plan;
+    const proxy = proxyOf(plan) ?? undefined;
+    const key = JSON.stringify([proxy, clientCertificate]);
+    const onSecure = (about: TlsAbout) => void (this.tls = about);
+    const dial = this.#dials.get(key) ?? dialWith({ proxy, clientCertificate, onSecure });
+    this.#dials.set(key, dial);
+    return dial;
+  }
 }
 
 /** A redirect that is not followed: why, in one line. */
@@ -104,32 +127,21 @@ function withoutSecrets({ headers }: Plan): Partial<Plan> {
   };
 }
 
-async function openOne(plan: Plan, { signal, onPing, onPong }: OpenHooks): Promise<Opened> {
+async function openOne(plan: Plan, { ways, signal, onPing, onPong }: OpenHooks): Promise<Opened> {
   const { url, http } = plan;
   const proxy = proxyOf(plan);
-  let tls: TlsAbout | null = null;
-  // What is lost is opened anew: a connection that was shared may be as dead as its socket.
-  const connections = new Connections();
+  ways.tls = null;
   const options: ConnectOptions = {
-    ...{ connections, httpVersion: http, tcpOnly: isTcpOnly(plan) },
+    ...{ connections: ways.connections, httpVersion: http, tcpOnly: isTcpOnly(plan) },
     ...pick(plan),
-    ...{ signal, onPing, onPong },
-    dial: dialWith({
-      proxy: proxy ?? undefined,
-      clientCertificate: plan.clientCertificate,
-      onSecure: (about) => tls = about,
-    }),
+    ...{ signal, onPing, onPong, dial: ways.dialOf(plan) },
   };
   const startedMs = performance.now();
-  const socket = await connectWebSocket(url, options).catch((error) => {
-    connections.close();
-    throw error;
-  });
-  void socket.closed.then(() => connections.close());
+  const socket = await connectWebSocket(url, options);
   return {
     socket,
     about: {
-      ...{ url, http: socket.http, tls: socket.http === "3" ? null : tls },
+      ...{ url, http: socket.http, tls: socket.http === "3" ? null : ways.tls },
       tookMs: performance.now() - startedMs,
       proxy: proxy === null ? null : `${proxy.hostname}:${proxy.port}`,
       ...{ protocol: socket.protocol, extensions: socket.extensions },

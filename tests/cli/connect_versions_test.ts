@@ -114,3 +114,30 @@ Deno.test("connect: where nobody listens by TCP, HTTP/3 may serve alone; not wit
       await server.stop();
     }
   }));
+
+Deno.test("connect --reconnect: what a server said of HTTP/3 is gone by the next time", () =>
+  withFolder(async (folder) => {
+    const pair = await makeCertificates({ hosts: ["localhost"], days: 1 });
+    await Deno.writeTextFile(`${folder}/ca.pem`, pair.caPem);
+    const { certPem, keyPem } = pair;
+    const server = await serveHandler(
+      { listen: "127.0.0.1:0", certPem, keyPem },
+      async (request) => {
+        const socket = await request.accept();
+        // RFC 7838: Alt-Svc came with the first answer.
+        await socket.send(request.httpVersion);
+        await socket.close(request.httpVersion === "3" ? 1000 : 1012);
+      },
+    );
+    try {
+      const args = ["connect", `wss://localhost:${server.port}/`, "--ca", `${folder}/ca.pem`];
+      const { code, stdout, stderr } = await runCli([...args, "--reconnect"]);
+      assert.deepEqual([code, stdout], [0, "2\n3\n"], stderr);
+      // One that can't have HTTP/3 stays where it is.
+      const checked = await runCli([...args, "-n", "--reconnect", "--max-messages", "1"]);
+      assert.equal(checked.stdout, "2\n");
+      assert.match(checked.stderr, /^connected by HTTP\/2 /);
+    } finally {
+      await server.stop();
+    }
+  }));
