@@ -87,7 +87,8 @@ async function httpOf(config: BenchConfig, to: Target, signal: AbortSignal): Pro
   }
   if (asked !== "auto") return asked;
   const { bestHttp } = await import("./load_http.ts");
-  return await bestHttp(target, to, signal);
+  const { openTimeoutMs } = config;
+  return await bestHttp(target, { ...to, openTimeoutMs }, signal);
 }
 
 interface Asked {

@@ -37,6 +37,10 @@ const way = {
     ...{ name: "connect-rate", kind: count({ min: 0 }), default: "0" },
     meaning: "WebSockets to open in a second, anew too; 0 for 32 at a time",
   }),
+  openTimeoutMs: plainFlag({
+    ...{ name: "timeout", kind: duration({ max: 600_000 }), default: "10s" },
+    meaning: "how long a connection may take to open, and each WebSocket on it",
+  }),
   ...handshakeFlags,
   caFile: plainFlag({
     ...{ ...none, name: "ca" },

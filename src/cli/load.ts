@@ -96,8 +96,8 @@ class Load {
   }
 
   #failed(error: unknown, times = 1): void {
-    const { url, http, caFile } = this.#options;
-    const context = { target: parseTarget(url), http, timeoutMs: OPEN_TIMEOUT_MS, caFile };
+    const { url, http, caFile, openTimeoutMs: timeoutMs = OPEN_TIMEOUT_MS } = this.#options;
+    const context = { target: parseTarget(url), http, timeoutMs, caFile };
     const text = error instanceof NoRoomInTime ? error.message : faultText(error, context);
     this.#recorder.failed(text, this.#clock.now(), times);
   }

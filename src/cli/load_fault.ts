@@ -78,7 +78,10 @@ const TLS: Readonly<Record<TlsFault, (message: string, context: FaultContext) =>
   expired: (message) =>
     `the server's certificate is not valid now (${message}); it has to be renewed, or a clock is ` +
     "wrong",
-  alpn: (_, { http }) => `the server does not speak HTTP/${http}; ${OTHER}`,
+  alpn: (_, { http }) =>
+    http === "1.1"
+      ? "the server does not speak HTTP/1.1 there; h3ws doctor tells what it speaks"
+      : `the server does not speak HTTP/${http}; ${OTHER}`,
   wanted: (_, { http }) =>
     "the server wants a client's certificate that it trusts; --cert and --key show one" +
     (http === "3" ? ", but not over HTTP/3: try -1" : ""),

@@ -3,11 +3,16 @@ import { H3Client } from "../client/h3_client.ts";
 import { type Target } from "../client/target.ts";
 import { NetError, type NetErrorKind } from "../net/error.ts";
 import { dialWith } from "./dial_with.ts";
-import type { LoadHttp, LoadTarget } from "./load_options.ts";
+import { OPEN_TIMEOUT_MS } from "./load_open.ts";
+import type { LoadHttp, LoadOptions, LoadTarget } from "./load_options.ts";
 
 /** How long HTTP/3 may still take once it is known what TCP gives. */
 const H3_MORE_MS = 1_000;
-const TIMEOUT_MS = 10_000;
+
+type Trust = Pick<
+  LoadTarget,
+  "caCerts" | "certificateHashes" | "insecure" | "clientCertificate"
+>;
 
 /** What came of one try: whether WebSockets go by it, or why that is not known. */
 type Tried = boolean | NetErrorKind;
@@ -18,12 +23,12 @@ type Tried = boolean | NetErrorKind;
  */
 export async function bestHttp(
   target: Target,
-  trust: Pick<LoadTarget, "caCerts" | "certificateHashes" | "insecure" | "clientCertificate">,
+  trust: Trust & Pick<LoadOptions, "openTimeoutMs">,
   signal: AbortSignal,
 ): Promise<LoadHttp> {
   if (!target.secure) return "1.1";
   const cancel = new AbortController();
-  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  const timeout = AbortSignal.timeout(trust.openTimeoutMs ?? OPEN_TIMEOUT_MS);
   const either = AbortSignal.any([signal, cancel.signal, timeout]);
   const { clientCertificate, insecure } = trust;
   const at = { hostname: target.hostname, port: target.port, ...trust, signal: either };

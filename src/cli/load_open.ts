@@ -10,7 +10,7 @@ import { dialWith } from "./dial_with.ts";
 import type { LoadOptions } from "./load_options.ts";
 import type { Recorder } from "./load_recorder.ts";
 
-/** How long one connection, and one WebSocket on it, may take to open. */
+/** How long one connection, and one WebSocket on it, may take to open, if nothing else is said. */
 export const OPEN_TIMEOUT_MS = 10_000;
 
 /** Sockets that are opened at the same time, where no rate is given. */
@@ -66,10 +66,10 @@ async function openAlone(opening: Opening): Promise<void> {
 }
 
 async function openByH1(opening: Opening): Promise<Socket> {
-  const { options, recorder, signal } = opening;
+  const { options, recorder } = opening;
   const target = parseTarget(options.url);
   const startedMs = performance.now();
-  const stream = await inTime(signal, (signal) => dialFor(target, options, signal));
+  const stream = await inTime(opening, (signal) => dialFor(target, options, signal));
   const connectedMs = performance.now();
   recorder.connect.record(connectedMs - startedMs);
   const socket = await upgradeWebSocket(stream, options.url, socketOptions(opening));
@@ -97,7 +97,8 @@ function record(
 }
 
 async function openShared(opening: Opening): Promise<void> {
-  const { options: { streams }, signal } = opening;
+  const { options, signal } = opening;
+  const { streams } = options;
   const shared = new SharedConnection(opening);
   const again = () => shared.again();
   for (let i = 0; i < streams && !signal.aborted; i++) {
@@ -112,8 +113,8 @@ async function openShared(opening: Opening): Promise<void> {
         opening.failed(error, 1);
         continue;
       }
-      // What one connection has no room for it has none for in ten seconds more.
-      return opening.failed(noAnswer(i === 0 ? "" : `, ${full(i)}`), streams - i);
+      // What one connection has no room for now it has none for in as long again.
+      return opening.failed(noAnswer(options, i === 0 ? "" : `, ${full(i)}`), streams - i);
     }
   }
 }
@@ -143,9 +144,9 @@ class SharedConnection {
   }
 
   async #dial(): Promise<Client> {
-    const { options, recorder, signal } = this.#opening;
+    const { options, recorder } = this.#opening;
     const startedMs = performance.now();
-    const client = await inTime(signal, (signal) => connectFor(options, signal));
+    const client = await inTime(this.#opening, (signal) => connectFor(options, signal));
     recorder.connect.record(performance.now() - startedMs);
     this.#opening.connected(client);
     const made = this.#client;
@@ -203,15 +204,15 @@ async function connectFor(options: LoadOptions, signal: AbortSignal): Promise<Cl
 }
 
 function socketOptions({ options, signal }: Opening): ConnectOptions {
-  const { protocols, headers, host, deflate } = options;
-  return { protocols, headers, host, deflate, signal, timeoutMs: OPEN_TIMEOUT_MS };
+  const { protocols, headers, host, deflate, openTimeoutMs: timeoutMs = OPEN_TIMEOUT_MS } = options;
+  return { protocols, headers, host, deflate, signal, timeoutMs };
 }
 
 async function inTime<T>(
-  signal: AbortSignal,
+  { signal, options }: Opening,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const timeout = AbortSignal.timeout(OPEN_TIMEOUT_MS);
+  const timeout = AbortSignal.timeout(options.openTimeoutMs ?? OPEN_TIMEOUT_MS);
   const either = AbortSignal.any([timeout, signal]);
   try {
     return await work(either);
@@ -220,8 +221,8 @@ async function inTime<T>(
   }
 }
 
-function noAnswer(where: string): NoRoomInTime {
-  return new NoRoomInTime(`no answer within ${OPEN_TIMEOUT_MS / 1000} s${where}`);
+function noAnswer({ openTimeoutMs = OPEN_TIMEOUT_MS }: LoadOptions, where: string): NoRoomInTime {
+  return new NoRoomInTime(`no answer within ${openTimeoutMs / 1000} s${where}`);
 }
 
 /** A connection that answers no further handshake. */

@@ -32,6 +32,8 @@ export interface LoadOptions extends LoadTarget {
   streams: number;
   /** WebSockets that are opened in a second; 0 for as many as come. */
   connectRate?: number;
+  /** How long a connection, and each WebSocket on it, may take to open; default 10 s. */
+  openTimeoutMs?: number;
   /** Payload bytes of each message; with `maxSizeBytes` the fewest. */
   sizeBytes: number;
   maxSizeBytes?: number;

@@ -1,5 +1,6 @@
 import { quote } from "../config/error.ts";
 import type { SocketEnd } from "../endpoint/socket.ts";
+import { CloseCode } from "../protocol/websocket/close.ts";
 import { type Interval, Timeline } from "./load_timeline.ts";
 import { TimesHistogram } from "./load_times.ts";
 
@@ -148,7 +149,11 @@ export class Recorder {
     this.closeCodes[end.code] = (this.closeCodes[end.code] ?? 0) + 1;
     // It is the server's, and may be anything.
     const reason = end.reason === "" ? "" : ` ${quote(end.reason)}`;
-    this.failed(`${end.by === "us" ? "failed" : "closed"} with ${end.code}${reason}`, nowMs);
+    // RFC 6455 §7.1.7: what breaks a rule we end ourselves.
+    const how = end.by === "us" && end.code !== CloseCode.ABNORMAL_CLOSURE
+      ? "the server broke a rule of WebSocket:"
+      : "closed with";
+    this.failed(`${how} ${end.code}${reason}`, nowMs);
   }
 
   /** What happened over time, up to `ms` of the load's clock. */

@@ -88,7 +88,7 @@ Deno.test("bench: a broken frame is told with the code that the server got for i
       assert.equal(code, 1);
       assert.deepEqual(report.closeCodes, { 1002: 2 });
       const [text, ...more] = Object.keys(report.errorTexts);
-      assert.match(text, /^failed with 1002 ".*opcode/i);
+      assert.match(text, /^the server broke a rule of WebSocket: 1002 ".*opcode/i);
       assert.deepEqual([more, report.sessions.lost], [[], 2]);
     });
   }
