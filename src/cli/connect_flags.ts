@@ -34,7 +34,7 @@ const way = {
     meaning: "follow up to 5 redirects, never from wss:// to ws://",
   }),
   timeoutMs: plainFlag({
-    ...{ name: "timeout", kind: kinds.seconds, default: "10s" },
+    ...{ name: "timeout", kind: kinds.someSeconds, default: "10s" },
     meaning: "how long to try to connect",
   }),
 };
@@ -109,7 +109,7 @@ const shown = {
     meaning: "how often to send a Ping; 0 for never",
   }),
   pingTimeoutMs: plainFlag({
-    ...{ name: "ping-timeout", kind: kinds.seconds, default: "10s" },
+    ...{ name: "ping-timeout", kind: kinds.someSeconds, default: "10s" },
     meaning: "how long its Pong may take, or it is lost",
   }),
   printRtts: plainFlag({

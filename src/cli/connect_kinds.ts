@@ -26,6 +26,16 @@ export const seconds: Kind<number> = {
   },
 };
 
+/** As `seconds`, and not none. */
+export const someSeconds: Kind<number> = {
+  ...seconds,
+  parse(text) {
+    const ms = seconds.parse(text);
+    if (ms > 0) return ms;
+    throw new ValueError("is no time at all", SECONDS_ALLOWED);
+  },
+};
+
 const WAIT_ALLOWED = `${SECONDS_ALLOWED}; -1 for ever`;
 
 /** As `seconds`, and -1 for ever; `null` where none was said. */

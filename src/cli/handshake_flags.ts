@@ -3,8 +3,10 @@ import { type ConfigOf, plainFlag } from "../config/flags.ts";
 import { many, optionalFile } from "../config/kinds.ts";
 import type { ClientCertificate } from "../net/dial.ts";
 import type { Field } from "../protocol/wire/field.ts";
+import { CommandError } from "./command.ts";
 import { readCertPair } from "./files.ts";
 import * as kinds from "./handshake_kinds.ts";
+import { certificatesProblem, isEncrypted, keyFits, keyProblem } from "./pem.ts";
 
 const noFile = { kind: optionalFile, default: "" } as const;
 
@@ -76,11 +78,21 @@ export function checkClientCertificate(
   });
 }
 
-/** What the files hold; `undefined` for none. Throws `CommandError` for what can't be read. */
+/** What the files hold; `undefined` for none. Throws `CommandError` for what can't be used. */
 export async function readClientCertificate(
   { certFile, keyFile, passphrase }: CertificateConfig,
 ): Promise<ClientCertificate | undefined> {
   if (certFile === null || keyFile === null) return undefined;
-  const pair = await readCertPair({ certFile, keyFile });
-  return { ...pair, ...(passphrase !== "" && { passphrase }) };
+  const { certPem, keyPem } = await readCertPair({ certFile, keyFile });
+  check(`${certFile} for --cert`, certificatesProblem(certPem));
+  const keyFault = keyProblem(keyPem, passphrase);
+  const isLocked = passphrase === "" && isEncrypted(keyPem);
+  check(`${keyFile} for --key`, isLocked ? `${keyFault}; --passphrase opens it` : keyFault);
+  const fits = keyFits(certPem, keyPem, passphrase);
+  check(`${keyFile} for --key`, fits ? null : `it is not that of the certificate in ${certFile}`);
+  return { certPem, keyPem, ...(passphrase !== "" && { passphrase }) };
+}
+
+function check(what: string, problem: string | null): void {
+  if (problem !== null) throw new CommandError(`Cannot use ${what}: ${problem}`);
 }

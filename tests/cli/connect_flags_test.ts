@@ -25,6 +25,8 @@ const USAGE: [args: string[], err: RegExp][] = [
   [[URL_WSS, "--key", "k"], /^--key: needs --cert; allowed: both or neither$/],
   [[URL_WSS, "--listen", "80"], /^--listen: and a URL exclude each other/],
   [[URL_WSS, "--binary", "--json"], /^--binary: and --json exclude each other/],
+  [[URL_WSS, "--timeout", "0"], /^--timeout: "0" is no time at all; allowed: seconds \(10, 0\.5\)/],
+  [[URL_WSS, "--ping-timeout", "0s"], /^--ping-timeout: "0s" is no time at all; /],
   [[URL_WSS, "-w", "soon"], /^--wait: "soon" is not a time; allowed: .*; -1 for ever$/],
   [[URL_WSS, "--proxy", "socks5://p:1"], /^--proxy: "socks5:\/\/p:1" is not an HTTP proxy; /],
   [["--listen", "99999"], /^--listen: "99999" is not where to listen; /],

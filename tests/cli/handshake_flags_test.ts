@@ -1,14 +1,16 @@
 // What the tools that make a handshake take alike: fields, subprotocols, Origin, user, certificate.
 import assert from "node:assert/strict";
+import { createPrivateKey } from "node:crypto";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { run } from "../../src/cli/args.ts";
 import { benchCommand } from "../../src/cli/bench.ts";
+import { makeCertificates } from "../../src/cli/certificates.ts";
 import { connectCommand } from "../../src/cli/connect.ts";
 import { doctorCommand } from "../../src/cli/doctor.ts";
 import * as kinds from "../../src/cli/handshake_kinds.ts";
 import type { Kind } from "../../src/config/kinds.ts";
-import { TestIo } from "./support.ts";
+import { TestIo, withFolder } from "./support.ts";
 
 const COMMANDS = [benchCommand, connectCommand, doctorCommand];
 const URL_WSS = "wss://a.example/";
@@ -74,6 +76,55 @@ for (const command of COMMANDS) {
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
     }
+  });
+}
+
+for (const command of [benchCommand, connectCommand]) {
+  Deno.test(`${command.name}: a client's certificate or key that can't be used is told before all else`, async () => {
+    const one = (await makeCertificates({ hosts: ["localhost"], days: 1, client: "alice" }))
+      .client!;
+    const other = (await makeCertificates({ hosts: ["localhost"], days: 1, client: "bob" }))
+      .client!;
+    const locked = String(
+      createPrivateKey(one.keyPem).export({
+        ...{ type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "secret" },
+      }),
+    );
+    await withFolder(async (folder) => {
+      const files = { "c.pem": one.certPem, "k.pem": one.keyPem, "other.pem": other.keyPem };
+      const all = { ...files, "locked.pem": locked, "bad.pem": "nothing\n" };
+      for (const [name, pem] of Object.entries(all)) {
+        await Deno.writeTextFile(`${folder}/${name}`, pem);
+      }
+      const rows: [cert: string, key: string, more: string[], err: string][] = [
+        ["bad.pem", "k.pem", [], "bad.pem for --cert: no certificate in PEM is in it"],
+        ["c.pem", "bad.pem", [], "bad.pem for --key: no private key in PEM is in it"],
+        ["c.pem", "other.pem", [], "other.pem for --key: it is not that of the certificate in "],
+        [
+          ...["c.pem", "locked.pem"] as const,
+          [],
+          "locked.pem for --key: the private key in it is encrypted; --passphrase opens it",
+        ],
+        [
+          ...["c.pem", "locked.pem"] as const,
+          ["--passphrase", "wrong"],
+          "locked.pem for --key: the passphrase does not open the private key in it",
+        ],
+      ];
+      const tell = async (cert: string, key: string, more: string[]) => {
+        const io = new TestIo();
+        const flags = ["--cert", `${folder}/${cert}`, "--key", `${folder}/${key}`, "-1", ...more];
+        const line = [command.name, "wss://nosuch.invalid/", ...flags];
+        assert.equal(await run(line, { commands: [command] }, io), 1);
+        return io.stderr;
+      };
+      for (const [cert, key, more, want] of rows) {
+        const err = await tell(cert, key, more);
+        assert.ok(err.startsWith(`h3ws: Cannot use ${folder}/${want}`), err);
+        assert.match(err, /^[^\n]+\n$/);
+      }
+      assert.match(await tell("c.pem", "locked.pem", ["--passphrase", "secret"]), /no host/);
+    });
   });
 }
 
