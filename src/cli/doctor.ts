@@ -3,7 +3,7 @@ import { type Command, defineCommand, ExitCode } from "./command.ts";
 import type { Finding } from "./doctor_finding.ts";
 import { type DoctorConfig, doctorFlags } from "./doctor_flags.ts";
 import { readCa } from "./files.ts";
-import { requestTo } from "./handshake_flags.ts";
+import { checkClientCertificate, readClientCertificate, requestTo } from "./handshake_flags.ts";
 import type { Io } from "./io.ts";
 
 /** However many probes wait for others, all are over then; the idle probe's time comes on top. */
@@ -32,6 +32,7 @@ export const doctorCommand: Command = defineCommand({
     "h3ws doctor wss://chat.example/ws -o https://chat.example -s chat --idle 90s --json",
   ],
   async run(config, io) {
+    checkClientCertificate(config);
     const report = await examine(config, io);
     if (config.json) io.out(`${JSON.stringify(report)}\n`);
     return report.ok ? ExitCode.OK : ExitCode.FAILED;
@@ -40,6 +41,7 @@ export const doctorCommand: Command = defineCommand({
 
 async function examine(config: DoctorConfig, io: Io): Promise<DoctorReport> {
   const caCerts = config.caFile === null ? undefined : [await readCa(config.caFile, "--ca")];
+  const clientCertificate = await readClientCertificate(config);
   const { makeContext, release } = await import("./doctor_context.ts");
   const { probesFor } = await import("./doctor_probes.ts");
   const { explain } = await import("./doctor_explain.ts");
@@ -48,7 +50,7 @@ async function examine(config: DoctorConfig, io: Io): Promise<DoctorReport> {
   const beganMs = performance.now();
   const { url, fields } = requestTo(config.url, config);
   const target = parseTarget(url);
-  const context = makeContext({ target, config, fields, caCerts, env: io.env });
+  const context = makeContext({ target, config, fields, caCerts, clientCertificate, env: io.env });
   const all = new AbortController();
   const mostMs = Math.max(ALL_MS, LONGEST_CHAIN * (config.timeoutMs - 3_000)) + config.idleMs;
   const timer = setTimeout(() => all.abort(), mostMs);

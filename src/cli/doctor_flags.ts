@@ -4,7 +4,7 @@ import { ValueError } from "../config/error.ts";
 import { type ConfigOf, plainFlag } from "../config/flags.ts";
 import { duration, type Kind, onOff, optionalFile } from "../config/kinds.ts";
 import type { Resolver } from "../net/dns_https.ts";
-import { handshakeFlags } from "./handshake_flags.ts";
+import { clientCertificateFlags, handshakeFlags } from "./handshake_flags.ts";
 import { url } from "./url_kind.ts";
 
 const off = { kind: onOff, default: "false" } as const;
@@ -37,6 +37,7 @@ export const doctorFlags = {
     ...{ name: "ca", kind: optionalFile, default: "" },
     meaning: "certificates in PEM to trust, beside the public ones",
   }),
+  ...clientCertificateFlags,
   noCheck: plainFlag({
     ...{ ...off, name: "no-check", short: "n" },
     meaning: "go on with a certificate that is not trusted, also over QUIC if it is the same there",
