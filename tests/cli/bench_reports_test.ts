@@ -7,8 +7,8 @@ import { linearScale, logScale, spanScale } from "../../src/cli/bench_svg.ts";
 import { Recorder } from "../../src/cli/load_recorder.ts";
 import { type LoadReport, reportOf } from "../../src/cli/load_report.ts";
 import type { Progress } from "../../src/cli/load.ts";
-import { bench, withEcho } from "./bench_support.ts";
-import { withFolder } from "./support.ts";
+import { bench } from "./bench_support.ts";
+import { withEcho, withFolder } from "./support.ts";
 
 const HOSTILE = `</title><script>alert(1)</script><img src="x" onerror='alert(2)'>&\u0007`;
 
@@ -170,7 +170,7 @@ Deno.test("bench: --summary-export has k6's names and units, --html the page, --
   const readme = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
   const [, section] = /### h3ws bench\n([^]*?)\n###? /.exec(readme) ?? assert.fail("README");
   await withFolder(async (folder) => {
-    await withEcho(async (port) => {
+    await withEcho(async ({ port }) => {
       const { code, out } = await bench(
         ...[`ws://127.0.0.1:${port}/`, "-c", "2", "-d", "300ms", "--ping-interval", "20ms"],
         ...["--json", "--html", `${folder}/r.html`, "--summary-export", `${folder}/k6.json`],

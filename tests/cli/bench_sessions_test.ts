@@ -1,14 +1,10 @@
 // `h3ws bench` with WebSockets that live for a while and are opened anew.
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-// @ts-types="@types/ws"
-import { type WebSocket, WebSocketServer } from "ws";
 import { Churn, Pace } from "../../src/cli/load_churn.ts";
 import type { LoadOptions } from "../../src/cli/load.ts";
 import type { Work } from "../../src/cli/load_loops.ts";
 import { Recorder } from "../../src/cli/load_recorder.ts";
-import { bench, benchJson, withServed } from "./bench_support.ts";
+import { bench, benchJson, echo, withServed, withSockets } from "./bench_support.ts";
 import { FakeClock } from "./load_support.ts";
 
 const VERSIONS = ["-1", "-2", "-3"];
@@ -69,37 +65,12 @@ Deno.test("bench: at a rate, what was due while a socket was opened anew is sent
   });
 });
 
-/** A server whose sockets do what a test says. */
-async function withServer(
-  serve: (socket: WebSocket, n: number) => void,
-  body: (url: string, stop: () => void) => Promise<void>,
-): Promise<void> {
-  const http = createServer();
-  const server = new WebSocketServer({ noServer: true });
-  let n = 0;
-  let isStopped = false;
-  http.on("upgrade", (request, socket, head) => {
-    if (isStopped) socket.end("HTTP/1.1 503 Full\r\ncontent-length: 0\r\n\r\n");
-    else server.handleUpgrade(request, socket, head, (socket) => serve(socket, n++));
-  });
-  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
-  try {
-    const { port } = http.address() as AddressInfo;
-    await body(`ws://127.0.0.1:${port}/`, () => isStopped = true);
-  } finally {
-    for (const socket of server.clients) socket.terminate();
-    server.close();
-    http.closeAllConnections();
-    await new Promise<void>((resolve) => http.close(() => resolve()));
-  }
-}
-
 Deno.test("bench: a socket that the server ends is an error, and with --session-time another comes", async () => {
   for (const model of [[], ["-R", "100"]]) {
-    await withServer((socket, n) => {
+    await withSockets((socket, n) => {
       if (n === 0) socket.once("message", () => socket.close(4001));
-      else socket.on("message", (data, binary) => socket.send(data, { binary }));
-    }, async (url) => {
+      else echo(socket);
+    }, async ({ url }) => {
       const args = [url, "-c", "1", "-d", "300ms", "--session-time", "10s", ...model];
       const { code, report } = await benchJson(...args);
       assert.equal(code, 1);
@@ -111,10 +82,8 @@ Deno.test("bench: a socket that the server ends is an error, and with --session-
 });
 
 Deno.test("bench: one that can't be opened anew is told, tried again, and does not outlast the end", async () => {
-  await withServer((socket) => {
-    socket.on("message", (data, binary) => socket.send(data, { binary }));
-  }, async (url, stop) => {
-    setTimeout(stop, 100);
+  await withSockets(echo, async ({ url, refuse }) => {
+    setTimeout(refuse, 100);
     const args = [url, "-c", "1", "-d", "1500ms", "--session-time", "20ms"];
     const { code, report } = await benchJson(...args);
     assert.equal(code, 1);

@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
+import { createServer, type IncomingHttpHeaders } from "node:http";
+import type { AddressInfo } from "node:net";
+// @ts-types="@types/ws"
+import { type WebSocket, WebSocketServer } from "ws";
 import { run } from "../../src/cli/args.ts";
 import { benchCommand } from "../../src/cli/bench.ts";
 import { type Certificates, makeCertificates } from "../../src/cli/certificates.ts";
-import { startEcho } from "../../src/cli/echo_server.ts";
 import type { LoadReport } from "../../src/cli/load.ts";
 import { serve } from "../../src/cli/serve.ts";
 import { readProxyConfig } from "../../src/config/proxy.ts";
-import { TestIo, withFolder } from "./support.ts";
+import { TestIo, withEcho, withFolder } from "./support.ts";
 
 /** Runs `h3ws bench` in this process. */
 export async function bench(...args: string[]) {
@@ -20,15 +23,6 @@ export async function benchJson(...args: string[]): Promise<{ code: number; repo
   const { code, out, err } = await bench("--json", ...args);
   assert.equal(err, "");
   return { code, report: JSON.parse(out) };
-}
-
-export async function withEcho(body: (port: number) => Promise<void>): Promise<void> {
-  const echo = await startEcho({ hostname: "127.0.0.1", port: 0 });
-  try {
-    await body(echo.port);
-  } finally {
-    await echo.close();
-  }
 }
 
 /** What a test has of a proxy with all doors before an echo. */
@@ -55,9 +49,9 @@ export async function withServed(
     const ca = `${folder}/ca.pem`;
     await Deno.writeTextFile(ca, pair.caPem);
     const more = Object.entries(flags).map(([flag, text]) => [flag, text === "CA" ? ca : text]);
-    await withEcho(async (echoPort) => {
+    await withEcho(async ({ url: backend }) => {
       const config = readProxyConfig({
-        ...{ backend: `ws://127.0.0.1:${echoPort}`, listen: "127.0.0.1:0", metrics: "off" },
+        ...{ backend, listen: "127.0.0.1:0", metrics: "off" },
         ...{ "log-level": "off", "plain-listen": "127.0.0.1:0" },
         ...Object.fromEntries(more),
       });
@@ -70,4 +64,46 @@ export async function withServed(
       }
     });
   });
+}
+
+/** A server of npm `ws`, for a load of it. */
+export interface SocketServer {
+  readonly url: string;
+  /** That each socket came with. */
+  readonly headers: IncomingHttpHeaders[];
+  /** Answers 503 from now on. */
+  refuse(): void;
+}
+
+/** One whose sockets do what a test says; `index` is how many came before. */
+export async function withSockets(
+  serve: (socket: WebSocket, index: number) => void,
+  body: (server: SocketServer) => Promise<void>,
+): Promise<void> {
+  const http = createServer();
+  const server = new WebSocketServer({ noServer: true, handleProtocols: () => "chat" });
+  const headers: IncomingHttpHeaders[] = [];
+  let refuses = false;
+  http.on("upgrade", (request, socket, head) => {
+    if (refuses) return void socket.end("HTTP/1.1 503 Full\r\ncontent-length: 0\r\n\r\n");
+    server.handleUpgrade(request, socket, head, (socket) => {
+      headers.push(request.headers);
+      serve(socket, headers.length - 1);
+    });
+  });
+  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+  try {
+    const url = `ws://127.0.0.1:${(http.address() as AddressInfo).port}/`;
+    await body({ url, headers, refuse: () => refuses = true });
+  } finally {
+    for (const socket of server.clients) socket.terminate();
+    server.close();
+    http.closeAllConnections();
+    await new Promise<void>((resolve) => http.close(() => resolve()));
+  }
+}
+
+/** Sends back what comes. */
+export function echo(socket: WebSocket): void {
+  socket.on("message", (data, binary) => socket.send(data, { binary }));
 }

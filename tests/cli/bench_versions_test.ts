@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import * as http2 from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { LoadReport } from "../../src/cli/load.ts";
-import { bench, benchJson, type Served, withEcho, withServed } from "./bench_support.ts";
+import { bench, benchJson, type Served, withServed } from "./bench_support.ts";
+import { withEcho } from "./support.ts";
 
 const SHORT = ["--duration", "300ms", "--ping-interval", "50ms"];
 
@@ -197,7 +198,7 @@ const NOBODY: [name: string, args: string[], want: RegExp][] = [
 ];
 
 Deno.test("bench: what can't be reached is one line, with what to try", async () => {
-  await withEcho(async (port) => {
+  await withEcho(async ({ port }) => {
     for (const [name, args, want] of NOBODY) {
       const { code, out, err } = await bench(...args.map((arg) => arg.replace("ECHO", `${port}`)));
       assert.deepEqual([code, out], [1, ""], name);

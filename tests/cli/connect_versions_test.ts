@@ -1,25 +1,15 @@
 // h3ws connect by each version of HTTP, as a process of its own.
 import assert from "node:assert/strict";
 import { makeCertificates } from "../../src/cli/certificates.ts";
-import { startEcho } from "../../src/cli/echo_server.ts";
 import { serve } from "../../src/cli/serve.ts";
 import { readProxyConfig } from "../../src/config/proxy.ts";
 import { serve as serveHandler } from "../../src/server/server.ts";
 import { runCli } from "../support/cli.ts";
 import { startConnectProxy } from "../support/connect_proxy.ts";
-import { withFolder } from "./support.ts";
-
-async function withEcho(body: (url: string) => Promise<void>): Promise<void> {
-  const echo = await startEcho({ hostname: "127.0.0.1", port: 0 });
-  try {
-    await body(`ws://127.0.0.1:${echo.port}/`);
-  } finally {
-    await echo.close();
-  }
-}
+import { withEcho, withFolder } from "./support.ts";
 
 Deno.test("connect: over HTTP/3, over TLS, with a client's certificate, and through a proxy", () =>
-  withEcho((backend) =>
+  withEcho(({ url: backend }) =>
     withFolder(async (folder) => {
       const pair = await makeCertificates({ hosts: ["localhost"], days: 1, client: "alice" });
       await Deno.writeTextFile(`${folder}/ca.pem`, pair.caPem);

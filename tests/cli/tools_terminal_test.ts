@@ -1,8 +1,8 @@
 // deno-lint-ignore-file no-control-regex -- what a terminal obeys
 // h3ws bench and h3ws doctor on a terminal: what is seen while they run, and Ctrl+C.
 import assert from "node:assert/strict";
+import { withEcho } from "./support.ts";
 import { hasTerminals, OnTerminal } from "../support/terminal.ts";
-import { withEcho } from "./bench_support.ts";
 
 const CTRL_C = "\x03";
 
@@ -16,7 +16,7 @@ function terminalTest(name: string, body: () => Promise<void>): void {
 terminalTest(
   "bench: the view goes on until Ctrl+C, and gives way to the report",
   () =>
-    withEcho(async (port) => {
+    withEcho(async ({ port }) => {
       const url = `ws://127.0.0.1:${port}/`;
       const args = ["bench", url, "-c", "2", "-d", "1h", "-R", "200"];
       await using terminal = OnTerminal.start(args);
@@ -57,7 +57,7 @@ terminalTest("bench: Ctrl+C before anything is open is told in one line, exit co
 terminalTest(
   "bench --json: stdout has one line whatever stderr shows",
   () =>
-    withEcho(async (port) => {
+    withEcho(async ({ port }) => {
       const args = ["bench", `ws://127.0.0.1:${port}/`, "-c", "1", "-d", "700ms", "--json"];
       await using terminal = OnTerminal.start(args);
       await terminal.shows(/running +[█░]{24}/);
@@ -67,25 +67,28 @@ terminalTest(
     }),
 );
 
-terminalTest("doctor: levels are coloured, and NO_COLOR heeded", () =>
-  withEcho(async (port) => {
-    const url = `ws://127.0.0.1:${port}/`;
-    for (const isColoured of [true, false]) {
-      const env: Record<string, string> = isColoured ? {} : { NO_COLOR: "1" };
-      await using terminal = OnTerminal.start(["doctor", url, "--echo"], env);
-      await terminal.shows(/ok +WebSocket, HTTP\/1\.1 +101 Switching Protocols in /);
-      await terminal.shows(/\n\d+ findings: 0 fail, /);
-      assert.equal(await terminal.code(), 0);
-      const green = "\x1b[32mok  \x1b[0m  WebSocket, HTTP/1.1";
-      assert.equal(terminal.raw.includes(green), isColoured);
-      if (!isColoured) assert.doesNotMatch(terminal.raw, /\x1b\[\d*m/);
-    }
-  }));
+terminalTest(
+  "doctor: levels are coloured, and NO_COLOR heeded",
+  () =>
+    withEcho(async ({ port }) => {
+      const url = `ws://127.0.0.1:${port}/`;
+      for (const isColoured of [true, false]) {
+        const env: Record<string, string> = isColoured ? {} : { NO_COLOR: "1" };
+        await using terminal = OnTerminal.start(["doctor", url, "--echo"], env);
+        await terminal.shows(/ok +WebSocket, HTTP\/1\.1 +101 Switching Protocols in /);
+        await terminal.shows(/\n\d+ findings: 0 fail, /);
+        assert.equal(await terminal.code(), 0);
+        const green = "\x1b[32mok  \x1b[0m  WebSocket, HTTP/1.1";
+        assert.equal(terminal.raw.includes(green), isColoured);
+        if (!isColoured) assert.doesNotMatch(terminal.raw, /\x1b\[\d*m/);
+      }
+    }),
+);
 
 terminalTest(
   "doctor --idle: what is known is shown meanwhile; Ctrl+C ends it, exit code 1",
   () =>
-    withEcho(async (port) => {
+    withEcho(async ({ port }) => {
       const url = `ws://127.0.0.1:${port}/`;
       await using terminal = OnTerminal.start(["doctor", url, "--idle", "1h"], { NO_COLOR: "1" });
       await terminal.shows(/ok +Close, HTTP\/1\.1 +answered with 1000/);
