@@ -52,16 +52,7 @@ export function hold(socket: Socket, connection: Connection | null): Held {
     get isOver() {
       return isOver;
     },
-    async ended() {
-      let isLeftOpen = false;
-      const timer = setTimeout(() => {
-        isLeftOpen = true;
-        socket.abort();
-      }, END_MS);
-      const end = await socket.closed;
-      clearTimeout(timer);
-      return { ...end, isLeftOpen };
-    },
+    ended: () => endOf(socket),
     next(is) {
       return new Promise((resolve) => {
         take = (message) => {
@@ -76,4 +67,15 @@ export function hold(socket: Socket, connection: Connection | null): Held {
       await connection?.closed;
     },
   };
+}
+
+async function endOf(socket: Socket): Promise<Ended> {
+  let isLeftOpen = false;
+  const timer = setTimeout(() => {
+    isLeftOpen = true;
+    socket.abort();
+  }, END_MS);
+  const end = await socket.closed;
+  clearTimeout(timer);
+  return { ...end, isLeftOpen };
 }
