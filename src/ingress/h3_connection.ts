@@ -87,11 +87,11 @@ export class H3Connection {
       // RFC 9114 §7.2.4.2: SETTINGS MUST be sent as soon as the transport can. That is with the
       // server's first flight; later, they would cost a client that waits for them (RFC 9220 §3) one
       // more round trip.
-      await this.#control.open({
-        maxFieldSectionSize: this.#options.maxHeaderBytes,
-        enableConnectProtocol: this.#options.enableConnectProtocol,
-      });
+      const { maxHeaderBytes: maxFieldSectionSize, enableConnectProtocol } = this.#options;
+      const settings = { maxFieldSectionSize, enableConnectProtocol };
+      const isOpen = await this.#control.tryOpen(settings);
       await this.#quic.handshake();
+      if (!isOpen) await this.#control.open(settings);
       refused = !established();
       if (refused) this.#quic.close(H3Code.H3_NO_ERROR, "too many connections");
       else this.#serveAll();

@@ -14,7 +14,8 @@
 //   touched (a resizable one; a fixed one may be zeroed). 3,000 connections one after the other:
 //   175 MB, not 240 MB.
 // - A server's streams may be opened before the handshake is over, and what they carry goes out with
-//   its first flight.
+//   its first flight. But until all of the client's hello is here there is no credit for them, and who
+//   waits for it then is never woken: a hello with ML-KEM takes two packets.
 // - A server's handshake resolves when the client is lost in it, too; `closed` settles in the same
 //   turn of the event loop, and tells them apart.
 // - Every promise of a connection rejects when the peer is lost; each is handled where it is made.
@@ -177,6 +178,19 @@ export class QuicConnection {
         await this.#conn.createUnidirectionalStream({ waitUntilAvailable: true }),
       );
     } catch (error) {
+      throw toNetError(error);
+    }
+  }
+
+  /** The same at once; `null` where there is no credit for it yet. */
+  async tryOpenUniStream(): Promise<QuicSendStream | null> {
+    try {
+      const waitUntilAvailable = false;
+      return new QuicSendStream(
+        await this.#conn.createUnidirectionalStream({ waitUntilAvailable }),
+      );
+    } catch (error) {
+      if (/maximum number of concurrent/.test(messageOf(error))) return null;
       throw toNetError(error);
     }
   }
