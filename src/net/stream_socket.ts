@@ -63,6 +63,11 @@ export class StreamSocket extends Duplex {
     done(error);
   }
 
+  /** What is given up has no RST of its own here: what is below it may. */
+  resetAndDestroy(): this {
+    return this.destroy();
+  }
+
   /** As those of a socket. */
   ref(): this {
     this.#stream.ref();

@@ -1,4 +1,5 @@
 import { connectWebSocket } from "../client/connect.ts";
+import { type ClientCertificate, type Dial, dial } from "../net/dial.ts";
 import { messageOf, NetError } from "../net/error.ts";
 import { connectQuic } from "../net/quic_connect.ts";
 import { type Auth, type Authed } from "../protocol/tunnel/auth.ts";
@@ -19,6 +20,10 @@ export interface AgentLinkOptions {
   auth: Auth;
   /** PEM, beside the roots that Deno trusts. */
   caCerts?: string[];
+  /** SHA-256 of certificates: the gateway must have one of them, and then whoever signed it will do. */
+  certificateHashes?: Uint8Array[];
+  /** Who we are, over TCP: QUIC can't show it. */
+  clientCertificate?: ClientCertificate;
   /** What is tried, in this order. */
   transports: readonly ("quic" | "ws")[];
   maxStreams: number;
@@ -44,7 +49,7 @@ const DEFAULT_PORT = 443;
  */
 export async function connectGateway(options: AgentLinkOptions): Promise<Link> {
   const failed: string[] = [];
-  for (const transport of options.transports) {
+  for (const transport of transportsOf(options)) {
     try {
       return await (transport === "quic" ? byQuic(options) : bySocket(options));
     } catch (error) {
@@ -52,17 +57,26 @@ export async function connectGateway(options: AgentLinkOptions): Promise<Link> {
       failed.push(`${transport}: ${messageOf(error)}`);
     }
   }
-  throw new NetError("unreachable", `Cannot link to ${options.url.host}: ${failed.join("; ")}`);
+  throw new NetError(
+    "unreachable",
+    `Cannot link to ${options.url.host}: ${failed.join("; ") || "QUIC can show no certificate"}`,
+  );
+}
+
+/** Who has nothing to say but his certificate can't come by QUIC. */
+function transportsOf({ transports, auth }: AgentLinkOptions): readonly ("quic" | "ws")[] {
+  return auth.login === null ? transports.filter((one) => one !== "quic") : transports;
 }
 
 async function byQuic(options: AgentLinkOptions): Promise<Link> {
-  const { url, auth, caCerts, maxStreams, quicTimeoutMs, onOpen, onBug } = options;
-  const timeout = AbortSignal.timeout(quicTimeoutMs);
+  const { url, auth, caCerts, certificateHashes, maxStreams, onOpen, onBug } = options;
+  const timeout = AbortSignal.timeout(options.quicTimeoutMs);
   const quic = await connectQuic({
     hostname: url.hostname.replace(/^\[|\]$/g, ""),
     port: Number(url.port) || DEFAULT_PORT,
     alpnProtocols: [TUNNEL_ALPN],
     caCerts,
+    certificateHashes,
     maxStreams,
     keepaliveMs: PING_MS,
     idleTimeoutMs: LOST_MS,
@@ -80,10 +94,11 @@ async function byQuic(options: AgentLinkOptions): Promise<Link> {
 }
 
 async function bySocket(options: AgentLinkOptions): Promise<Link> {
-  const { url, auth, caCerts, maxStreams, windowBytes, onOpen, onBug, signal } = options;
+  const { url, auth, maxStreams, windowBytes, onOpen, onBug, signal } = options;
   const socket = await connectWebSocket(url, {
     protocols: [TUNNEL_SUBPROTOCOL],
-    caCerts,
+    caCerts: options.caCerts,
+    dial: dialFor(options),
     tcpOnly: true,
     timeoutMs: options.connectTimeoutMs,
     keepalive: { pingIntervalMs: PING_MS, pongTimeoutMs: LOST_MS - PING_MS },
@@ -104,6 +119,16 @@ async function bySocket(options: AgentLinkOptions): Promise<Link> {
     void socket.close(CloseCode.GOING_AWAY, "").catch(() => {});
     throw error;
   }
+}
+
+/** TCP to a gateway that is known by its hash, or that knows us by our certificate. */
+function dialFor({ certificateHashes, clientCertificate }: AgentLinkOptions): Dial | undefined {
+  if (certificateHashes === undefined && clientCertificate === undefined) return undefined;
+  return ({ tls, ...target }, signal) =>
+    dial(
+      { ...target, ...(tls && { tls: { ...tls, certificateHashes, clientCertificate } }) },
+      signal,
+    );
 }
 
 /** Whether the gateway has taken us. */

@@ -49,7 +49,8 @@ export class GatewayLinks {
     const auth = await this.#inTime(readAuth(socket), () => socket.abort("no AUTH in time"));
     if (auth === null) return void await socket.close(CloseCode.POLICY_VIOLATION, "expected AUTH");
     const remote = remoteOf(request);
-    const { authed, agent } = await this.#options.admission.admit({ auth, remote });
+    const certificate = request.clientCertificate;
+    const { authed, agent } = await this.#options.admission.admit({ auth, remote, certificate });
     await socket.send(encodeFrame({ type: "authed", authed }));
     if (agent === null) return void await socket.close(CloseCode.POLICY_VIOLATION, "AUTH_FAILED");
     const { maxStreams } = agent;

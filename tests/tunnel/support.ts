@@ -1,6 +1,6 @@
 // A gateway and an agent of a test, over every transport.
 import { Sweeper } from "../../src/net/sweeper.ts";
-import { TunnelAgent } from "../../src/tunnel/agent.ts";
+import { type AgentOptions, TunnelAgent } from "../../src/tunnel/agent.ts";
 import { agentDial } from "../../src/tunnel/agent_dial.ts";
 import { GatewayServer, type GatewayServerOptions } from "../../src/tunnel/gateway_server.ts";
 import { parseHostPattern } from "../../src/tunnel/host_pattern.ts";
@@ -58,6 +58,10 @@ export interface TunnelOptions {
   agents?: readonly User[];
   transports?: readonly ("quic" | "ws")[];
   allowed?: readonly string[] | null;
+  /** What is different of the agent. */
+  agent?: Partial<Omit<AgentOptions, "auth">> & { auth?: Partial<AgentOptions["auth"]> };
+  /** Whether it is not waited for. */
+  unlinked?: boolean;
 }
 
 /** A tunnel that stands. */
@@ -69,6 +73,10 @@ export interface TestTunnel {
 }
 
 const USER = { name: "ann", password: "secret" };
+const AUTH: AgentOptions["auth"] = {
+  ...{ version: 1, clientId: "one", group: null, agent: "test", openPorts: [], maxConns: null },
+  login: { username: USER.name, password: USER.password },
+};
 
 export async function withTunnel(
   options: TunnelOptions,
@@ -101,10 +109,6 @@ export async function withTunnel(
   const agent = new TunnelAgent({
     gateways: [new URL(`wss://localhost:${gateway.port}/ws`)],
     replicas: 1,
-    auth: {
-      ...{ version: 1, clientId: "one", group: null, agent: "test", openPorts: [], maxConns: null },
-      login: { username: USER.name, password: USER.password },
-    },
     caCerts: [caPem],
     transports: options.transports ?? ["quic", "ws"],
     ...{
@@ -116,13 +120,14 @@ export async function withTunnel(
     ...{ idleTimeoutMs: 0, stableMs: 60_000, minDelayMs: 50, maxDelayMs: 200, sweeper },
     connect: agentDial({ reach, connectTimeoutMs: 5_000 }),
     observer: told.agent,
+    ...options.agent,
+    auth: { ...AUTH, ...options.agent?.auth },
   });
   try {
-    await until(
-      "the link",
-      () => agent.links.size === 1 && gateway.gateway.agents.list().length === 1,
-    );
-    const [{ transport }] = agent.links;
+    const { agents } = gateway.gateway;
+    const isLinked = () => agent.links.size > 0 && agents.list().length === agent.links.size;
+    if (!options.unlinked) await until("the link", isLinked);
+    const transport = [...agent.links][0]?.transport ?? "quic";
     await run({ gateway, agent, told, transport });
     if (told.bugs.length > 0) throw told.bugs[0];
   } finally {
