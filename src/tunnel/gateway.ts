@@ -1,12 +1,20 @@
 import type { ByteStream } from "../net/byte_stream.ts";
 import { NetError, toNetError } from "../net/error.ts";
-import type { Sweeper } from "../net/sweeper.ts";
+import { Deadline, type Sweeper } from "../net/sweeper.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
 import { type Agent, type AgentBalance, Agents } from "./agents.ts";
+import {
+  type Limited,
+  type Place,
+  type Throttle,
+  throttleBy,
+  type TunnelLimits,
+} from "./limits.ts";
 import type { LinkEnd } from "./link.ts";
 import type { Asked, GatewayObserver } from "./observer.ts";
-import { relay, type RelayEnd } from "./relay.ts";
-import { TunnelRefused } from "./target.ts";
+import { relay, type RelayEnd, type Traffic } from "./relay.ts";
+import { targetText, TunnelRefused } from "./target.ts";
+import type { Pass } from "./users.ts";
 
 export interface GatewayOptions {
   balance: AgentBalance;
@@ -26,18 +34,33 @@ export interface GatewayConnection {
   readonly asked: Asked;
   readonly agent: Agent;
   readonly openedMs: number;
+  /** Fires when it may not go on; its reason says why. `carry` ends it then. */
+  readonly signal: AbortSignal;
+  /** Holds a chunk up before it goes on; `carry` asks it. */
+  readonly throttle?: Throttle;
+}
+
+/** A connection that is open, or being opened. */
+interface Taken {
+  readonly asked: Asked;
+  readonly ended: AbortController;
+  readonly places: Place[];
+  /** The end of its pass. */
+  deadline: Deadline | null;
+  stream: ByteStream | null;
 }
 
 /** Connects through agents: what all its fronts, and the routes of a proxy, go by. */
 export class Gateway {
   readonly agents: Agents;
   readonly #options: GatewayOptions;
+  #limits: TunnelLimits | null = null;
   #asked = 0;
-  #taken = 0;
+  readonly #taken = new Map<number, Taken>();
   #draining = false;
   /** Called when the last connection has ended. */
   #onIdle: (() => void) | null = null;
-  readonly #stopped = new AbortController();
+  #stopped: string | null = null;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -46,15 +69,28 @@ export class Gateway {
 
   /** Connections that are open, and being opened. */
   get connections(): number {
-    return this.#taken;
+    return this.#taken.size;
+  }
+
+  /** From now on connections are limited so. */
+  limit(limits: TunnelLimits | null): void {
+    this.#limits = limits;
   }
 
   /** Takes up an agent that has said who it is, until its link is gone. */
   take(agent: Agent): void {
     const { observer } = this.#options;
+    const { link, pass } = agent;
     observer.agentConnected(agent);
     this.agents.add(agent);
-    void agent.link.closed.then((end: LinkEnd) => observer.agentGone(agent, end));
+    const deadline = this.#whenOver(pass, () => link.close(PASS_OVER));
+    void link.closed.then((end: LinkEnd) => {
+      deadline?.clear();
+      observer.agentGone(agent, end);
+    });
+    // It may have been so since it was let in.
+    if (pass?.isOver) link.close(PASS_OVER);
+    else if (this.#stopped !== null) link.close(this.#stopped);
   }
 
   /**
@@ -65,44 +101,72 @@ export class Gateway {
    */
   async open(ask: Omit<Asked, "id">, signal?: AbortSignal): Promise<GatewayConnection> {
     const asked = { ...ask, id: ++this.#asked };
-    const { observer, maxConnections, connectTimeoutMs } = this.#options;
+    const { observer, connectTimeoutMs } = this.#options;
     const startedMs = performance.now();
-    const late = new AbortController();
+    const taken = this.#take(asked);
+    const { ended } = taken;
+    const giveUp = () => ended.abort(signal!.reason);
     const timer = setTimeout(() => {
-      late.abort(new NetError("timeout", `not connected within ${connectTimeoutMs} ms`));
+      ended.abort(new NetError("timeout", `not connected within ${connectTimeoutMs} ms`));
     }, connectTimeoutMs);
-    const signals = [this.#stopped.signal, late.signal, ...(signal === undefined ? [] : [signal])];
-    this.#taken++;
+    signal?.addEventListener("abort", giveUp, { once: true });
     const tried: { last: Agent | null } = { last: null };
     try {
-      if (this.#draining) {
-        throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the gateway shuts down");
+      if (signal?.aborted) giveUp();
+      const { stream, agent } = await this.#try(taken, tried);
+      taken.stream = stream;
+      if (ended.signal.aborted) {
+        stream.abort();
+        throw ended.signal.reason;
       }
-      if (this.#taken > maxConnections) {
-        throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the gateway has all it can carry");
-      }
-      const found = await this.#try(asked, AbortSignal.any(signals), tried);
       const openedMs = performance.now();
-      observer.opened(asked, { agent: found.agent, dialMs: openedMs - startedMs });
-      return { ...found, asked, openedMs };
+      observer.opened(asked, { agent, dialMs: openedMs - startedMs });
+      const throttle = throttleBy(taken.places);
+      return { stream, agent, asked, openedMs, signal: ended.signal, throttle };
     } catch (error) {
-      this.#free();
+      this.#free(asked);
       const refused = refusedBy(error);
       const { code, message: reason } = refused;
       observer.refused(asked, { code, reason, agent: tried.last });
       throw refused;
     } finally {
       clearTimeout(timer);
+      signal?.removeEventListener("abort", giveUp);
     }
   }
 
-  async #try({ group, target }: Asked, signal: AbortSignal, tried: { last: Agent | null }) {
+  #take(asked: Asked): Taken {
+    const ended = new AbortController();
+    const taken: Taken = { asked, ended, places: [], deadline: null, stream: null };
+    this.#taken.set(asked.id, taken);
+    taken.deadline = this.#whenOver(asked.pass, () => endOf(taken, PASS_OVER));
+    return taken;
+  }
+
+  /** Why no connection can be had now. */
+  #check({ asked: { pass }, ended }: Taken): void {
+    if (pass?.isOver) throw new TunnelRefused(TunnelCode.AUTH_FAILED, PASS_OVER);
+    if (this.#draining || this.#stopped !== null) throw full("the gateway shuts down");
+    const { maxConnections } = this.#options;
+    if (this.#taken.size > maxConnections) throw full("the gateway has all it can carry");
+    ended.signal.throwIfAborted();
+  }
+
+  async #try(taken: Taken, tried: { last: Agent | null }) {
+    const { asked: { user, group, target }, places, ended: { signal } } = taken;
+    this.#check(taken);
+    if (user !== "") await this.#enter(places, "user", user);
+    await this.#enter(places, "target", targetText(target));
     let last: unknown = null;
     for (const agent of this.agents.pick(group)) {
       tried.last = agent;
+      const before = places.length;
       try {
+        await this.#enter(places, "agent", JSON.stringify([agent.user, agent.group, agent.id]));
+        signal.throwIfAborted();
         return { stream: await agent.link.open(target, signal), agent };
       } catch (error) {
+        for (const place of places.splice(before)) place.leave();
         last = error;
         if (signal.aborted || !mayHelp(error)) break;
       }
@@ -110,37 +174,61 @@ export class Gateway {
     throw signal.aborted ? signal.reason : last;
   }
 
+  async #enter(places: Place[], of: Limited, key: string): Promise<void> {
+    if (this.#limits !== null) places.push(await this.#limits.enter(of, key));
+  }
+
   /** Carries bytes between the client and the target to their end. Never rejects. */
   async carry(connection: GatewayConnection, client: ByteStream): Promise<RelayEnd> {
     const { sweeper, idleTimeoutMs, observer } = this.#options;
+    const { stream: target, signal, throttle } = connection;
     const end = await relay({
-      client,
-      target: connection.stream,
-      sweeper,
-      idleTimeoutMs,
-      signal: this.#stopped.signal,
-      traffic: observer.traffic?.(connection.asked),
+      ...{ client, target, sweeper, idleTimeoutMs, signal, throttle },
+      traffic: this.traffic(connection),
       onBug: (where, error) => observer.bug(where, error),
     });
     this.release(connection, end);
     return end;
   }
 
+  /** Where the bytes of a connection are counted; `carry` does so. */
+  traffic({ asked }: GatewayConnection): Traffic {
+    return this.#options.observer.traffic?.(asked) ?? { bytesToTarget: 0, bytesToClient: 0 };
+  }
+
   /** Tells of a connection that has ended. */
   release({ asked, agent, openedMs }: GatewayConnection, end: RelayEnd): void {
-    this.#free();
+    this.#free(asked);
     const durationMs = performance.now() - openedMs;
     this.#options.observer.closed(asked, { ...end, agent, durationMs });
   }
 
-  #free(): void {
-    if (--this.#taken === 0) this.#onIdle?.();
+  #free({ id }: Asked): void {
+    const taken = this.#taken.get(id);
+    if (taken === undefined) return;
+    this.#taken.delete(id);
+    taken.deadline?.clear();
+    for (const place of taken.places) place.leave();
+    if (this.#taken.size === 0) this.#onIdle?.();
+  }
+
+  #whenOver(pass: Pass | undefined, over: () => void): Deadline | null {
+    if (pass === undefined || pass.expiresAtMs === Infinity) return null;
+    return new Deadline(this.#options.sweeper, Math.max(0, pass.expiresAtMs - Date.now()), over);
+  }
+
+  /** Ends agents and connections whose users are gone or changed, or whose time is up. */
+  endOver(): void {
+    this.agents.close(PASS_OVER, ({ pass }) => pass?.isOver ?? false);
+    for (const taken of [...this.#taken.values()]) {
+      if (taken.asked.pass?.isOver) endOf(taken, PASS_OVER);
+    }
   }
 
   /** Opens no more; resolves once all connections have ended, or after `forMs`. */
   async drain(forMs: number): Promise<void> {
     this.#draining = true;
-    if (this.#taken === 0) return;
+    if (this.#taken.size === 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, forMs);
       this.#onIdle = () => {
@@ -152,9 +240,22 @@ export class Gateway {
 
   /** Ends every connection, and then the link of every agent. */
   stop(reason = "the gateway shuts down"): void {
-    this.#stopped.abort(reason);
+    this.#stopped = reason;
+    for (const taken of [...this.#taken.values()]) endOf(taken, reason);
     this.agents.close(reason);
   }
+}
+
+const PASS_OVER = "who asked may not any more";
+
+/** Whoever carries it hears of it by its signal, all others by its stream. */
+function endOf({ ended, stream }: Taken, reason: string): void {
+  ended.abort(new NetError("aborted", reason));
+  stream?.abort(reason);
+}
+
+function full(message: string): TunnelRefused {
+  return new TunnelRefused(TunnelCode.RATE_LIMITED, message);
 }
 
 /** Whether another agent may do what this one did not. */
@@ -165,8 +266,6 @@ function mayHelp(error: unknown): boolean {
 
 function refusedBy(error: unknown): TunnelRefused {
   if (error instanceof TunnelRefused) return error;
-  const { kind, message } = typeof error === "string"
-    ? new NetError("aborted", error)
-    : toNetError(error);
+  const { kind, message } = toNetError(error);
   return new TunnelRefused(TunnelCode.CONNECTION_FAILED, `${kind}: ${message}`, error);
 }

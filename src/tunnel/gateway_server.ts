@@ -10,6 +10,7 @@ import { Admission } from "./admission.ts";
 import type { AgentBalance } from "./agents.ts";
 import { ClientGate } from "./client_gate.ts";
 import { Gateway } from "./gateway.ts";
+import { type LimitsBy, TunnelLimits } from "./limits.ts";
 import { GatewayLinks, TUNNEL_SUBPROTOCOL } from "./gateway_links.ts";
 import type { GatewayObserver } from "./observer.ts";
 import { SocksFront } from "./socks_front.ts";
@@ -44,6 +45,8 @@ export interface GatewayServerOptions {
   windowBytes: number;
   sweeper: Sweeper;
   observer: GatewayObserver;
+  /** What users, agents and targets may have; default all there is. */
+  limits?: LimitsBy;
   log?: ServeOptions["log"];
 }
 
@@ -60,6 +63,9 @@ export class GatewayServer {
     const { sweeper, observer, agents: users } = options;
     const onBug = (where: string, error: unknown) => observer.bug(where, error);
     this.gateway = new Gateway(options);
+    for (const list of [users, options.socks?.users]) {
+      list?.onGone(() => this.gateway.endOver());
+    }
     const { heartbeatMs, maxStreamsPerAgent: maxStreams } = options;
     this.#links = new GatewayLinks({
       gateway: this.gateway,
@@ -74,6 +80,7 @@ export class GatewayServer {
   /** Resolves once it listens; throws `ListenError`, and then nothing is left. */
   async listen(): Promise<void> {
     const { listen, certPem, keyPem, clientCaPem, socks, heartbeatMs, log } = this.#options;
+    this.gateway.limit(await TunnelLimits.make(this.#options.limits ?? {}));
     this.#server = await serve({
       ...{ listen, certPem, keyPem, clientCaPem, log },
       altSvcPort: null,
@@ -138,16 +145,15 @@ export class GatewayServer {
 
   /** Takes no new clients; ends everything once connections have ended, or after `forMs`. */
   async drain(forMs: number): Promise<void> {
-    void this.#socks?.close();
+    this.#socks?.close();
     await this.gateway.drain(forMs);
     await this.stop();
   }
 
   /** Ends everything. */
   async stop(): Promise<void> {
-    void this.#socks?.close();
+    this.#socks?.close();
     this.gateway.stop();
-    await this.#socks?.closeAll();
     await this.#server?.stop();
   }
 }

@@ -1,5 +1,5 @@
 import type { ByteStream } from "../net/byte_stream.ts";
-import { NetError, toNetError } from "../net/error.ts";
+import { messageOf, NetError, toNetError } from "../net/error.ts";
 import type { Sweeper, Swept } from "../net/sweeper.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 
@@ -42,6 +42,8 @@ class Relay implements Swept {
   readonly #options: RelayOptions;
   #movedMs: number;
   #end: Pick<RelayEnd, "by" | "reason"> | null = null;
+  /** What goes on with those that are held up. */
+  readonly #held = new Set<() => void>();
   #firstFin: "client" | "target" | null = null;
   readonly #traffic: Traffic;
 
@@ -53,7 +55,7 @@ class Relay implements Swept {
 
   async run(): Promise<RelayEnd> {
     const { client, target, sweeper, idleTimeoutMs, signal } = this.#options;
-    const onAbort = () => this.#stop("us", String(signal?.reason ?? "aborted"));
+    const onAbort = () => this.#stop("us", messageOf(signal?.reason ?? "aborted"));
     signal?.addEventListener("abort", onAbort, { once: true });
     if (idleTimeoutMs > 0) sweeper.add(this);
     if (signal?.aborted) onAbort();
@@ -82,7 +84,7 @@ class Relay implements Swept {
         if (from === "client") this.#traffic.bytesToTarget += length;
         else this.#traffic.bytesToClient += length;
         const held = throttle?.(length) ?? null;
-        if (held !== null) await held;
+        if (held !== null) await this.#hold(held);
         writing = true;
         await sink.write(chunk, source.headroom);
         writing = false;
@@ -99,6 +101,18 @@ class Relay implements Swept {
     }
   }
 
+  /** Until it may go on, or it is over. */
+  async #hold(held: Promise<void>): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#held.add(resolve);
+    held.then(resolve, reject);
+    try {
+      await promise;
+    } finally {
+      this.#held.delete(resolve);
+    }
+  }
+
   sweep(nowMs: number): void {
     const { idleTimeoutMs } = this.#options;
     if (nowMs - this.#movedMs >= idleTimeoutMs) this.#stop("us", `idle for ${idleTimeoutMs} ms`);
@@ -107,6 +121,7 @@ class Relay implements Swept {
   #stop(by: RelayEnd["by"], reason: string): void {
     if (this.#end !== null) return;
     this.#end = { by, reason };
+    for (const resume of this.#held) resume();
     this.#options.client.abort(reason);
     this.#options.target.abort(reason);
   }

@@ -115,7 +115,7 @@ class SocksSession {
   }
 
   async #serve(request: Extract<Socks5ServerEvent, { type: "request" }>): Promise<void> {
-    const { user, group } = this.#letIn!;
+    const letIn = this.#letIn!;
     if (request.command !== Socks5Command.CONNECT) {
       return await this.#end(encodeReply(Socks5Reply.COMMAND_NOT_SUPPORTED));
     }
@@ -127,8 +127,7 @@ class SocksSession {
       connection = await this.#options.gateway.open({
         front: "socks5",
         client: this.#remote,
-        user,
-        group,
+        ...letIn,
         target: { protocol: "tcp", host, port },
       });
     } catch (error) {

@@ -106,7 +106,7 @@ export class Users {
       }
     }
     this.#known = known;
-    if (gone.length > 0) for (const listener of this.#listeners) listener();
+    if (gone.length > 0) { for (const listener of this.#listeners) listener(); }
     return gone;
   }
 
@@ -148,7 +148,9 @@ export class Users {
     }
     const known = this.#knownBy(credentials);
     const isBySecret = isTokenOrCertificate(credentials);
-    if (isBySecret || known !== null && isRightAtOnce(known, password)) return verdictOf(known, role);
+    if (isBySecret || known !== null && isRightAtOnce(known, password)) {
+      return verdictOf(known, role);
+    }
     if (!await this.#hashes.take()) return { kind: "later", waitMs: BUSY_MS };
     try {
       // Others may have failed, or been right, meanwhile.
