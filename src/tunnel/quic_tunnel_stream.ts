@@ -28,6 +28,10 @@ export class QuicTunnelStream implements ByteStream {
   readonly #ended = Promise.withResolvers<void>();
   #hasEnded = false;
   #finished = false;
+  /** Whether our way's end was told of. */
+  #saidFin = false;
+  /** Writes that are not through. */
+  #writing = 0;
   #error: NetError | null = null;
 
   constructor(options: QuicTunnelStreamOptions) {
@@ -52,10 +56,13 @@ export class QuicTunnelStream implements ByteStream {
 
   async write(bytes: Uint8Array): Promise<void> {
     if (this.#error !== null) throw this.#error;
+    this.#writing++;
     try {
       await this.#options.stream.write(bytes);
     } catch (error) {
       throw this.#error ?? error;
+    } finally {
+      this.#writing--;
     }
   }
 
@@ -63,6 +70,7 @@ export class QuicTunnelStream implements ByteStream {
     if (this.#error !== null) throw this.#error;
     const { id, stream, tell } = this.#options;
     tell({ type: "fin", id });
+    this.#saidFin = true;
     await stream.closeWrite();
     this.#finished = true;
     if (this.#hasEnded) this.#over();
@@ -71,7 +79,9 @@ export class QuicTunnelStream implements ByteStream {
   abort(reason = "aborted"): void {
     if (this.#error !== null) return;
     const { id, tell } = this.#options;
-    if (!(this.#finished && this.#hasEnded)) {
+    // Where all was written the end of the stream below is the FIN that was told of.
+    const isWhole = this.#saidFin && this.#writing === 0;
+    if (!(isWhole && this.#hasEnded)) {
       tell({ type: "reset", id, code: TunnelCode.CONNECTION_FAILED, message: reason });
     }
     this.fail(new NetError("aborted", reason));
