@@ -22,6 +22,7 @@ export interface QuicTunnelStreamOptions {
  */
 export class QuicTunnelStream implements ByteStream {
   readonly headroom = 0;
+  onReset: ((error: NetError) => void) | null = null;
   readonly #options: QuicTunnelStreamOptions;
   #first: Promise<Uint8Array | null> | null;
   /** How the peer's way ended, once the control stream has said so. */
@@ -103,6 +104,7 @@ export class QuicTunnelStream implements ByteStream {
   fail(error: NetError): void {
     if (this.#error !== null) return;
     this.#error = error;
+    this.onReset?.(error);
     this.#ended.reject(error);
     void this.#options.stream.abort();
     this.#over();

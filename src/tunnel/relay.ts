@@ -17,9 +17,14 @@ export interface Traffic {
   bytesToClient: number;
 }
 
+/** One that can tell that it is over where nobody reads or writes it: behind its own end. */
+interface Resettable extends ByteStream {
+  onReset?: ((error: NetError) => void) | null;
+}
+
 export interface RelayOptions {
-  client: ByteStream;
-  target: ByteStream;
+  client: Resettable;
+  target: Resettable;
   sweeper: Sweeper;
   /** It ends when no byte went either way for so long; 0 for never. */
   idleTimeoutMs: number;
@@ -57,11 +62,14 @@ class Relay implements Swept {
     const { client, target, sweeper, idleTimeoutMs, signal } = this.#options;
     const onAbort = () => this.#stop("us", messageOf(signal?.reason ?? "aborted"));
     signal?.addEventListener("abort", onAbort, { once: true });
+    client.onReset = ({ message }) => this.#stop("client", message);
+    target.onReset = ({ message }) => this.#stop("target", message);
     if (idleTimeoutMs > 0) sweeper.add(this);
     if (signal?.aborted) onAbort();
     await Promise.all([this.#carry("client"), this.#carry("target")]);
     sweeper.delete(this);
     signal?.removeEventListener("abort", onAbort);
+    client.onReset = target.onReset = null;
     client.abort();
     target.abort();
     return {
