@@ -72,6 +72,10 @@ export class Gateway {
     return this.#taken.size;
   }
 
+  get sweeper(): Sweeper {
+    return this.#options.sweeper;
+  }
+
   /** From now on connections are limited so. */
   limit(limits: TunnelLimits | null): void {
     this.#limits = limits;

@@ -1,6 +1,7 @@
 import type { ByteStream } from "../net/byte_stream.ts";
 import type { Dialer, Dialled } from "../net/dial.ts";
 import { messageOf, NetError, type NetErrorKind } from "../net/error.ts";
+import { Deadline } from "../net/sweeper.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
 import type { Gateway, GatewayConnection } from "./gateway.ts";
 import type { RelayEnd, Traffic } from "./relay.ts";
@@ -37,7 +38,14 @@ function netErrorOf(error: unknown): unknown {
   return new NetError(kind, message, error);
 }
 
-/** A tunnelled connection that somebody reads and writes. It is over when it is aborted. */
+/** How long the target may take to end its way, once nobody wants the connection any more. */
+const LINGER_MS = 1_000;
+const LINGER_BYTES = 256 * 1024;
+
+/**
+ * A tunnelled connection that somebody reads and writes, to its `abort`. As with TCP that is a FIN for
+ * the target, not the RST that a tunnel makes of what breaks.
+ */
 class RouteStream implements Dialled {
   readonly headroom: number;
   readonly alpn = null;
@@ -45,10 +53,13 @@ class RouteStream implements Dialled {
   readonly #connection: GatewayConnection;
   readonly #stream: ByteStream;
   readonly #traffic: Traffic;
-  readonly #onEnd = () => this.#end("us", messageOf(this.#connection.signal.reason));
   /** Whose way ended first. */
   #firstFin: RelayEnd["by"] | null = null;
   #isOver = false;
+  #isReleased = false;
+  #writing = 0;
+  /** What is under way of the stream below, and who waits for it. */
+  #reading: { done: Promise<unknown>; reject: (error: NetError) => void } | null = null;
 
   constructor(gateway: Gateway, connection: GatewayConnection) {
     this.#gateway = gateway;
@@ -56,18 +67,24 @@ class RouteStream implements Dialled {
     this.#stream = connection.stream;
     this.headroom = connection.stream.headroom;
     this.#traffic = gateway.traffic(connection);
-    connection.signal.addEventListener("abort", this.#onEnd, { once: true });
+    connection.signal.addEventListener("abort", this.#cut, { once: true });
   }
 
-  async read(): Promise<Uint8Array | null> {
+  read(): Promise<Uint8Array | null> {
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array | null>();
+    if (this.#isOver) reject(aborted());
+    else this.#reading = { done: this.#read().then(resolve, reject), reject };
+    return promise;
+  }
+
+  async #read(): Promise<Uint8Array | null> {
     try {
       const chunk = await this.#stream.read();
-      if (chunk === null) {
-        this.#firstFin ??= "target";
-        return null;
+      if (chunk === null) this.#firstFin ??= "target";
+      else if (!this.#isOver) {
+        this.#traffic.bytesToClient += chunk.length;
+        await this.#connection.throttle?.(chunk.length);
       }
-      this.#traffic.bytesToClient += chunk.length;
-      await this.#connection.throttle?.(chunk.length);
       return chunk;
     } catch (error) {
       throw this.#lost(error);
@@ -75,16 +92,22 @@ class RouteStream implements Dialled {
   }
 
   async write(bytes: Uint8Array, headroom?: number): Promise<void> {
+    if (this.#isOver) throw aborted();
     this.#traffic.bytesToTarget += bytes.length;
+    this.#writing++;
     try {
-      await this.#connection.throttle?.(bytes.length);
+      const { throttle } = this.#connection;
+      if (throttle !== undefined) await throttle(bytes.length);
       await this.#stream.write(bytes, headroom);
     } catch (error) {
       throw this.#lost(error);
+    } finally {
+      this.#writing--;
     }
   }
 
   async closeWrite(): Promise<void> {
+    if (this.#isOver) throw aborted();
     this.#firstFin ??= "client";
     try {
       await this.#stream.closeWrite();
@@ -94,25 +117,59 @@ class RouteStream implements Dialled {
   }
 
   #lost(error: unknown): unknown {
-    this.#end("target", messageOf(error));
+    if (!this.#isOver) this.#end({ by: "target", reason: messageOf(error) });
     return error;
   }
 
-  abort(reason?: string): void {
-    if (this.#firstFin === null) this.#end("client", reason ?? "aborted");
-    else this.#end(this.#firstFin, "end of stream");
+  readonly #cut = (): void => {
+    this.#end({ by: "us", reason: messageOf(this.#connection.signal.reason) });
+  };
+
+  abort(reason = "aborted"): void {
+    if (this.#isOver) return;
+    const end = this.#firstFin === null
+      ? { by: "client", reason } as const
+      : { by: this.#firstFin, reason: "end of stream" };
+    // What was not written can't be followed by an end.
+    if (this.#writing > 0) return this.#end(end);
+    this.#isOver = true;
+    this.#reading?.reject(aborted());
+    void this.#linger().then(() => this.#end(end));
   }
 
-  #end(by: RelayEnd["by"], reason: string): void {
-    if (this.#isOver) return;
+  /** FIN, and then what still comes, as long as it is little. */
+  async #linger(): Promise<void> {
+    const stream = this.#stream;
+    const deadline = new Deadline(this.#gateway.sweeper, LINGER_MS, () => stream.abort());
+    try {
+      await stream.closeWrite();
+      await this.#reading?.done;
+      let chunk = this.#firstFin === "target" ? null : await stream.read();
+      for (let bytes = 0; chunk !== null && bytes < LINGER_BYTES; chunk = await stream.read()) {
+        bytes += chunk.length;
+      }
+    } catch {
+      // It is over all the same.
+    }
+    deadline.clear();
+  }
+
+  #end(end: Pick<RelayEnd, "by" | "reason">): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
     this.#isOver = true;
-    this.#connection.signal.removeEventListener("abort", this.#onEnd);
-    this.#stream.abort(reason);
-    this.#gateway.release(this.#connection, { by, reason, ...this.#traffic });
+    this.#connection.signal.removeEventListener("abort", this.#cut);
+    this.#reading?.reject(aborted());
+    this.#stream.abort(end.reason);
+    this.#gateway.release(this.#connection, { ...end, ...this.#traffic });
   }
 
   /** The link of its agent holds the process. */
   ref(): void {}
 
   unref(): void {}
+}
+
+function aborted(): NetError {
+  return new NetError("aborted", "aborted");
 }
