@@ -39,6 +39,19 @@ export const optionalUser: Kind<NameAndPassword | null> = {
   },
 };
 
+const USER_NAME_ALLOWED = "1 to 128 characters without : and @";
+
+/** The name of a user of a gateway's own, or none. */
+export const optionalUserName: Kind<string | null> = {
+  placeholder: "name",
+  allowed: USER_NAME_ALLOWED,
+  takesEmpty: false,
+  parse(text) {
+    if (text === "" || isUserName(text)) return text || null;
+    throw new ValueError("is not a user's name", USER_NAME_ALLOWED);
+  },
+};
+
 /** What a user of a gateway may be called. */
 export function isUserName(name: string): boolean {
   return /^[^:@\p{Cc}]{1,128}$/u.test(name);

@@ -46,7 +46,7 @@ export function createAgentObserver(options: AgentObserverOptions): CountingAgen
   const counts = new AgentCounts(Object.keys(TunnelCode));
   const startedMs = now();
   const info = log.enabled("info");
-  registerTunnel(registry, AGENT_PREFIX, counts);
+  registerTunnel(registry, "agent", counts);
   registerLinks(registry, counts);
   return {
     linked(gateway, link) {
@@ -56,8 +56,8 @@ export function createAgentObserver(options: AgentObserverOptions): CountingAgen
     unlinked(gateway, { end, retryMs }) {
       counts.unlinked(end, now());
       counts.retry(retryMs);
-      const { by, reason } = end;
-      log.info("gateway.gone", { gateway, by, reason, retryMs: whole(retryMs) });
+      const { reason } = end;
+      log.info("gateway.gone", { gateway, by: WHO[end.by], reason, retryMs: whole(retryMs) });
     },
     failed(gateway, { reason, retryMs }) {
       counts.failures++;
@@ -99,10 +99,13 @@ export function createAgentObserver(options: AgentObserverOptions): CountingAgen
   };
 }
 
+/** Who ended a link, as it is told. */
+const WHO = { us: "agent", peer: "gateway", lost: "lost" } as const;
+
 class AgentCounts extends TunnelCounters {
   /** Those that stand, with the gateway of each. */
   readonly links = new Map<Link, string>();
-  readonly gone: Record<LinkEnd["by"], number> = { us: 0, peer: 0, lost: 0 };
+  readonly gone = { agent: 0, gateway: 0, lost: 0 };
   connects = 0;
   failures = 0;
   retries = 0;
@@ -115,7 +118,7 @@ class AgentCounts extends TunnelCounters {
   }
 
   unlinked({ by }: LinkEnd, nowMs: number): void {
-    this.gone[by]++;
+    this.gone[WHO[by]]++;
     this.lastMs = nowMs;
   }
 

@@ -59,11 +59,14 @@ const MAX_GONE = 1000;
 const TRANSPORTS: readonly LinkTransport[] = ["quic", "ws/3", "ws/2", "ws/1.1", "json"];
 const FRONTS: readonly (Front | "agent")[] = ["socks5", "http", "forward", "route", "agent"];
 
+/** Who ended a link, as it is told. */
+const WHO = { us: "gateway", peer: "agent", lost: "lost" } as const;
+
 class GatewayCounts extends TunnelCounters {
   readonly known = new Map<string, Known>();
   readonly connected = zeros(TRANSPORTS);
   readonly connects = zeros(TRANSPORTS);
-  readonly gone: Record<LinkEnd["by"], number> = { us: 0, peer: 0, lost: 0 };
+  readonly gone = zeros(Object.values(WHO));
   readonly authFailures = zeros(FRONTS);
 
   of({ user, group, id }: Agent): Known | undefined {
@@ -84,7 +87,7 @@ class GatewayCounts extends TunnelCounters {
 
   disconnect(agent: Agent, { by }: LinkEnd, nowMs: number): void {
     this.connected[agent.link.transport]--;
-    this.gone[by]++;
+    this.gone[WHO[by]]++;
     const known = this.of(agent);
     // A newer link of the same agent may stand already.
     if (known?.agent === agent) known.goneMs = nowMs;
@@ -100,7 +103,7 @@ export function createGatewayObserver(options: GatewayObserverOptions): Counting
   const counts = new GatewayCounts(Object.keys(TunnelCode));
   const startedMs = now();
   const info = log.enabled("info");
-  registerTunnel(registry, GATEWAY_PREFIX, counts);
+  registerTunnel(registry, "gateway", counts);
   registerAgents(registry, counts);
   return {
     agentConnected(agent) {
@@ -111,7 +114,8 @@ export function createGatewayObserver(options: GatewayObserverOptions): Counting
       const { sinceMs = now() } = counts.of(agent) ?? {};
       counts.disconnect(agent, end, now());
       const durationMs = now() - sinceMs;
-      log.info("agent.gone", { by: end.by, reason: end.reason, durationMs, ...agentFields(agent) });
+      const by = WHO[end.by];
+      log.info("agent.gone", { by, reason: end.reason, durationMs, ...agentFields(agent) });
     },
     authFailed({ front, remote, user, reason }) {
       counts.authFailures[front]++;

@@ -26,9 +26,10 @@ export function byLabel(
 /** Registers what a gateway and an agent both count of connections. */
 export function registerTunnel(
   registry: Registry,
-  prefix: string,
+  us: "gateway" | "agent",
   counters: TunnelCounters,
 ): void {
+  const prefix = us === "gateway" ? GATEWAY_PREFIX : AGENT_PREFIX;
   const spec = specOf(registry, prefix);
   const { passed } = counters;
   registerGauge(
@@ -45,7 +46,10 @@ export function registerTunnel(
   );
   registerCounter(
     spec("closes_total", "Connections that have ended, by who ended them first", "by"),
-    () => byLabel("by", counters.closes),
+    () => {
+      const { us: ours, ...others } = counters.closes;
+      return byLabel("by", { ...others, [us]: ours });
+    },
   );
   registerCounter(
     spec("bytes_total", "Bytes that passed between clients and targets", "dir"),
