@@ -131,8 +131,14 @@ export class TunnelAgent {
       const openedMs = performance.now();
       observer.opened(served, { dialMs: openedMs - startedMs });
       const { sweeper, idleTimeoutMs } = this.#options;
-      const traffic = observer.traffic?.(served);
-      const end = await relay({ client: tunnel, target: stream, sweeper, idleTimeoutMs, traffic });
+      const end = await relay({
+        client: tunnel,
+        target: stream,
+        sweeper,
+        idleTimeoutMs,
+        traffic: observer.traffic?.(served),
+        onBug: (where, error) => observer.bug(where, error),
+      });
       observer.closed(served, { ...end, durationMs: performance.now() - openedMs });
     } catch (error) {
       if (!(error instanceof TunnelRefused)) observer.bug("tunnel target", error);

@@ -120,6 +120,7 @@ export class Gateway {
       idleTimeoutMs,
       signal: this.#stopped.signal,
       traffic: observer.traffic?.(connection.asked),
+      onBug: (where, error) => observer.bug(where, error),
     });
     this.release(connection, end);
     return end;
