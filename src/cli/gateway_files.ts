@@ -93,7 +93,7 @@ async function watchUsers({ file, text }: UsersFile, { users, server }: Using): 
   return {
     files: [file],
     subject: file,
-    old: "the old users",
+    old: "the old list",
     current: [text],
     event: "users",
     onChange: ([now]) => users.replace({ fromFile: parseUsers(now, { file }) }, server.gateway),

@@ -80,7 +80,7 @@ export function watchConfig<C>(
   return {
     files: [name],
     subject: name,
-    old: "nothing is changed, the old one",
+    old: "the old one",
     current: [text],
     event: "config",
     onChange: ([now]) => {
