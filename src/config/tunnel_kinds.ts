@@ -18,13 +18,15 @@ export const optionalLogin: Kind<NameAndPassword | null> = {
   placeholder: "name:password",
   allowed: LOGIN_ALLOWED,
   takesEmpty: false,
-  parse(text) {
-    if (text === "") return null;
-    const found = /^([^:\p{Cc}]+):(\P{Cc}+)$/u.exec(text);
-    if (found === null) throw new ValueError("is no name with a password", LOGIN_ALLOWED, null);
-    return { name: found[1], password: found[2] };
-  },
+  parse: (text) => parseLogin(text, LOGIN_ALLOWED),
 };
+
+function parseLogin(text: string, allowed: string): NameAndPassword | null {
+  if (text === "") return null;
+  const found = /^([^:\p{Cc}]+):(\P{Cc}+)$/u.exec(text);
+  if (found === null) throw new ValueError("is no name with a password", allowed, null);
+  return { name: found[1], password: found[2] };
+}
 
 const USER_ALLOWED = "name:password, the name without : @ and control characters";
 
@@ -33,7 +35,7 @@ export const optionalUser: Kind<NameAndPassword | null> = {
   ...optionalLogin,
   allowed: USER_ALLOWED,
   parse(text) {
-    const login = optionalLogin.parse(text);
+    const login = parseLogin(text, USER_ALLOWED);
     if (login === null || isUserName(login.name)) return login;
     throw new ValueError("has a name with @ in it", USER_ALLOWED, null);
   },
