@@ -4,7 +4,7 @@ import { formatAddress } from "../net/address.ts";
 import { Sweeper } from "../net/sweeper.ts";
 import { createAgentObserver } from "../observe/agent.ts";
 import { EventLoopLag } from "../observe/event_loop.ts";
-import { createLineLog } from "../observe/log.ts";
+import { createLineLog, type Log } from "../observe/log.ts";
 import { registerRuntime } from "../observe/runtime.ts";
 import { AGENT_PREFIX } from "../observe/tunnel_metrics.ts";
 import { type Auth, TUNNEL_VERSION } from "../protocol/tunnel/auth.ts";
@@ -47,7 +47,7 @@ export async function runAgent(
   const admin = startAdmin(config, { registry, log, readiness, stats: () => observer.stats() });
   lag.start();
   const connecting = new Connecting(config);
-  const watches = new FileWatches(log, watchedFiles(configured, caCerts, connecting));
+  const watches = new FileWatches(log, watchedFiles(configured, { caCerts, connecting, log }));
   const flush = () => log.flushSync();
   addEventListener("unload", flush);
   // Who reads the first line may ask for the end at once.
@@ -126,34 +126,34 @@ class Connecting {
 
 function watchedFiles(
   { config: { caFile }, file }: TunnelConfigured<AgentConfig>,
-  caCerts: string[],
-  connecting: Connecting,
+  { caCerts, connecting, log }: { caCerts: string[]; connecting: Connecting; log: Log },
 ): Watched[] {
   return [
-    ...(caFile === null ? [] : [watchCa(caFile, caCerts)]),
+    ...(caFile === null ? [] : [watchCa(caFile, caCerts, log)]),
     ...(file === null ? [] : [
       watchConfig(file, {
         uses: ["allow", "forbid", "service"],
         use: (next) => connecting.use(next),
+        log,
       }),
     ]),
   ];
 }
 
 /** Whoever is connected to next must have a certificate of these. */
-function watchCa(file: string, caCerts: string[]): Watched {
+function watchCa(file: string, caCerts: string[], log: Log): Watched {
   return {
     files: [file],
     subject: `${file} for --ca`,
     old: "the old one",
     current: [...caCerts],
-    event: "ca",
     onChange: ([pem]) => {
       const problem = certificatesProblem(pem);
       if (problem !== null) throw new Error(problem);
       caCerts.splice(0, caCerts.length, pem);
     },
-    fields: () => ({ flag: "ca", file }),
+    onReloaded: () => log.info("ca.reloaded", { flag: "ca", file }),
+    onError: (message) => log.warning("ca.error", { message }),
   };
 }
 

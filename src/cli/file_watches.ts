@@ -3,13 +3,7 @@ import { FileWatch, type FileWatchOptions } from "./file_watch.ts";
 import { onHangup } from "./signals.ts";
 
 /** Files that are used together, and what they held when they were read. */
-export type Watched = Omit<FileWatchOptions, "onReloaded" | "onError"> & {
-  readonly current: readonly string[];
-  /** The line that tells of it. */
-  readonly event: string;
-  /** What it tells. */
-  fields(): Readonly<Record<string, string | number>>;
-};
+export type Watched = FileWatchOptions & { readonly current: readonly string[] };
 
 /** Has a process use what its files hold: soon after they change, and at once on SIGHUP. */
 export class FileWatches {
@@ -22,16 +16,16 @@ export class FileWatches {
 
   constructor(log: Log, all: readonly Watched[]) {
     const files = all.flatMap(({ files }) => files);
-    this.#watches = all.map(({ current, event, fields, ...options }) =>
+    this.#watches = all.map(({ current, onReloaded, onError, ...options }) =>
       new FileWatch({
         ...options,
         onReloaded: () => {
           this.#lines++;
-          log.info(`${event}.reloaded`, fields());
+          onReloaded();
         },
         onError: (message) => {
           this.#lines++;
-          log.warning(`${event}.error`, { message });
+          onError(message);
         },
       }, current)
     );

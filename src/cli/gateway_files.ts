@@ -1,6 +1,7 @@
 import type { CertFiles } from "../config/file.ts";
 import type { GatewayConfig } from "../config/gateway.ts";
 import type { CertificatePair } from "../net/tls_certificates.ts";
+import type { Log } from "../observe/log.ts";
 import type { GatewayServer } from "../tunnel/gateway_server.ts";
 import type { User } from "../tunnel/users.ts";
 import type { Watched } from "./file_watches.ts";
@@ -36,6 +37,7 @@ interface Using {
   files: GatewayFiles;
   users: GatewayUsers;
   server: GatewayServer;
+  log: Log;
 }
 
 /** What is read again when it changes, and on SIGHUP. */
@@ -52,6 +54,7 @@ export async function watchedFiles(
       watchConfig(file, {
         uses: ["user", "socks-user"],
         use: (next) => useUsers(config, next, using),
+        log: using.log,
       }),
     ]),
   ];
@@ -59,45 +62,48 @@ export async function watchedFiles(
 
 function watchPair(
   { certFile, keyFile, certPem, keyPem }: CertFiles & CertificatePair,
-  { server }: Using,
+  { server, log }: Using,
 ): Watched {
   return {
     files: [certFile, keyFile],
     subject: `${certFile} with ${keyFile}`,
     old: "the old pair",
     current: [certPem, keyPem],
-    event: "cert",
     onChange: ([cert, key]) => server.reload(cert, key),
-    fields: () => ({ cert: certFile, key: keyFile }),
+    onReloaded: () => log.info("cert.reloaded", { cert: certFile, key: keyFile }),
+    onError: (message) => log.warning("cert.error", { message }),
   };
 }
 
-function watchClientCa({ file, pem }: CaFile, { server }: Using): Watched {
+function watchClientCa({ file, pem }: CaFile, { server, log }: Using): Watched {
   return {
     files: [file],
     subject: `${file} for --client-ca`,
     old: "the old one",
     current: [pem],
-    event: "ca",
     onChange: ([text]) => {
       const problem = certificatesProblem(text);
       if (problem !== null) throw new Error(problem);
       server.reloadClientCa(text);
     },
-    fields: () => ({ flag: "client-ca", file }),
+    onReloaded: () => log.info("ca.reloaded", { flag: "client-ca", file }),
+    onError: (message) => log.warning("ca.error", { message }),
   };
 }
 
-async function watchUsers({ file, text }: UsersFile, { users, server }: Using): Promise<Watched> {
+async function watchUsers(
+  { file, text }: UsersFile,
+  { users, server, log }: Using,
+): Promise<Watched> {
   const { parseUsers } = await import("../config/users_file.ts");
   return {
     files: [file],
     subject: file,
     old: "the old list",
     current: [text],
-    event: "users",
     onChange: ([now]) => users.replace({ fromFile: parseUsers(now, { file }) }, server.gateway),
-    fields: () => ({ file, users: users.count }),
+    onReloaded: () => log.info("users.reloaded", { file, users: users.count }),
+    onError: (message) => log.warning("users.error", { message }),
   };
 }
 

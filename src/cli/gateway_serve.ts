@@ -58,7 +58,10 @@ export async function runGateway(
   }
   lag.start();
   readiness = "ready";
-  const watches = new FileWatches(log, await watchedFiles(configured, { files, users, server }));
+  const watches = new FileWatches(
+    log,
+    await watchedFiles(configured, { files, users, server, log }),
+  );
   // A second signal ends the process in the midst of a drain.
   const flush = () => log.flushSync();
   addEventListener("unload", flush);

@@ -17,7 +17,7 @@ export const passwdCommand: Command = defineCommand({
     }),
   },
   positional: "name",
-  examples: ["h3ws passwd", "h3ws passwd ann > users.yaml", "printf secret | h3ws passwd"],
+  examples: ["h3ws passwd", "h3ws passwd ann"],
   async run({ name }, io) {
     const password = Deno.stdin.isTerminal() ? await fromTerminal(io) : await fromPipe();
     if (password === "") throw new CommandError("passwd: the password is empty");

@@ -3,6 +3,7 @@ import type { FileConfig } from "../config/file.ts";
 import { type Environment, type FlagTable, type FlagValues, readFlags } from "../config/flags.ts";
 import { gatewayFlags } from "../config/gateway.ts";
 import { proxyFlags } from "../config/proxy.ts";
+import type { Log } from "../observe/log.ts";
 import type { Watched } from "./file_watches.ts";
 import { toldBytes } from "./files.ts";
 
@@ -73,7 +74,7 @@ function textsOf(
  */
 export function watchConfig<C>(
   first: TunnelFile<C>,
-  { uses, use }: { uses: readonly string[]; use: (config: C) => void },
+  { uses, use, log }: { uses: readonly string[]; use: (config: C) => void; log: Log },
 ): Watched {
   const { name, text } = first;
   let left: string[] = [];
@@ -82,13 +83,16 @@ export function watchConfig<C>(
     subject: name,
     old: "the old one",
     current: [text],
-    event: "config",
     onChange: ([now]) => {
       const { config, file } = first.again(now);
       use(config);
       left = changed(first.texts, file.texts).filter((one) => !uses.includes(one));
     },
-    fields: () => ({ file: name, ...(left.length > 0 && { afterRestart: left.join(", ") }) }),
+    onReloaded: () => {
+      const afterRestart = left.length > 0 && { afterRestart: left.join(", ") };
+      log.info("config.reloaded", { file: name, ...afterRestart });
+    },
+    onError: (message) => log.error("config.error", { file: name, message }),
   };
 }
 
