@@ -79,6 +79,12 @@ export class RawTcpServer {
   close(): void {
     this.#listener.close();
   }
+
+  /** Frees the port and resets every connection. */
+  closeAll(): void {
+    this.close();
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+  }
 }
 
 function acceptedOf(socket: net.Socket, onClosed: () => void): Accepted {

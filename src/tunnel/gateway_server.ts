@@ -138,16 +138,15 @@ export class GatewayServer {
 
   /** Takes no new clients; ends everything once connections have ended, or after `forMs`. */
   async drain(forMs: number): Promise<void> {
-    void this.#socks?.close();
+    this.#socks?.close();
     await this.gateway.drain(forMs);
     await this.stop();
   }
 
   /** Ends everything. */
   async stop(): Promise<void> {
-    void this.#socks?.close();
     this.gateway.stop();
-    await this.#socks?.closeAll();
+    this.#socks?.closeAll();
     await this.#server?.stop();
   }
 }
