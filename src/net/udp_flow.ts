@@ -1,5 +1,6 @@
 import { isIPv6 } from "node:net";
 import type { ByteStream } from "./byte_stream.ts";
+import { formatAddress, parseIPv6 } from "../protocol/wire/ip.ts";
 import { NetError, toNetError } from "./error.ts";
 
 const LENGTH_BYTES = 2;
@@ -67,7 +68,10 @@ export class UdpFlow implements ByteStream {
     } catch (error) {
       throw toNetError(error);
     }
-    this.#peer = { transport: "udp", hostname: address, port };
+    // As the system writes the address that a datagram comes from.
+    const ipv6 = parseIPv6(address);
+    const hostname = ipv6 === null ? address : formatAddress(ipv6);
+    this.#peer = { transport: "udp", hostname, port };
   }
 
   /** Datagrams of others are dropped. */
@@ -79,7 +83,9 @@ export class UdpFlow implements ByteStream {
       });
       if (came === null) return null;
       const [bytes, from] = came;
-      if (from.transport === "udp" && from.port === this.#peer.port) return frameDatagram(bytes);
+      const { hostname, port } = this.#peer;
+      if (from.transport !== "udp" || from.port !== port || from.hostname !== hostname) continue;
+      return frameDatagram(bytes);
     }
   }
 
