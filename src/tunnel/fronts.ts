@@ -87,6 +87,11 @@ export class Fronts {
     return this.#forwards.map(({ port }) => port);
   }
 
+  /** Clients that are there now, whatever they are about. */
+  get clients(): number {
+    return [...this.#servers.values()].reduce((sum, { connections }) => sum + connections, 0);
+  }
+
   #listen(kind: Kind, { listen, users, group }: FrontOptions): TcpServer {
     const { observer, sweeper, maxConnections } = this.#options;
     const onBug = (where: string, error: unknown) => observer.bug(where, error);

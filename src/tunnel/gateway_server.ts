@@ -129,6 +129,11 @@ export class GatewayServer {
     return this.#fronts.forwardPorts;
   }
 
+  /** Clients at the ports of SOCKS5 and HTTP. */
+  get clients(): number {
+    return this.#fronts.clients;
+  }
+
   async #take(request: WebSocketRequest): Promise<void> {
     const speaksFrames = request.subprotocols.includes(TUNNEL_SUBPROTOCOL);
     if (request.path !== this.#options.path || !speaksFrames) return await request.reject(404);
