@@ -1,5 +1,6 @@
 // The HTTP proxy of a gateway, byte by byte: what goes through, and who is not served.
 import assert from "node:assert/strict";
+// @ts-types="@types/ws"
 import { WebSocketServer } from "ws";
 import { HttpFront } from "../../src/tunnel/http_front.ts";
 import { Sweeper } from "../../src/net/sweeper.ts";

@@ -5,7 +5,7 @@ export function startChromium(options: BrowserOptions): Promise<TestBrowser> {
   return TestBrowser.start({ ...options, launch });
 }
 
-function flags({ way = "h3", port, spkiHash }: BrowserOptions): string[] {
+function flags({ way = "h3", port, spkiHash, proxyServer }: BrowserOptions): string[] {
   return [
     "--no-sandbox",
     "--disable-gpu",
@@ -15,7 +15,10 @@ function flags({ way = "h3", port, spkiHash }: BrowserOptions): string[] {
     "--disable-sync",
     ...WAYS[way](port),
     `--ignore-certificate-errors-spki-list=${spkiHash}`,
-    "--host-resolver-rules=MAP localhost 127.0.0.1",
+    // A name that goes to a proxy is for the proxy.
+    ...(proxyServer === undefined
+      ? ["--host-resolver-rules=MAP localhost 127.0.0.1"]
+      : [`--proxy-server=${proxyServer}`, "--proxy-bypass-list=<-loopback>"]),
   ];
 }
 
