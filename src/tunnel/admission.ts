@@ -62,7 +62,7 @@ export class Admission {
     if (group === null) {
       return this.#refused(auth, remote, `group ${auth.group} is not one of this user's`);
     }
-    return this.#taken(auth, { remote, group }, verdict.user);
+    return await this.#taken(auth, { remote, group }, verdict.user);
   }
 
   #refused(auth: Auth, remote: string, message: string): Admitted {
@@ -72,10 +72,14 @@ export class Admission {
     return { authed: { ...authed, session: null, heartbeatMs: null }, agent: null };
   }
 
-  #taken(auth: Auth, who: { remote: string; group: string }, user: User): Admitted {
+  async #taken(
+    auth: Auth,
+    who: { remote: string; group: string },
+    user: User,
+  ): Promise<Admitted> {
     const { maxStreams: most, heartbeatMs, ports: open } = this.#options;
     const maxStreams = Math.min(most, auth.maxConns ?? most);
-    const ports = open.claim(auth.openPorts, user, who.group);
+    const ports = await open.claim(auth.openPorts, user, who.group);
     const agent = { ...who, user: user.name, id: auth.clientId, maxStreams, ports };
     const authed = { success: true, message: "Authentication successful", code: null };
     return {

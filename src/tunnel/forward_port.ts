@@ -1,6 +1,6 @@
 import type { ListenAddress } from "../ingress/listen.ts";
 import { type Accepted, addressText } from "../net/accepted.ts";
-import { TcpServer } from "../net/tcp_server.ts";
+import { RawTcpServer } from "../net/raw_tcp.ts";
 import { UdpSocket } from "../net/udp_socket.ts";
 import type { Agent } from "./agents.ts";
 import type { GatewayConnection } from "./gateway.ts";
@@ -30,22 +30,20 @@ export interface ForwardPort {
   close(): void;
 }
 
-/** Listens at once; throws `NetError` when the port is taken or the address is not ours. */
-export function forwardPort(options: ForwardPortOptions): ForwardPort {
-  return options.protocol === "tcp" ? tcpPort(options) : udpPort(options);
+/** Listens; throws `NetError` when the port is taken or the address is not ours. */
+export async function forwardPort(options: ForwardPortOptions): Promise<ForwardPort> {
+  return options.protocol === "tcp" ? await tcpPort(options) : udpPort(options);
 }
 
-function tcpPort(options: ForwardPortOptions): ForwardPort {
-  const { listen, sweeper, onBug } = options;
-  const server = new TcpServer({
+async function tcpPort(options: ForwardPortOptions): Promise<ForwardPort> {
+  const { listen, sweeper } = options;
+  const server = await RawTcpServer.listen({
     ...listen,
-    ...{ proxyProtocol: false, maxHandshakes: 0, handshakeTimeoutMs: 0 },
     sweeper,
     onAccept: (accepted) => void forward(accepted, options),
     onRefused: () => {},
-    onBug,
   });
-  return { port: server.port, close: () => void server.closeAll() };
+  return { port: server.port, close: () => server.closeAll() };
 }
 
 async function forward({ stream, remote }: Accepted, options: ForwardPortOptions): Promise<void> {

@@ -1,7 +1,8 @@
 import { type ListenAddress, ListenError } from "../ingress/listen.ts";
+import type { Accepted } from "../net/accepted.ts";
 import { NetError } from "../net/error.ts";
 import type { Sweeper } from "../net/sweeper.ts";
-import { TcpServer } from "../net/tcp_server.ts";
+import { RawTcpServer } from "../net/raw_tcp.ts";
 import { ClientGate } from "./client_gate.ts";
 import { type ForwardPort, forwardPort } from "./forward_port.ts";
 import type { Gateway } from "./gateway.ts";
@@ -61,7 +62,7 @@ type Kind = "socks" | "http" | "mixed";
 /** All fronts of a gateway. */
 export class Fronts {
   readonly #options: FrontsOptions;
-  readonly #servers = new Map<Kind, TcpServer>();
+  readonly #servers = new Map<Kind, RawTcpServer>();
   readonly #forwards: ForwardPort[] = [];
 
   constructor(options: FrontsOptions) {
@@ -69,12 +70,14 @@ export class Fronts {
   }
 
   /** Throws `ListenError`; what listens then is for `stop` to end. */
-  listen(): void {
+  async listen(): Promise<void> {
     for (const kind of ["socks", "http", "mixed"] as const) {
       const front = this.#options[kind] ?? null;
-      if (front !== null) this.#servers.set(kind, this.#listen(kind, front));
+      if (front !== null) this.#servers.set(kind, await this.#listen(kind, front));
     }
-    for (const forward of this.#options.forwards ?? []) this.#forwards.push(this.#forward(forward));
+    for (const forward of this.#options.forwards ?? []) {
+      this.#forwards.push(await this.#forward(forward));
+    }
   }
 
   /** `null` where there is none of the kind. */
@@ -92,21 +95,18 @@ export class Fronts {
     return [...this.#servers.values()].reduce((sum, { connections }) => sum + connections, 0);
   }
 
-  #listen(kind: Kind, { listen, users, group }: FrontOptions): TcpServer {
+  #listen(kind: Kind, { listen, users, group }: FrontOptions): Promise<RawTcpServer> {
     const { observer, sweeper, maxConnections } = this.#options;
     const onBug = (where: string, error: unknown) => observer.bug(where, error);
     const front = this.#front(kind, new ClientGate({ users, group, observer }), onBug);
+    let clients = 0;
+    const onAccept = (accepted: Accepted) => {
+      if (clients >= maxConnections) return accepted.stream.abort();
+      clients++;
+      void front.take(accepted).finally(() => clients--);
+    };
     return inWords("TCP", listen, () => {
-      const server: TcpServer = new TcpServer({
-        ...listen,
-        ...{ proxyProtocol: false, maxHandshakes: 0, handshakeTimeoutMs: 0, sweeper, onBug },
-        onAccept: (accepted) => {
-          if (server.connections > maxConnections) return accepted.stream.abort();
-          void front.take(accepted);
-        },
-        onRefused: () => {},
-      });
-      return server;
+      return RawTcpServer.listen({ ...listen, sweeper, onAccept, onRefused: () => {} });
     });
   }
 
@@ -119,7 +119,7 @@ export class Fronts {
     return kind === "socks" ? socks : http;
   }
 
-  #forward({ listen, group, target }: ForwardOptions): ForwardPort {
+  #forward({ listen, group, target }: ForwardOptions): Promise<ForwardPort> {
     const { protocol } = target;
     const route = () => ({ group, target });
     return inWords(protocol === "tcp" ? "TCP" : "UDP", listen, () => {
@@ -134,17 +134,21 @@ export class Fronts {
   }
 
   /** Frees all ports, and ends all clients. */
-  async stop(): Promise<void> {
+  stop(): void {
     for (const forward of this.#forwards) forward.close();
-    await Promise.all([...this.#servers.values()].map((server) => server.closeAll()));
+    for (const server of this.#servers.values()) server.closeAll();
   }
 }
 
 type FrontsBug = (where: string, error: unknown) => void;
 
-function inWords<T>(transport: "TCP" | "UDP", listen: ListenAddress, work: () => T): T {
+async function inWords<T>(
+  transport: "TCP" | "UDP",
+  listen: ListenAddress,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
-    return work();
+    return await work();
   } catch (error) {
     if (error instanceof NetError) throw new ListenError(transport, listen, error);
     throw error;

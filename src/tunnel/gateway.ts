@@ -117,13 +117,14 @@ export class Gateway {
     client: ByteStream,
     idleTimeoutMs: number = this.#options.idleTimeoutMs,
   ): Promise<RelayEnd> {
-    const { sweeper } = this.#options;
+    const { sweeper, observer } = this.#options;
     const end = await relay({
       client,
       target: connection.stream,
       sweeper,
       idleTimeoutMs,
       signal: this.#stopped.signal,
+      onBug: (where, error) => observer.bug(where, error),
     });
     this.release(connection, end);
     return end;

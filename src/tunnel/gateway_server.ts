@@ -97,7 +97,7 @@ export class GatewayServer {
       fetch: () => notFound(),
     }, (request) => this.#take(request));
     try {
-      this.#fronts.listen();
+      await this.#fronts.listen();
     } catch (error) {
       await this.stop();
       throw error;
@@ -143,9 +143,8 @@ export class GatewayServer {
   /** Ends everything. */
   async stop(): Promise<void> {
     this.#ports.close();
-    const fronts = this.#fronts.stop();
     this.gateway.stop();
-    await fronts;
+    this.#fronts.stop();
     await this.#server?.stop();
   }
 }

@@ -30,7 +30,10 @@ interface Claim {
 
 interface Opened {
   readonly user: string;
-  readonly front: ForwardPort;
+  /** Why it can't be opened, once that is known; `null` where it is. */
+  readonly listening: Promise<string | null>;
+  /** As soon as it listens. */
+  front: ForwardPort | null;
   /** The newest last. */
   readonly claims: Claim[];
 }
@@ -50,7 +53,7 @@ export class OpenPorts {
   }
 
   /** Opens what this user's agents may have. The newest that asks for a port has it. */
-  claim(asked: readonly OpenPort[], user: User, group: string): PortClaims {
+  async claim(asked: readonly OpenPort[], user: User, group: string): Promise<PortClaims> {
     const refused: RefusedPort[] = [];
     const claims = new Map<string, Claim>();
     for (const port of asked) {
@@ -59,7 +62,7 @@ export class OpenPorts {
       const claim: Claim = { agent: null, group, target };
       const message = claims.has(keyOf(port))
         ? `${keyOf(port)} is asked for twice`
-        : this.#add(port, user, claim);
+        : await this.#add(port, user, claim);
       if (message !== null) refused.push({ protocol, remotePort, message });
       else claims.set(keyOf(port), claim);
     }
@@ -72,7 +75,7 @@ export class OpenPorts {
   }
 
   /** Why not; `null` where it is open. */
-  #add(port: OpenPort, user: User, claim: Claim): string | null {
+  async #add(port: OpenPort, user: User, claim: Claim): Promise<string | null> {
     const { ranges } = this.#options;
     const { remotePort } = port;
     const key = keyOf(port);
@@ -81,26 +84,37 @@ export class OpenPorts {
     );
     if (!isAllowed) return `${key} may not be opened by ${user.name}`;
     const opened = this.#opened.get(key);
-    if (opened !== undefined) {
-      if (opened.user !== user.name) return `${key} is in use by another user`;
-      opened.claims.push(claim);
-      return null;
-    }
-    const claims = [claim];
-    try {
-      const front = this.#listen(port, () => newestOf(claims));
-      this.#opened.set(key, { user: user.name, front, claims });
-      return null;
-    } catch (error) {
-      if (!(error instanceof NetError)) throw error;
-      if (error.kind === "in_use") return `${key} is in use at the gateway`;
-      return `${key} can't be opened: ${error.kind}`;
-    }
+    if (opened === undefined) return await this.#open(port, user, claim);
+    if (opened.user !== user.name) return `${key} is in use by another user`;
+    opened.claims.push(claim);
+    return await opened.listening;
   }
 
-  #listen({ protocol, remotePort: port }: OpenPort, route: () => ForwardTo | null): ForwardPort {
+  #open(port: OpenPort, user: User, claim: Claim): Promise<string | null> {
     const { hostname } = this.#options;
-    return forwardPort({ ...this.#options, protocol, listen: { hostname, port }, route });
+    const { protocol, remotePort } = port;
+    const key = keyOf(port);
+    const claims = [claim];
+    const listen = async (): Promise<string | null> => {
+      const route = () => newestOf(claims);
+      const where = { protocol, listen: { hostname, port: remotePort } };
+      try {
+        const front = await forwardPort({ ...this.#options, ...where, route });
+        if (this.#opened.get(key) === opened) opened.front = front;
+        else front.close();
+        return null;
+      } catch (error) {
+        if (!(error instanceof NetError)) throw error;
+        if (this.#opened.get(key) === opened) this.#opened.delete(key);
+        if (error.kind === "in_use") return `${key} is in use at the gateway`;
+        return `${key} can't be opened: ${error.kind}`;
+      }
+    };
+    // What it gives comes no sooner than in the next turn.
+    const listening = Promise.resolve().then(listen);
+    const opened: Opened = { user: user.name, listening, front: null, claims };
+    this.#opened.set(key, opened);
+    return listening;
   }
 
   #release(claims: Map<string, Claim>): void {
@@ -111,14 +125,14 @@ export class OpenPorts {
       opened.claims.splice(at, 1);
       if (opened.claims.length > 0) continue;
       this.#opened.delete(key);
-      opened.front.close();
+      opened.front?.close();
     }
     claims.clear();
   }
 
   /** Frees all. */
   close(): void {
-    for (const { front } of this.#opened.values()) front.close();
+    for (const { front } of this.#opened.values()) front?.close();
     this.#opened.clear();
   }
 }

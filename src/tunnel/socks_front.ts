@@ -1,3 +1,4 @@
+import { readPast } from "../ingress/read_past.ts";
 import type { Accepted } from "../net/accepted.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
 import { NetError } from "../net/error.ts";
@@ -21,6 +22,9 @@ export interface SocksFrontOptions extends UdpFlowsOptions {
   /** How long a client may take up to its request. */
   handshakeTimeoutMs: number;
 }
+
+/** RFC 1928 §6: behind a failure the connection ends within 10 seconds. */
+const LINGER_MS = 2_000;
 
 /** RFC 1928: clients that ask for connections by SOCKS5. */
 export class SocksFront {
@@ -116,10 +120,15 @@ class SocksSession {
       case Socks5Command.CONNECT:
         return await this.#connect(request);
       case Socks5Command.UDP_ASSOCIATE:
-        return await associate({ ...this.#accepted, letIn: this.#letIn! }, this.#options);
+        return await this.#associate();
       case Socks5Command.BIND:
         return await this.#end(encodeReply(Socks5Reply.COMMAND_NOT_SUPPORTED));
     }
+  }
+
+  async #associate(): Promise<void> {
+    const relayed = await associate({ ...this.#accepted, letIn: this.#letIn! }, this.#options);
+    if (!relayed) await this.#end(encodeReply(Socks5Reply.GENERAL_FAILURE));
   }
 
   async #connect({ host, port }: Socks5Address): Promise<void> {
@@ -142,9 +151,19 @@ class SocksSession {
     }
   }
 
+  /** Its answer, FIN, and then what it still sends is read past: RST would take the answer away. */
   async #end(answer: Uint8Array | null): Promise<void> {
-    if (answer !== null) await this.#stream.write(answer).catch(() => {});
-    await this.#stream.closeWrite().catch(() => {});
+    const stream = this.#stream;
+    try {
+      if (answer !== null) await stream.write(answer);
+      await stream.closeWrite();
+    } catch {
+      // It did not want to know.
+      return;
+    }
+    const deadline = new Deadline(this.#options.sweeper, LINGER_MS, () => stream.abort());
+    await readPast(() => stream.read(), () => {});
+    deadline.clear();
   }
 }
 

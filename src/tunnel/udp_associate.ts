@@ -20,9 +20,9 @@ export interface Associated extends Pick<Accepted, "stream" | "remote" | "local"
 
 /**
  * Relays the datagrams of a client for as long as its TCP connection lives, RFC 1928 §6: each target
- * is a connection through an agent. Resolves at its end.
+ * is a connection through an agent. Resolves at its end; `false` where there is no port for it.
  */
-export async function associate(client: Associated, options: UdpFlowsOptions): Promise<void> {
+export async function associate(client: Associated, options: UdpFlowsOptions): Promise<boolean> {
   const { stream, local = "0.0.0.0:0" } = client;
   let socket: UdpSocket;
   try {
@@ -30,7 +30,7 @@ export async function associate(client: Associated, options: UdpFlowsOptions): P
     socket = new UdpSocket({ hostname: unmapped(ipOf(local)), port: 0 });
   } catch (error) {
     if (!(error instanceof NetError)) throw error;
-    return await stream.write(encodeReply(Socks5Reply.GENERAL_FAILURE));
+    return false;
   }
   const flows = new UdpFlows(options);
   try {
@@ -40,6 +40,7 @@ export async function associate(client: Associated, options: UdpFlowsOptions): P
     await readPast(stream);
     socket.close();
     await relaying;
+    return true;
   } finally {
     socket.close();
     flows.close();

@@ -49,6 +49,17 @@ export class Raw {
     return latin1(this.#take(this.#came.length));
   }
 
+  /** How the other side ends; nothing more may come. */
+  async end(): Promise<"fin" | "reset"> {
+    try {
+      if (await this.#more("the end")) throw new Error("More came");
+      return "fin";
+    } catch (error) {
+      if (error instanceof Deno.errors.ConnectionReset) return "reset";
+      throw error;
+    }
+  }
+
   #take(count: number): Uint8Array {
     const taken = this.#came.slice(0, count);
     this.#came = this.#came.slice(count);

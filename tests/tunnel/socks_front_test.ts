@@ -82,12 +82,16 @@ for (
     { name: "an unknown type of address is X'08'", bytes: [5, 1, 0, 5, 1, 0, 9], want: 8 },
   ]
 ) {
-  Deno.test(`socks front: ${name}`, async () => {
+  Deno.test(`socks front: ${name}, and no reset takes that away`, async () => {
     await withTunnel({ transports: ["ws"] }, async ({ gateway }) => {
       using client = await Raw.connect(gateway.socksPort!);
       await client.send(Uint8Array.from(bytes));
       assert.deepEqual(await client.bytes(12), Uint8Array.of(5, 0, 5, want, 0, 1, ...zeros(6)));
-      assert.equal(await client.rest(), "");
+      assert.deepEqual(await client.end(), "fin");
+      // What a client still sends to its target makes it no reset.
+      await client.send(new Uint8Array(4 << 20));
+      client.close();
+      await until("nothing is left", () => gateway.clients === 0);
     });
   });
 }

@@ -5,7 +5,8 @@ export function startChromium(options: BrowserOptions): Promise<TestBrowser> {
   return TestBrowser.start({ ...options, launch });
 }
 
-function flags({ way = "h3", port, spkiHash, proxyServer }: BrowserOptions): string[] {
+function flags(options: BrowserOptions): string[] {
+  const { way = "h3", port, otherPorts = [], spkiHash, proxyServer } = options;
   return [
     "--no-sandbox",
     "--disable-gpu",
@@ -13,7 +14,7 @@ function flags({ way = "h3", port, spkiHash, proxyServer }: BrowserOptions): str
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    ...WAYS[way](port),
+    ...WAYS[way]([port, ...otherPorts]),
     `--ignore-certificate-errors-spki-list=${spkiHash}`,
     // A name that goes to a proxy is for the proxy.
     ...(proxyServer === undefined
@@ -23,11 +24,11 @@ function flags({ way = "h3", port, spkiHash, proxyServer }: BrowserOptions): str
 }
 
 /** By itself Chromium takes HTTP/2 for a WebSocket where the page came so (RFC 8441). */
-const WAYS: Record<Way, (port: number) => string[]> = {
+const WAYS: Record<Way, (ports: number[]) => string[]> = {
   // The flags of the README: Chromium asks for WebSocket over HTTP/3 only with these.
-  h3: (port) => [
+  h3: (ports) => [
     "--enable-quic",
-    `--origin-to-force-quic-on=localhost:${port}`,
+    `--origin-to-force-quic-on=${ports.map((port) => `localhost:${port}`)}`,
     "--enable-features=EnableWebsocketsOverHttp3",
   ],
   // Alt-Svc tells it of HTTP/3.
