@@ -93,7 +93,7 @@ function start(
     ...{ stableMs: STABLE_MS, minDelayMs: MIN_DELAY_MS },
     auth: {
       ...{ version: TUNNEL_VERSION, clientId: id, login, group, agent: `h3ws ${VERSION}` },
-      ...{ openPorts: [], maxConns: maxStreams },
+      ...{ openPorts: config.openPorts, maxConns: maxStreams },
     },
   });
 }

@@ -52,7 +52,7 @@ export async function watchedFiles(
     ...(users === null ? [] : [await watchUsers(users, using)]),
     ...(file === null ? [] : [
       watchConfig(file, {
-        uses: ["user", "socks-user"],
+        uses: ["user", "client-user"],
         use: (next) => useUsers(config, next, using),
         log: using.log,
       }),
@@ -109,9 +109,9 @@ async function watchUsers(
 
 /** Throws where it takes a restart. */
 function useUsers(old: GatewayConfig, next: GatewayConfig, { users, server }: Using): void {
-  if ((old.socksUser === null) !== (next.socksUser === null)) {
+  if ((old.clientUser === null) !== (next.clientUser === null)) {
     throw new Error("whether there is a user for clients alone takes a restart");
   }
-  const { user, socksUser } = next;
-  users.replace({ config: { ...old, user, socksUser } }, server.gateway);
+  const { user, clientUser } = next;
+  users.replace({ config: { ...old, user, clientUser } }, server.gateway);
 }

@@ -2,7 +2,7 @@ import { Registry } from "prom-client";
 import { UsageError } from "../config/error.ts";
 import type { GatewayConfig } from "../config/gateway.ts";
 import { ListenError } from "../ingress/listen.ts";
-import { formatAddress } from "../net/address.ts";
+import { type Address, formatAddress } from "../net/address.ts";
 import { Sweeper } from "../net/sweeper.ts";
 import type { CertificatePair } from "../net/tls_certificates.ts";
 import { EventLoopLag } from "../observe/event_loop.ts";
@@ -11,6 +11,7 @@ import { createLineLog, type OwnedLog } from "../observe/log.ts";
 import { registerRuntime } from "../observe/runtime.ts";
 import type { Readiness } from "../observe/server.ts";
 import { GATEWAY_PREFIX } from "../observe/tunnel_metrics.ts";
+import { DEFAULT_GROUP } from "../tunnel/admission.ts";
 import { GatewayServer } from "../tunnel/gateway_server.ts";
 import type { GatewayObserver } from "../tunnel/observer.ts";
 import { logFormat, startAdmin } from "./admin.ts";
@@ -110,20 +111,24 @@ async function open(
     log: OwnedLog;
   },
 ): Promise<GatewayServer> {
-  const { socks, socksOpen, group } = config;
-  if (socksOpen && config.socksUser !== null) {
-    const problem = "can't stand beside --socks-user";
-    throw new UsageError({ key: "--socks-open", value: null, problem, allowed: "one of the two" });
+  const { socks, http, mixed, forwards, openPorts, anonymous, group } = config;
+  if (anonymous && config.clientUser !== null) {
+    const problem = "can't stand beside --client-user";
+    throw new UsageError({ key: "--anonymous", value: null, problem, allowed: "one of the two" });
   }
+  const front = (listen: Address | null) =>
+    listen && {
+      listen,
+      users: anonymous ? null : users.clients,
+      group: group ?? undefined,
+    };
   const server = new GatewayServer({
     ...config,
     ...{ certPem: pair.certPem, keyPem: pair.keyPem, clientCaPem: clientCa?.pem ?? null },
     agents: users.agents,
-    socks: socks === null ? null : {
-      listen: socks,
-      users: socksOpen ? null : users.clients,
-      group: group ?? undefined,
-    },
+    ...{ socks: front(socks), http: front(http), mixed: front(mixed) },
+    forwards: forwards.map((one) => ({ ...one, group: one.group ?? group ?? DEFAULT_GROUP })),
+    openPorts: { hostname: config.listen.hostname, ranges: openPorts },
     ...{ sweeper, observer, log },
   });
   try {
@@ -135,11 +140,13 @@ async function open(
   return server;
 }
 
-function listenFault(error: ListenError, { listen, certFile, keyFile }: GatewayConfig): string {
+function listenFault(error: ListenError, config: GatewayConfig): string {
+  const { listen, socks, http, mixed, certFile, keyFile } = config;
   const { kind, message, transport, address, cause } = error;
   // QUIC tells a key that does not fit in one breath with a port that is taken.
   if (kind === "tls") return `Cannot use ${certFile} with ${keyFile}: ${message}`;
-  const flag = address === listen ? "--listen" : "--socks";
+  const places = [["--listen", listen], ["--socks", socks], ["--http", http], ["--mixed", mixed]];
+  const [flag] = places.find(([, place]) => place === address) ?? ["--forward"];
   const { cause: denied = cause } = cause as Error;
   const reason = kind === "in_use"
     ? `${IN_USE}; ${flag} names another`
@@ -150,21 +157,22 @@ function listenFault(error: ListenError, { listen, certFile, keyFile }: GatewayC
 }
 
 function startFields(
-  { listen, socks, socksOpen, path, configFile, certFile }: GatewayConfig,
+  { listen, socks, http, mixed, anonymous, path, configFile, certFile }: GatewayConfig,
   { server, users, metrics }: {
     server: GatewayServer;
     users: GatewayUsers;
     metrics: string | null;
   },
 ) {
+  const at = (place: Address | null, port: number | null) =>
+    place === null ? null : formatAddress({ ...place, port: port! });
   return {
     version: VERSION,
-    listen: formatAddress({ ...listen, port: server.port }),
+    listen: at(listen, server.port),
     path,
-    ...(socks !== null && {
-      socks: formatAddress({ ...socks, port: server.socksPort! }),
-      socksOpen,
-    }),
+    ...{ socks: at(socks, server.socksPort), http: at(http, server.httpPort) },
+    ...{ mixed: at(mixed, server.mixedPort), forwards: server.forwardPorts.join(", ") || null },
+    anonymous,
     ...(configFile !== null && { config: configFile }),
     cert: certFile ?? "made for this run",
     users: users.count,

@@ -37,8 +37,8 @@ function isAny(hostname: string): boolean {
 /** How agents come to trust it, and clients to use it. No password is in it. */
 export function tellGatewayTrust(
   { hosts, notAfter }: Pick<MadePair, "hosts" | "notAfter">,
-  { config: { listen, socks, socksOpen, user }, port, socksPort, folder, env }: {
-    config: Pick<GatewayConfig, "listen" | "socks" | "socksOpen" | "user">;
+  { config: { listen, socks, anonymous, user }, port, socksPort, folder, env }: {
+    config: Pick<GatewayConfig, "listen" | "socks" | "anonymous" | "user">;
     port: number;
     socksPort: number | null;
     /** It holds ca.pem. */
@@ -55,7 +55,7 @@ export function tellGatewayTrust(
   if (socks !== null && socksPort !== null) {
     const hostname = isAny(socks.hostname) ? "127.0.0.1" : socks.hostname;
     const at = formatAddress({ hostname, port: socksPort });
-    lines.push(`  curl -x socks5h://${socksOpen ? "" : `${who}@`}${at} http://a.example/`);
+    lines.push(`  curl -x socks5h://${anonymous ? "" : `${who}@`}${at} http://a.example/`);
   }
   return `
 The gateway's certificate is for ${hosts.join(", ")}, until ${until}, and made for this run alone:

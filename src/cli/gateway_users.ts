@@ -4,9 +4,9 @@ import type { Gateway } from "../tunnel/gateway.ts";
 import { type User, Users } from "../tunnel/users.ts";
 
 /** What of a config says who may come in. */
-export type UsersConfig = Pick<GatewayConfig, "user" | "socksUser" | "usersFile" | "socksOpen">;
+export type UsersConfig = Pick<GatewayConfig, "user" | "clientUser" | "usersFile" | "anonymous">;
 
-/** The users of a gateway: of `--user`, `--socks-user` and the file of `--users`. */
+/** The users of a gateway: of `--user`, `--client-user` and the file of `--users`. */
 export class GatewayUsers {
   readonly agents: Users;
   /** The same where no user is for clients alone. */
@@ -20,13 +20,13 @@ export class GatewayUsers {
     this.#fromFile = fromFile;
     const { agents, clients } = listsOf(config, fromFile);
     this.agents = new Users(agents);
-    this.clients = config.socksUser === null ? this.agents : new Users(clients);
+    this.clients = config.clientUser === null ? this.agents : new Users(clients);
   }
 
   /** How many there are. */
   get count(): number {
-    const { user, socksUser } = this.#config;
-    return this.#fromFile.length + [user, socksUser].filter((one) => one !== null).length;
+    const { user, clientUser } = this.#config;
+    return this.#fromFile.length + [user, clientUser].filter((one) => one !== null).length;
   }
 
   /**
@@ -50,20 +50,20 @@ export class GatewayUsers {
 }
 
 function listsOf(config: UsersConfig, fromFile: readonly User[]) {
-  const { user, socksUser, usersFile } = config;
+  const { user, clientUser, usersFile } = config;
   if (user === null && usersFile === null) {
     const problem = "is missing: no agent comes in without a user";
     const allowed = "--user name:password, or --users with a file of them";
     throw new UsageError({ key: "--user", value: null, problem, allowed });
   }
-  for (const [key, own] of [["--user", user], ["--socks-user", socksUser]] as const) {
+  for (const [key, own] of [["--user", user], ["--client-user", clientUser]] as const) {
     if (!fromFile.some(({ name }) => name === own?.name)) continue;
     const problem = `is a user of ${usersFile} already`;
     throw new UsageError({ key, value: own!.name, problem, allowed: "a name that is not there" });
   }
-  const roles: User["roles"] = socksUser === null ? undefined : ["agent"];
+  const roles: User["roles"] = clientUser === null ? undefined : ["agent"];
   const own: User[] = user === null ? [] : [{ ...user, ...(roles && { roles }) }];
   const agents = [...own, ...fromFile];
-  if (socksUser === null) return { agents, clients: agents };
-  return { agents, clients: [{ ...socksUser, roles: ["client"] as const }, ...fromFile] };
+  if (clientUser === null) return { agents, clients: agents };
+  return { agents, clients: [{ ...clientUser, roles: ["client"] as const }, ...fromFile] };
 }

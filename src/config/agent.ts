@@ -13,6 +13,7 @@ import {
   gatewayUrl,
   hostPattern,
   list,
+  openPort,
   optionalLogin,
   optionalName,
   optionalToken,
@@ -102,6 +103,17 @@ const reach = {
   }),
 };
 
+const ports = {
+  openPorts: envFlag({
+    name: "open-port",
+    kind: list(openPort),
+    default: "",
+    meaning:
+      "a port of the gateway that leads to a service: 8080=localhost:80, /udp behind it for " +
+      "UDP; the gateway must allow it",
+  }),
+};
+
 const limits = {
   replicas: envFlag({
     name: "replicas",
@@ -161,7 +173,7 @@ const limits = {
 };
 
 /** The flags of `h3ws agent`, in the order of the help. */
-export const agentFlags = { ...way, ...reach, ...limits, ...logFlags };
+export const agentFlags = { ...way, ...reach, ...ports, ...limits, ...logFlags };
 
 /** All that `h3ws agent` can be told. */
 export interface AgentConfig extends Omit<ConfigOf<typeof agentFlags>, "debug"> {

@@ -1,9 +1,13 @@
 // What flags and keys of the tunnel take.
 import { type HostPattern, parseHostPattern } from "../tunnel/host_pattern.ts";
 import type { Service } from "../tunnel/reach.ts";
-import { parseAddress } from "../net/address.ts";
+import { type Address, parseAddress } from "../net/address.ts";
+import type { OpenPort } from "../protocol/tunnel/auth.ts";
+import type { TunnelTarget } from "../tunnel/target.ts";
+import type { PortRange } from "../tunnel/users.ts";
 import { ValueError } from "./error.ts";
 import { type Kind, many } from "./kinds.ts";
+import { parseCount } from "./units.ts";
 
 /** A user and a password. */
 export interface NameAndPassword {
@@ -149,14 +153,76 @@ export const service: Kind<Service> = {
   placeholder: "name=address",
   allowed: SERVICE_ALLOWED,
   takesEmpty: true,
+  parse: (text) => {
+    const { name, ...where } = named(text, SERVICE_ALLOWED);
+    return { name: name.toLowerCase(), ...where };
+  },
+};
+
+/** `name=host:port/udp`. */
+function named(text: string, allowed: string): Service {
+  const found = /^([^=\s]+)=(.+?)(?:\/(tcp|udp))?$/.exec(text);
+  const address = found === null ? undefined : parseAddress(found[2]);
+  if (found === null || address === undefined || /^(?:\*|):/.test(found[2]) || !address.port) {
+    throw new ValueError("is no service", allowed, text);
+  }
+  const protocol = found[3] === "udp" ? "udp" : "tcp";
+  return { name: found[1], host: address.hostname, port: address.port, protocol };
+}
+
+const PORT_RANGE_ALLOWED = "ports and ranges of them (8080, 9000-9100)";
+
+/** Ports of a gateway, from and to. */
+export const portRange: Kind<PortRange> = {
+  placeholder: "ports",
+  allowed: PORT_RANGE_ALLOWED,
+  takesEmpty: true,
   parse(text) {
-    const found = /^([^=\s]+)=(.+?)(?:\/(tcp|udp))?$/.exec(text);
-    const address = found === null ? undefined : parseAddress(found[2]);
-    if (found === null || address === undefined || /^(?:\*|):/.test(found[2]) || !address.port) {
-      throw new ValueError("is no service", SERVICE_ALLOWED, text);
+    const [first, last = first, ...rest] = text.split("-").map(parseCount);
+    const isRange = first !== undefined && last !== undefined && rest.length === 0;
+    if (isRange && first >= 1 && last <= 65_535 && first <= last) return [first, last];
+    throw new ValueError("is no range of ports", PORT_RANGE_ALLOWED, text);
+  },
+};
+
+const OPEN_PORT_ALLOWED = "port=host:port, with /udp behind it for UDP (8080=localhost:80)";
+
+/** A port of the gateway that an agent asks for. */
+export const openPort: Kind<OpenPort> = {
+  placeholder: "port=address",
+  allowed: OPEN_PORT_ALLOWED,
+  takesEmpty: true,
+  parse(text) {
+    const { name, host, port, protocol } = named(text, OPEN_PORT_ALLOWED);
+    const [remotePort] = portRange.parse(name);
+    return { protocol, remotePort, localHost: host, localPort: port };
+  },
+};
+
+const FORWARD_ALLOWED =
+  "address=host:port, with a group and / before the host, and /udp behind it for UDP " +
+  "(:5432=db.internal:5432)";
+
+/** A port of the gateway that leads to one service. */
+export interface Forward {
+  readonly listen: Address;
+  /** `null` where nothing is said. */
+  readonly group: string | null;
+  readonly target: TunnelTarget;
+}
+
+export const forward: Kind<Forward> = {
+  placeholder: "address=address",
+  allowed: FORWARD_ALLOWED,
+  takesEmpty: true,
+  parse(text) {
+    const found = /^([^=]+)=(?:([^/=\s]+)\/)?([^/=\s]+:\d+(?:\/(?:tcp|udp))?)$/.exec(text);
+    const listen = found === null ? undefined : parseAddress(found[1]);
+    if (found === null || listen === undefined) {
+      throw new ValueError("is no port that leads somewhere", FORWARD_ALLOWED, text);
     }
-    const protocol = found[3] === "udp" ? "udp" : "tcp";
-    return { name: found[1].toLowerCase(), host: address.hostname, port: address.port, protocol };
+    const { host, port, protocol } = named(`x=${found[3]}`, FORWARD_ALLOWED);
+    return { listen, group: found[2] ?? null, target: { protocol, host, port } };
   },
 };
 

@@ -43,23 +43,24 @@ function streamOf(socket: net.Socket, onClosed?: () => void): ByteStream {
 /** One TCP port whose connections can be reset. */
 export class RawTcpServer {
   readonly #listener: NodeListener;
-  readonly #sockets: Set<net.Socket>;
+  readonly #streams: Set<ByteStream>;
 
   /** Listens; throws `NetError` when the port is taken or the address is not ours. */
   static async listen(
     options: Pick<AcceptOptions, "hostname" | "port" | "sweeper" | "onRefused" | "onAccept">,
   ): Promise<RawTcpServer> {
-    const sockets = new Set<net.Socket>();
+    const streams = new Set<ByteStream>();
     const listener = await NodeListener.listen(options, (socket) => {
-      sockets.add(socket);
-      options.onAccept(acceptedOf(socket, () => sockets.delete(socket)));
+      const accepted = acceptedOf(socket, () => streams.delete(accepted.stream));
+      streams.add(accepted.stream);
+      options.onAccept(accepted);
     });
-    return new RawTcpServer(listener, sockets);
+    return new RawTcpServer(listener, streams);
   }
 
-  private constructor(listener: NodeListener, sockets: Set<net.Socket>) {
+  private constructor(listener: NodeListener, streams: Set<ByteStream>) {
     this.#listener = listener;
-    this.#sockets = sockets;
+    this.#streams = streams;
   }
 
   get hostname(): string {
@@ -72,7 +73,7 @@ export class RawTcpServer {
 
   /** Those that are not over yet. */
   get connections(): number {
-    return this.#sockets.size;
+    return this.#streams.size;
   }
 
   /** Frees the port; what was accepted lives on. */
@@ -80,10 +81,10 @@ export class RawTcpServer {
     this.#listener.close();
   }
 
-  /** Frees the port and resets every connection. */
+  /** Frees the port, and ends all that was accepted. */
   closeAll(): void {
     this.close();
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const stream of this.#streams) stream.abort();
   }
 }
 

@@ -64,6 +64,9 @@ export function createAgentObserver(options: AgentObserverOptions): CountingAgen
       counts.retry(retryMs);
       log.warning("gateway.failed", { gateway, reason, retryMs: whole(retryMs) });
     },
+    portRefused(gateway, { protocol, remotePort: port, message: reason }) {
+      log.warning("port.refused", { gateway, port, protocol, reason });
+    },
     opened(served, { dialMs }) {
       counts.opened(served.id, dialMs);
       if (info) log.info("tunnel.open", { ...servedFields(served), dialMs: tenth(dialMs) });

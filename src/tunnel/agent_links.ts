@@ -26,6 +26,8 @@ export interface AgentLinkOptions {
   /** How long QUIC may take before the next is tried. */
   quicTimeoutMs: number;
   connectTimeoutMs: number;
+  /** The gateway has taken us. */
+  onAuthed: (authed: Authed) => void;
   onOpen: (target: TunnelTarget, asked: AskedStream) => void;
   onBug: (where: string, error: unknown) => void;
   signal: AbortSignal;
@@ -71,7 +73,7 @@ async function byQuic(options: AgentLinkOptions): Promise<Link> {
   try {
     const control = new FrameStream(await quic.openStream());
     await control.send({ type: "auth", auth });
-    check(await inTime(control.expect(), options));
+    options.onAuthed(check(await inTime(control.expect(), options)));
     return new QuicLink({ quic, control, maxStreams, onOpen, onBug });
   } catch (error) {
     quic.close(0, "");
@@ -98,7 +100,7 @@ async function bySocket(options: AgentLinkOptions): Promise<Link> {
     if (message === null || typeof message === "string") {
       throw new NetError("lost", "the gateway closed before it answered AUTH");
     }
-    check(decodeFrame(message));
+    options.onAuthed(check(decodeFrame(message)));
     return new MuxLink({ socket, role: "agent", windowBytes, maxStreams, onOpen, onBug });
   } catch (error) {
     void socket.close(CloseCode.GOING_AWAY, "").catch(() => {});

@@ -1,5 +1,5 @@
 import type { ByteStream } from "../net/byte_stream.ts";
-import { NetError, toNetError } from "../net/error.ts";
+import { messageOf, NetError, toNetError } from "../net/error.ts";
 import type { Sweeper } from "../net/sweeper.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
 import { type Agent, type AgentBalance, Agents } from "./agents.ts";
@@ -54,6 +54,7 @@ export class Gateway {
     const { observer } = this.#options;
     observer.agentConnected(agent);
     this.agents.add(agent);
+    agent.ports.hold(agent);
     void agent.link.closed.then((end: LinkEnd) => observer.agentGone(agent, end));
   }
 
@@ -61,9 +62,14 @@ export class Gateway {
    * Has an agent connect to the target, or the next one where that is of use. Whoever gets the
    * connection calls `carry`, or ends its stream and calls `release`.
    *
+   * @param agents those that are tried, where it is not for any of the group
    * @throws {TunnelRefused}
    */
-  async open(ask: Omit<Asked, "id">, signal?: AbortSignal): Promise<GatewayConnection> {
+  async open(
+    ask: Omit<Asked, "id">,
+    signal?: AbortSignal,
+    agents?: readonly Agent[],
+  ): Promise<GatewayConnection> {
     const asked = { ...ask, id: ++this.#asked };
     const { observer, maxConnections, connectTimeoutMs } = this.#options;
     const startedMs = performance.now();
@@ -81,7 +87,7 @@ export class Gateway {
       if (this.#taken > maxConnections) {
         throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the gateway has all it can carry");
       }
-      const found = await this.#try(asked, AbortSignal.any(signals), tried);
+      const found = await this.#try(asked, AbortSignal.any(signals), { agents, tried });
       const openedMs = performance.now();
       observer.opened(asked, { agent: found.agent, dialMs: openedMs - startedMs });
       return { ...found, asked, openedMs };
@@ -96,9 +102,13 @@ export class Gateway {
     }
   }
 
-  async #try({ group, target }: Asked, signal: AbortSignal, tried: { last: Agent | null }) {
+  async #try(
+    { group, target }: Asked,
+    signal: AbortSignal,
+    { agents, tried }: { agents?: readonly Agent[]; tried: { last: Agent | null } },
+  ) {
     let last: unknown = null;
-    for (const agent of this.agents.pick(group)) {
+    for (const agent of agents ?? this.agents.pick(group)) {
       tried.last = agent;
       try {
         return { stream: await agent.link.open(target, signal), agent };
@@ -110,9 +120,17 @@ export class Gateway {
     throw signal.aborted ? signal.reason : last;
   }
 
-  /** Carries bytes between the client and the target to their end. Never rejects. */
-  async carry(connection: GatewayConnection, client: ByteStream): Promise<RelayEnd> {
-    const { sweeper, idleTimeoutMs, observer } = this.#options;
+  /**
+   * Carries bytes between the client and the target to their end. Never rejects.
+   *
+   * @param idleTimeoutMs what counts where it is not that of all connections
+   */
+  async carry(
+    connection: GatewayConnection,
+    client: ByteStream,
+    idleTimeoutMs: number = this.#options.idleTimeoutMs,
+  ): Promise<RelayEnd> {
+    const { sweeper, observer } = this.#options;
     const end = await relay({
       client,
       target: connection.stream,
@@ -124,6 +142,25 @@ export class Gateway {
     });
     this.release(connection, end);
     return end;
+  }
+
+  /** The same, for a client that has to be told first; who can't be is gone. */
+  async carryTo(
+    connection: GatewayConnection,
+    accept: () => Promise<ByteStream>,
+  ): Promise<RelayEnd> {
+    let client: ByteStream;
+    try {
+      client = await accept();
+    } catch (error) {
+      connection.stream.abort("the client is gone");
+      const reason = messageOf(error);
+      const end = { by: "client", reason, bytesToTarget: 0, bytesToClient: 0 } as const;
+      this.release(connection, end);
+      if (error instanceof NetError) return end;
+      throw error;
+    }
+    return await this.carry(connection, client);
   }
 
   /** Tells of a connection that has ended. */

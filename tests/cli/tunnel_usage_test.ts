@@ -33,8 +33,8 @@ const WRONG: [args: string[], want: string][] = [
     '2 h3ws: --cert: "x" has no --key; allowed: both, or neither\n',
   ],
   [
-    ["gateway", "--user", "a:b", "--socks-open", "--socks-user", "c:d", "--metrics", "off"],
-    "2 h3ws: --socks-open: can't stand beside --socks-user; allowed: one of the two\n",
+    ["gateway", "--user", "a:b", "--anonymous", "--client-user", "c:d", "--metrics", "off"],
+    "2 h3ws: --anonymous: can't stand beside --client-user; allowed: one of the two\n",
   ],
   [["gateway", "--users", "/nowhere.yaml"], "1 h3ws: Cannot read /nowhere.yaml: no such file\n"],
   [

@@ -125,7 +125,7 @@ Deno.test(
         const write = (client: string, gateway = "") =>
           Deno.writeTextFile(
             file,
-            `proxy: { socks5: { listen_addr: "127.0.0.1:0", open: true } }
+            `proxy: { anonymous: true, socks5: { listen_addr: "127.0.0.1:0" } }
 gateway:
   listen_addr: 127.0.0.1:0
   tls_cert: cert.pem
@@ -232,6 +232,52 @@ Deno.test(
 );
 
 Deno.test(
+  "process: a gateway's other ports: HTTP, both in one, forwards, and what agents ask for",
+  {
+    ignore,
+  },
+  async () => {
+    await withHello(async (port) => {
+      const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      const open = taken.addr.port;
+      taken.close();
+      await using gateway = await startGateway({
+        flags: [
+          ...[...LISTEN, "--user", "ann:secret", "--http", "127.0.0.1:0", "--mixed", "127.0.0.1:0"],
+          ...["--forward", `127.0.0.1:0=127.0.0.1:${port}`, "--open-ports", `${open}`],
+        ],
+      });
+      await until("the hint", () => gateway.stdout().includes("curl -x"));
+      const [, ca] = /--ca (\S+)/.exec(gateway.stdout())!;
+      await using agent = await startAgent({
+        flags: [
+          ...[urlOf(gateway), "--user", "ann:secret", "--ca", ca, "--allow", "127.0.0.1"],
+          ...["--open-port", `${open}=127.0.0.1:${port}`, "--open-port", `1=127.0.0.1:${port}`],
+        ],
+      });
+      await agent.logged("gateway.connect");
+      const { http, mixed, forwards } = gateway.started;
+      const url = `http://127.0.0.1:${port}/`;
+      for (const proxy of [`http://ann:secret@${http}`, `socks5h://ann:secret@${mixed}`]) {
+        const { stdout } = await new Deno.Command("curl", { args: ["-sS", "-x", proxy, url] })
+          .output();
+        assert.equal(new TextDecoder().decode(stdout), "hello\n", proxy);
+      }
+      for (const one of [forwards, open]) {
+        const headers = { connection: "close" };
+        assert.equal(
+          await (await fetch(`http://127.0.0.1:${one}/`, { headers })).text(),
+          "hello\n",
+        );
+      }
+      assert.equal((await agent.logged("port.refused")).port, 1);
+      assert.equal(await end(agent), 0);
+      assert.equal(await end(gateway), 0);
+    });
+  },
+);
+
+Deno.test(
   "process: SIGTERM lets a transfer end, and then it is over",
   { ignore },
   async () => {
@@ -247,7 +293,7 @@ Deno.test(
           "key.pem",
           "--user",
           "ann:a",
-          "--socks-open",
+          "--anonymous",
         ],
         cwd: folder,
       });

@@ -37,7 +37,8 @@ function asked(id: number): Asked {
 function agentNamed(id: string): Agent {
   const link = new FakeLink() as unknown as Agent["link"];
   const who = { id, group: "default", user: "ann", remote: "192.0.2.2:6" };
-  return { ...who, link, maxStreams: 10, sinceMs: 0 };
+  const ports = { refused: [], hold() {}, release() {} };
+  return { ...who, link, maxStreams: 10, sinceMs: 0, ports };
 }
 
 async function valueOf(registry: Registry, series: string): Promise<number> {

@@ -113,7 +113,7 @@ for (const [name, transports] of Object.entries(TRANSPORTS)) {
         more();
       };
       const take = (conn: net.Socket) => {
-        conn.once("data", (first) => {
+        conn.once("data", (first: Uint8Array) => {
           if (first[0] === 0x66) return pour(conn);
           // What follows may have come with it.
           conn.write(first.subarray(1));
