@@ -12,6 +12,7 @@ import * as proxyRequest from "./targets/proxy_request.ts";
 import * as qpack from "./targets/qpack.ts";
 import * as socks5 from "./targets/socks5.ts";
 import * as tunnelJson from "./targets/tunnel_json.ts";
+import * as tunnelFrames from "./targets/tunnel_frames.ts";
 import * as websocket from "./targets/websocket.ts";
 import * as websocketValues from "./targets/websocket_values.ts";
 import * as wire from "./targets/wire.ts";
@@ -24,6 +25,7 @@ export const targets: readonly Target[] = [
   ...qpack.targets,
   ...http3.targets,
   ...socks5.targets,
+  ...tunnelFrames.targets,
 ];
 
 /** Pairs that must give the same for the same input. */
@@ -42,6 +44,7 @@ export const decoders: readonly Decoder[] = [
   ...http3Values.decoders,
   ...socks5.decoders,
   ...tunnelJson.decoders,
+  ...tunnelFrames.decoders,
 ];
 
 export const codecs: readonly Codec[] = [
@@ -57,4 +60,5 @@ export const codecs: readonly Codec[] = [
   ...http3Values.codecs,
   ...socks5.codecs,
   ...tunnelJson.codecs,
+  ...tunnelFrames.codecs,
 ];

@@ -1,6 +1,7 @@
 // What agent and gateway say of themselves before the first stream: the JSON of AUTH and AUTHED. Keys
 // that are not known are ignored, for the sake of later versions.
 import { TunnelCode, tunnelCodeName, tunnelCodeOf, TunnelError } from "./code.ts";
+import { targetFault } from "./frame.ts";
 
 /** The version of the protocol that is spoken here. */
 export const TUNNEL_VERSION = 1;
@@ -80,10 +81,10 @@ export function parseAuth(source: string): Auth {
   const json = parseObject(source, "AUTH");
   return {
     version: whole(json, "version", [1, Number.MAX_SAFE_INTEGER]),
-    clientId: string(json, "client_id", MAX_NAME_CHARS),
+    clientId: name(json, "client_id"),
     login: readLogin(json),
-    group: optional(json, "group", (key) => string(json, key, MAX_NAME_CHARS)),
-    agent: optional(json, "agent", (key) => string(json, key, MAX_NAME_CHARS)),
+    group: optional(json, "group", (key) => name(json, key)),
+    agent: optional(json, "agent", (key) => name(json, key)),
     openPorts: optional(json, "open_ports", () => readOpenPorts(json.open_ports)) ?? [],
     maxConns: optional(json, "max_conns", (key) => whole(json, key, [1, 0x7fffffff])),
   };
@@ -109,12 +110,12 @@ export function parseAuthed(source: string): Authed {
   const json = parseObject(source, "AUTHED");
   const { success } = json;
   if (typeof success !== "boolean") throw fault("success", "true or false");
-  const name = optional(json, "code", (key) => string(json, key, MAX_NAME_CHARS));
+  const code = optional(json, "code", (key) => name(json, key));
   return {
     success,
     message: text(json, "message", MAX_TEXT_CHARS),
-    code: success ? null : tunnelCodeOf(name ?? "") ?? TunnelCode.AUTH_FAILED,
-    session: optional(json, "session", (key) => string(json, key, MAX_NAME_CHARS)),
+    code: success ? null : tunnelCodeOf(code ?? "") ?? TunnelCode.AUTH_FAILED,
+    session: optional(json, "session", (key) => name(json, key)),
     heartbeatMs: optional(json, "heartbeat_ms", (key) => whole(json, key, [1, 0x7fffffff])),
   };
 }
@@ -130,7 +131,7 @@ function readLogin(json: Json): Login | null {
   }
   if (!isNamed) return null;
   return {
-    username: string(json, "username", MAX_NAME_CHARS),
+    username: name(json, "username"),
     password: text(json, "password", MAX_SECRET_CHARS),
   };
 }
@@ -143,28 +144,31 @@ function readOpenPorts(value: unknown): OpenPort[] {
     const json = asObject(entry, "open_ports");
     const { protocol } = json;
     if (protocol !== "tcp" && protocol !== "udp") throw fault("protocol", `"tcp" or "udp"`);
-    return {
+    const target = {
       protocol,
-      remotePort: whole(json, "remote_port", [1, 0xffff]),
-      localHost: string(json, "local_host", 255),
-      localPort: whole(json, "local_port", [1, 0xffff]),
-    };
+      host: string(json, "local_host", MAX_TEXT_CHARS),
+      port: whole(json, "local_port", [1, 0xffff]),
+    } as const;
+    // The gateway will name it in OPEN.
+    if (targetFault(target) !== null) throw fault("local_host", "a name or an address");
+    const remotePort = whole(json, "remote_port", [1, 0xffff]);
+    return { protocol, remotePort, localHost: target.host, localPort: target.port };
   });
 }
 
-function parseObject(source: string, name: string): Json {
+function parseObject(source: string, what: string): Json {
   let value: unknown;
   try {
     value = JSON.parse(source);
   } catch {
-    throw fault(name, "JSON");
+    throw fault(what, "JSON");
   }
-  return asObject(value, name);
+  return asObject(value, what);
 }
 
-function asObject(value: unknown, name: string): Json {
+function asObject(value: unknown, what: string): Json {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw fault(name, "an object");
+    throw fault(what, "an object");
   }
   return value as Json;
 }
@@ -172,6 +176,16 @@ function asObject(value: unknown, name: string): Json {
 /** What `read` gives, or `null` for what is not there. */
 function optional<T>(json: Json, key: string, read: (key: string) => T): T | null {
   return (json[key] ?? null) === null ? null : read(key);
+}
+
+/** What stands in logs and metrics: no control characters. */
+function name(json: Json, key: string): string {
+  const value = string(json, key, MAX_NAME_CHARS);
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i);
+    if (code < 0x20 || code === 0x7f) throw fault(key, "without control characters");
+  }
+  return value;
 }
 
 /** A string of so many characters at most. */

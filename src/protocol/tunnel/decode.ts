@@ -9,6 +9,7 @@ import {
   frameTypeName,
   invalid,
   MAX_BODY_BYTES,
+  MAX_DRAIN_MS,
   MAX_FRAME_BYTES,
   MAX_MESSAGE_BYTES,
   MAX_WINDOW_BYTES,
@@ -85,7 +86,7 @@ function readBody(cursor: Cursor, id: number): Frame {
     case FrameType.AUTHED:
       return { type: "authed", authed: parseAuthed(readText(cursor, cursor.bytes.length)) };
     default: // DRAIN, the only one that is left
-      return { type: "drain", ms: readLast(cursor, MAX_LENGTH) };
+      return { type: "drain", ms: readLast(cursor, MAX_DRAIN_MS) };
   }
 }
 

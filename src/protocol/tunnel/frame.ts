@@ -16,6 +16,7 @@
 //   PING       8 bytes, on stream 0
 //   PONG       the same 8 bytes, on stream 0
 //   DRAIN      milliseconds after which the link will be closed: open no more; on stream 0
+import { normalHost } from "../wire/host.ts";
 import { namer } from "../wire/names.ts";
 import type { Auth, Authed } from "./auth.ts";
 import { TunnelCode, TunnelError } from "./code.ts";
@@ -59,6 +60,9 @@ export const MAX_MESSAGE_BYTES = 1024;
 /** No window may be larger, nor what CREDIT makes of it. */
 export const MAX_WINDOW_BYTES = 0x7fffffff;
 
+/** The longest time that DRAIN gives: no timer takes more. */
+export const MAX_DRAIN_MS = 0x7fffffff;
+
 /** The body of PING and PONG. */
 export const PING_BYTES = 8;
 
@@ -93,18 +97,8 @@ export function invalid(message: string): TunnelError {
   return new TunnelError(TunnelCode.INVALID_MESSAGE, "connection", message);
 }
 
-const utf8 = new TextEncoder();
-
-/** What is wrong with a target, or `null`. */
+/** What is wrong with a target, or `null`. There is one spelling of a host (see wire/host.ts). */
 export function targetFault({ host, port }: Target): string | null {
   if (!Number.isInteger(port) || port < 1 || port > 0xffff) return `Port ${port}`;
-  const fits = host.length > 0 && host.length <= MAX_HOST_BYTES &&
-    utf8.encode(host).length <= MAX_HOST_BYTES;
-  if (!fits) return `Host of ${utf8.encode(host).length} bytes: 1 to ${MAX_HOST_BYTES} are allowed`;
-  // Neither blanks nor controls: a host goes into log lines and into heads of HTTP.
-  for (let i = 0; i < host.length; i++) {
-    const code = host.charCodeAt(i);
-    if (code <= 0x20 || code === 0x7f) return `Host with the character 0x${code.toString(16)}`;
-  }
-  return null;
+  return normalHost(host) === host ? null : "Host that is none, or not spelled as hosts are here";
 }

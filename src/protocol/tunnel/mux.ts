@@ -96,7 +96,7 @@ export class Mux {
     const stream = this.#asked(id);
     if (stream === undefined) return false;
     this.#state.output.add({ type: "refused", id, code, message });
-    this.#state.abandon(stream);
+    this.#state.remove(stream);
     return true;
   }
 

@@ -55,6 +55,10 @@ const wrong: readonly [json: string, want: RegExp][] = [
   ['{"version":1,"client_id":""}', /^client_id must/],
   ['{"version":1,"client_id":7}', /^client_id must/],
   [`{"version":1,"client_id":"${"a".repeat(129)}"}`, /^client_id must/],
+  ['{"version":1,"client_id":"a\\n"}', /^client_id must be without control characters/],
+  [auth('"group":"\\u001b[2J"'), /^group must be without control/],
+  [auth('"agent":"\\u007f"'), /^agent must be without control/],
+  [auth('"username":"u\\u0000","password":"hush"'), /^username must be without control/],
   [auth('"username":"u"'), /^password must be a string/],
   [auth('"password":"hush"'), /^username must be a string/],
   [auth('"username":"","password":"hush"'), /^username must/],
@@ -74,6 +78,8 @@ const wrong: readonly [json: string, want: RegExp][] = [
   [auth(`"open_ports":[${port('"remote_port":0')}]`), /^remote_port must/],
   [auth(`"open_ports":[${port('"local_port":65536')}]`), /^local_port must/],
   [auth(`"open_ports":[${port('"local_host":""')}]`), /^local_host must/],
+  [auth(`"open_ports":[${port('"local_host":"a b"')}]`), /^local_host must be a name/],
+  [auth(`"open_ports":[${port(`"local_host":"${"a".repeat(256)}"`)}]`), /^local_host must be a/],
 ];
 
 function auth(more: string): string {
