@@ -15,6 +15,9 @@ import type { GatewayObserver } from "./observer.ts";
 import { SocksFront } from "./socks_front.ts";
 import type { Users } from "./users.ts";
 
+/** Above all that is sent by frames and by JSON. */
+const MAX_MESSAGE_BYTES = 1024 * 1024;
+
 /** A port where clients ask for connections. */
 export interface FrontOptions {
   listen: ListenAddress;
@@ -32,6 +35,11 @@ export interface GatewayServerOptions {
   clientCaPem?: string | null;
   /** The path of the WebSocket. */
   path: string;
+  /**
+   * Whether agents of AnyProxy are served, which offer no subprotocol: then anybody can see that a
+   * WebSocket is there. Default `true`.
+   */
+  json?: boolean;
   agents: Users;
   socks: FrontOptions | null;
   balance: AgentBalance;
@@ -85,6 +93,7 @@ export class GatewayServer {
       keepaliveMs: heartbeatMs,
       pingIntervalMs: heartbeatMs,
       otherQuic: this.#links.quic,
+      ...{ maxFrameBytes: MAX_MESSAGE_BYTES, maxMessageBytes: MAX_MESSAGE_BYTES },
       fetch: () => notFound(),
     }, (request) => this.#take(request));
     if (socks === null) return;
@@ -107,8 +116,9 @@ export class GatewayServer {
   }
 
   async #take(request: WebSocketRequest): Promise<void> {
-    const speaksFrames = request.subprotocols.includes(TUNNEL_SUBPROTOCOL);
-    if (request.path !== this.#options.path || !speaksFrames) return await request.reject(404);
+    const { path, json = true } = this.#options;
+    const isOurs = json || request.subprotocols.includes(TUNNEL_SUBPROTOCOL);
+    if (request.path !== path || !isOurs) return await request.reject(404);
     await this.#links.takeSocket(request);
   }
 

@@ -1,6 +1,6 @@
 import type { ByteStream } from "../net/byte_stream.ts";
 import { toNetError } from "../net/error.ts";
-import type { Sweeper, Swept } from "../net/sweeper.ts";
+import { Deadline, type Sweeper, type Swept } from "../net/sweeper.ts";
 
 /** How a relayed connection ended, and what went through it. */
 export interface RelayEnd {
@@ -24,6 +24,9 @@ export interface RelayOptions {
   throttle?: (bytes: number) => Promise<void> | null;
 }
 
+/** How long one side may still speak where the other has ended both ways. */
+const LINGER_MS = 2_000;
+
 /** Carries bytes both ways until both sides have ended, or one is lost. Never rejects. */
 export function relay(options: RelayOptions): Promise<RelayEnd> {
   return new Relay(options).run();
@@ -34,6 +37,7 @@ class Relay implements Swept {
   #movedMs: number;
   #end: Pick<RelayEnd, "by" | "reason"> | null = null;
   #firstFin: "client" | "target" | null = null;
+  #late: Deadline | null = null;
   #bytesToTarget = 0;
   #bytesToClient = 0;
 
@@ -49,6 +53,7 @@ class Relay implements Swept {
     if (idleTimeoutMs > 0) sweeper.add(this);
     if (signal?.aborted) onAbort();
     await Promise.all([this.#carry("client"), this.#carry("target")]);
+    this.#late?.clear();
     sweeper.delete(this);
     signal?.removeEventListener("abort", onAbort);
     client.abort();
@@ -83,10 +88,17 @@ class Relay implements Swept {
       this.#firstFin ??= from;
       writing = true;
       await sink.closeWrite();
+      if (source.endsBothWays) this.#linger(from);
     } catch (error) {
       const other = from === "client" ? "target" : "client";
       this.#stop(writing ? other : from, toNetError(error).message);
     }
+  }
+
+  /** The other side takes what it got, and should end too: what it says goes nowhere. */
+  #linger(from: "client" | "target"): void {
+    const { sweeper } = this.#options;
+    this.#late = new Deadline(sweeper, LINGER_MS, () => this.#stop(from, "end of stream"));
   }
 
   sweep(nowMs: number): void {

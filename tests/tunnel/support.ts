@@ -1,6 +1,7 @@
 // A gateway and an agent of a test, over every transport.
 import { Sweeper } from "../../src/net/sweeper.ts";
 import { TunnelAgent } from "../../src/tunnel/agent.ts";
+import type { AgentTransport } from "../../src/tunnel/agent_links.ts";
 import { agentDial } from "../../src/tunnel/agent_dial.ts";
 import { GatewayServer, type GatewayServerOptions } from "../../src/tunnel/gateway_server.ts";
 import { parseHostPattern } from "../../src/tunnel/host_pattern.ts";
@@ -55,7 +56,7 @@ export class Told {
 export interface TunnelOptions {
   gateway?: Partial<GatewayServerOptions>;
   agents?: readonly User[];
-  transports?: readonly ("quic" | "ws")[];
+  transports?: readonly AgentTransport[];
   allowed?: readonly string[] | null;
 }
 
@@ -69,17 +70,22 @@ export interface TestTunnel {
 
 const USER = { name: "ann", password: "secret" };
 
-export async function withTunnel(
-  options: TunnelOptions,
-  run: (tunnel: TestTunnel) => Promise<void>,
-): Promise<void> {
-  const { certPem, keyPem, caPem } = await testCertificates();
-  const sweeper = new Sweeper(50);
-  const told = new Told();
+/** What both ends of a test share. */
+export interface Shared {
+  readonly told: Told;
+  readonly sweeper: Sweeper;
+}
+
+/** A gateway that listens, and SOCKS5 for anybody. */
+export async function startGateway(
+  { told, sweeper }: Shared,
+  { gateway: given, agents = [USER] }: TunnelOptions = {},
+): Promise<GatewayServer> {
+  const { certPem, keyPem } = await testCertificates();
   const gateway = new GatewayServer({
     listen: { hostname: "127.0.0.1", port: 0 },
     ...{ certPem, keyPem, path: "/ws", balance: "round-robin", sweeper, observer: told.gateway },
-    agents: new Users(options.agents ?? [USER]),
+    agents: new Users(agents),
     socks: { listen: { hostname: "127.0.0.1", port: 0 }, users: null },
     ...{ maxConnections: 20_000, maxStreamsPerAgent: 10_000, windowBytes: 256 * 1024 },
     ...{
@@ -88,17 +94,27 @@ export async function withTunnel(
       handshakeTimeoutMs: 5_000,
       heartbeatMs: 15_000,
     },
-    ...options.gateway,
+    ...given,
   });
   await gateway.listen();
+  return gateway;
+}
+
+/** An agent of whatever gateway is at the port. */
+export async function startAgent(
+  { told, sweeper }: Shared,
+  port: number,
+  options: TunnelOptions = {},
+): Promise<TunnelAgent> {
+  const { caPem } = await testCertificates();
   const { allowed = ["127.0.0.1", "localhost"] } = options;
   const reach = new Reach({
     allowed: allowed === null ? null : allowed.map(parseHostPattern),
     forbidden: [],
     services: [],
   });
-  const agent = new TunnelAgent({
-    gateways: [new URL(`wss://localhost:${gateway.port}/ws`)],
+  return new TunnelAgent({
+    gateways: [new URL(`wss://localhost:${port}/ws`)],
     replicas: 1,
     auth: {
       ...{ version: 1, clientId: "one", group: null, agent: "test", openPorts: [], maxConns: null },
@@ -116,6 +132,16 @@ export async function withTunnel(
     connect: agentDial({ reach, connectTimeoutMs: 5_000 }),
     observer: told.agent,
   });
+}
+
+export async function withTunnel(
+  options: TunnelOptions,
+  run: (tunnel: TestTunnel) => Promise<void>,
+): Promise<void> {
+  const sweeper = new Sweeper(50);
+  const told = new Told();
+  const gateway = await startGateway({ told, sweeper }, options);
+  const agent = await startAgent({ told, sweeper }, gateway.port, options);
   try {
     await until(
       "the link",

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { type TestTunnel, withTunnel } from "./support.ts";
 import { until } from "../support/until.ts";
 
-const TRANSPORTS = { quic: ["quic"], ws: ["ws"] } as const;
+const TRANSPORTS = { quic: ["quic"], ws: ["ws"], json: ["json"] } as const;
 
 async function curl({ gateway, told: { lines } }: TestTunnel, ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await new Deno.Command("curl", {
@@ -49,7 +49,11 @@ for (const [name, transports] of Object.entries(TRANSPORTS)) {
   Deno.test(`tunnel by ${name}: curl through SOCKS5 gets an answer`, async () => {
     await withTunnel({ transports }, async (tunnel) => {
       await withTarget(async (port) => {
-        assert.equal(await curl(tunnel, `http://localhost:${port}/`), "hello\n", tunnel.told.lines.join("\n"));
+        assert.equal(
+          await curl(tunnel, `http://localhost:${port}/`),
+          "hello\n",
+          tunnel.told.lines.join("\n"),
+        );
         await until("the end", () => tunnel.gateway.gateway.connections === 0);
         assert.match(tunnel.told.lines.join("\n"), /^open localhost:\d+ one$/m);
         assert.match(tunnel.told.lines.join("\n"), /^closed \w+: end of stream \d+\/\d+$/m);
