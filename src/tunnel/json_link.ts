@@ -236,12 +236,14 @@ export class JsonLink implements GatewayLink {
   }
 
   async sendData(stream: JsonStream, bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length && !stream.isDeaf; at += MAX_SENT_BYTES) {
+    const sent: Promise<void>[] = [];
+    for (let at = 0; at < bytes.length; at += MAX_SENT_BYTES) {
       const payload = bytes.subarray(at, at + MAX_SENT_BYTES);
-      await this.#inTurn(() =>
+      sent.push(this.#inTurn(() =>
         stream.isDeaf ? null : encodeMessage({ type: "data", connectionId: stream.id, payload })
-      );
+      ));
     }
+    await Promise.all(sent);
   }
 
   sendClose(stream: JsonStream, reason: string): void {
