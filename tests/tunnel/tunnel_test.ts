@@ -6,7 +6,7 @@ import { until } from "../support/until.ts";
 
 const TRANSPORTS = { quic: ["quic"], ws: ["ws"], json: ["json"] } as const;
 
-async function curl({ gateway, told: { lines } }: TestTunnel, ...args: string[]): Promise<string> {
+async function curl({ gateway }: TestTunnel, ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await new Deno.Command("curl", {
     args: [
       "-sS",
@@ -18,7 +18,6 @@ async function curl({ gateway, told: { lines } }: TestTunnel, ...args: string[])
     ],
   }).output();
   const text = new TextDecoder();
-  if (code !== 0) console.error(lines.join("\n"));
   if (code !== 0) return `exit ${code}: ${text.decode(stderr).trim()}`;
   return text.decode(stdout);
 }
