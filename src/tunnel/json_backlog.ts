@@ -8,6 +8,9 @@ const MIB = 1024 * 1024;
 const MAX_STREAM_BYTES = MIB;
 const MAX_LINK_BYTES = 32 * MIB;
 
+/** What datagrams of one stream may wait. */
+const MAX_DATAGRAM_BYTES = MIB / 4;
+
 /**
  * What came by a link and was not read yet. JSON messages know no credit: all that helps is not to
  * read the link, which holds up all of its streams; so who reads nothing at all is given up.
@@ -31,7 +34,9 @@ export class JsonBacklog {
     return this.#bytes;
   }
 
+  /** Gives a stream what came; a datagram is dropped where many wait. */
   push(stream: JsonStream, bytes: Uint8Array): void {
+    if (stream.isLossy && stream.unread + bytes.length > MAX_DATAGRAM_BYTES) return;
     const before = stream.unread;
     stream.push(bytes);
     if (stream.unread === before) return;

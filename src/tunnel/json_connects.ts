@@ -14,12 +14,13 @@ const CODE_WAIT_MS = 50;
 export interface JsonConnectsOptions {
   say: (message: JsonMessage) => void;
   /** It is open. */
-  add: (id: string) => JsonStream;
+  add: (id: string, protocol: "tcp" | "udp") => JsonStream;
   /** It did not come to be. */
   ended: (id: string) => void;
 }
 
 interface Opening extends PromiseWithResolvers<ByteStream> {
+  readonly protocol: "tcp" | "udp";
   /** Refused, but for its code. */
   timer?: ReturnType<typeof setTimeout>;
 }
@@ -48,7 +49,7 @@ export class JsonConnects {
   async open({ protocol, host, port }: TunnelTarget, signal: AbortSignal): Promise<ByteStream> {
     signal.throwIfAborted();
     const id = randomUUID();
-    const opening: Opening = Promise.withResolvers<ByteStream>();
+    const opening: Opening = { ...Promise.withResolvers<ByteStream>(), protocol };
     const giveUp = () => {
       this.#options.say({ type: "close", connectionId: id, reason: "given up" });
       opening.reject(signal.reason);
@@ -73,12 +74,13 @@ export class JsonConnects {
     const opening = this.#opening.get(id);
     if (opening === undefined) return false;
     // From now on there may be data for it.
-    if (success) opening.resolve(this.#options.add(id));
-    else {
+    if (success) {
+      opening.resolve(this.#options.add(id, opening.protocol));
+      this.#opening.delete(id);
+    } else {
       const refused = new TunnelRefused(TunnelCode.CONNECTION_FAILED, message || "refused");
       opening.timer ??= setTimeout(() => opening.reject(refused), CODE_WAIT_MS);
     }
-    if (success) this.#opening.delete(id);
     return true;
   }
 
@@ -97,7 +99,7 @@ export class JsonConnects {
   }
 
   /** Agent: the gateway asks for a connection. */
-  asked(id: string): AskedStream {
+  asked(id: string, protocol: "tcp" | "udp"): AskedStream {
     const { say, add, ended } = this.#options;
     const gone = new AbortController();
     this.#asked.set(id, gone);
@@ -107,7 +109,7 @@ export class JsonConnects {
       accept: () => {
         if (isOver()) return null;
         say({ type: "connect_response", connectionId: id, success: true, message: "connected" });
-        return add(id);
+        return add(id, protocol);
       },
       refuse: ({ code, message }) => {
         ended(id);

@@ -66,7 +66,7 @@ export class JsonLink implements GatewayLink {
     this.#backlog = new JsonBacklog(sweeper, stalledMs);
     this.#connects = new JsonConnects({
       say: (message) => void this.#say(message),
-      add: (id) => this.#add(id),
+      add: (id, protocol) => this.#add(id, protocol),
       ended: (id) => this.#forget(id),
     });
     this.#stopPings = this.#keep();
@@ -182,10 +182,8 @@ export class JsonLink implements GatewayLink {
   }
 
   #closedByPeer(id: string, reason: string): void {
-    this.#connects.failed(
-      id,
-      new TunnelRefused(TunnelCode.CONNECTION_FAILED, reason || "closed by the peer"),
-    );
+    const message = reason || "closed by the peer";
+    this.#connects.failed(id, new TunnelRefused(TunnelCode.CONNECTION_FAILED, message));
     this.#streams.get(id)?.end();
     this.#streams.delete(id);
     this.#forget(id);
@@ -212,7 +210,7 @@ export class JsonLink implements GatewayLink {
       throw new MessageError(`connection_id of "connect" is in use`, id);
     }
     this.#ended.delete(id);
-    this.#options.onOpen?.({ protocol, host, port }, this.#connects.asked(id));
+    this.#options.onOpen?.({ protocol, host, port }, this.#connects.asked(id, protocol));
   }
 
   async open(target: TunnelTarget, signal: AbortSignal): Promise<ByteStream> {
@@ -223,8 +221,8 @@ export class JsonLink implements GatewayLink {
     return await this.#connects.open(target, signal);
   }
 
-  #add(id: string): JsonStream {
-    const stream = new JsonStream(id, this);
+  #add(id: string, protocol: "tcp" | "udp"): JsonStream {
+    const stream = new JsonStream(this, id, protocol);
     this.#streams.set(id, stream);
     return stream;
   }
@@ -239,9 +237,11 @@ export class JsonLink implements GatewayLink {
     const sent: Promise<void>[] = [];
     for (let at = 0; at < bytes.length; at += MAX_SENT_BYTES) {
       const payload = bytes.subarray(at, at + MAX_SENT_BYTES);
-      sent.push(this.#inTurn(() =>
-        stream.isDeaf ? null : encodeMessage({ type: "data", connectionId: stream.id, payload })
-      ));
+      sent.push(
+        this.#inTurn(() =>
+          stream.isDeaf ? null : encodeMessage({ type: "data", connectionId: stream.id, payload })
+        ),
+      );
     }
     await Promise.all(sent);
   }

@@ -19,6 +19,8 @@ export class JsonStream implements ByteStream {
   readonly headroom = 0;
   readonly endsBothWays = true;
   readonly id: string;
+  /** Whether each chunk is a datagram, which may be lost. */
+  readonly isLossy: boolean;
   /** Bytes that came and were not read yet. */
   unread = 0;
   readonly #link: JsonLinkOfStream;
@@ -31,8 +33,9 @@ export class JsonStream implements ByteStream {
   #reading: PromiseWithResolvers<void> | null = null;
   #taking: PromiseWithResolvers<void> | null = null;
 
-  constructor(id: string, link: JsonLinkOfStream) {
+  constructor(link: JsonLinkOfStream, id: string, protocol: "tcp" | "udp") {
     this.id = id;
+    this.isLossy = protocol === "udp";
     this.#link = link;
   }
 

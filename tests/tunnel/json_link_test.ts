@@ -14,8 +14,11 @@ const NEVER = new AbortController().signal;
 const utf8 = new TextEncoder();
 
 /** A connection of a gateway's that stands. */
-async function open({ link, peer }: TestLink): Promise<{ id: string; stream: ByteStream }> {
-  const opening = link.open(TARGET, NEVER);
+async function open(
+  { link, peer }: TestLink,
+  target = TARGET,
+): Promise<{ id: string; stream: ByteStream }> {
+  const opening = link.open(target, NEVER);
   const { connection_id: id } = await peer.next("connect");
   await peer.send("connect_response", { connection_id: id, success: true, message: "" });
   return { id: id as string, stream: await opening };
@@ -381,6 +384,17 @@ Deno.test("JSON link: no more than 32 MiB are held for all connections", async (
     assert.equal(heard, false);
     for (const { stream } of filled) for (let j = 0; j < 2; j++) await stream.read();
     await pong;
+  });
+});
+
+Deno.test("JSON link: datagrams that nobody reads are dropped, and hold nobody up", async () => {
+  await withLink({ role: "gateway" }, async (ends) => {
+    const { id, stream } = await open(ends, { ...TARGET, protocol: "udp" });
+    for (let i = 0; i < 64; i++) await ends.peer.sendBytes(id, new Uint8Array(32 * 1024).fill(i));
+    await ends.peer.pingPong();
+    for (let i = 0; i < 8; i++) assert.equal((await stream.read())![0], i);
+    await ends.peer.sendBytes(id, utf8.encode("next"));
+    assert.equal(new TextDecoder().decode((await within("next", stream.read()))!), "next");
   });
 });
 
