@@ -5,9 +5,10 @@ import { liveView, noView, plainView, type View } from "./bench_live.ts";
 import { reportText } from "./bench_text.ts";
 import { CommandError, defineCommand, ExitCode } from "./command.ts";
 import { readCa, shortReason } from "./files.ts";
+import { readClientCertificate, requestTo } from "./handshake_flags.ts";
 import type { Io } from "./io.ts";
 import type { LoadReport } from "./load.ts";
-import type { LoadHttp } from "./load_options.ts";
+import type { LoadHttp, LoadTarget } from "./load_options.ts";
 
 /** `h3ws bench`: load on an echo, with what it took. */
 export const benchCommand = defineCommand({
@@ -24,10 +25,10 @@ export const benchCommand = defineCommand({
     checkFlags(config);
     const stop = new AbortController();
     void io.untilStopped().then(() => stop.abort());
-    const caCerts = config.caFile === null ? undefined : [await readCa(config.caFile, "--ca")];
+    const target = await targetOf(config);
     await checkWritable(config);
-    const http = await httpOf(config, caCerts, stop.signal);
-    const report = await load({ config, http, caCerts, signal: stop.signal }, io);
+    const http = await httpOf(config, target, stop.signal);
+    const report = await load({ config, target, http, signal: stop.signal }, io);
     if (report.sockets === 0 && !config.json) throw new CommandError(nothingOpened(report));
     await write(report, config, io);
     const isFine = report.errors <= config.maxErrors && report.roundTrips > 0;
@@ -57,40 +58,53 @@ function writeFile(file: string, text: string): Promise<void> {
   return orUnwritable(file, () => Deno.writeTextFile(file, text));
 }
 
-async function httpOf(
-  config: BenchConfig,
-  caCerts: string[] | undefined,
-  signal: AbortSignal,
-): Promise<LoadHttp> {
-  const { url, insecure } = config;
-  const target = parseTarget(url);
+type Target = Omit<LoadTarget, "http" | "host"> & { host: string | undefined };
+
+/** Where it goes, as whom, and who is trusted there. */
+async function targetOf(config: BenchConfig): Promise<Target> {
+  const { caFile, insecure, host, subprotocols, compress } = config;
+  const { url, fields } = requestTo(config.url, config);
+  return {
+    ...{ url: parseTarget(url).text, caFile, insecure, protocols: subprotocols, headers: fields },
+    caCerts: caFile === null ? undefined : [await readCa(caFile, "--ca")],
+    clientCertificate: await readClientCertificate(config),
+    host: host ?? undefined,
+    deflate: compress,
+  };
+}
+
+async function httpOf(config: BenchConfig, to: Target, signal: AbortSignal): Promise<LoadHttp> {
+  const target = parseTarget(to.url);
   const asked = versionOf(config);
   if (asked === "3" && !target.secure) {
     throw new CommandError(`--http 3 needs wss:// or https://, not ${target.text}`);
   }
-  if (asked === "3" && insecure) {
+  if (asked === "3" && to.insecure) {
     throw new CommandError("--insecure does nothing over HTTP/3; --ca names the CA to trust");
+  }
+  if (asked === "3" && to.clientCertificate !== undefined) {
+    throw new CommandError("--cert can't be shown over HTTP/3; -1 and -2 show it");
   }
   if (asked !== "auto") return asked;
   const { bestHttp } = await import("./load_http.ts");
-  return await bestHttp(target, { caCerts, insecure }, signal);
+  const { openTimeoutMs } = config;
+  return await bestHttp(target, { ...to, openTimeoutMs }, signal);
 }
 
 interface Asked {
   config: BenchConfig;
+  target: Target;
   http: LoadHttp;
-  caCerts: string[] | undefined;
   signal: AbortSignal;
 }
 
-async function load({ config, http, caCerts, signal }: Asked, io: Io): Promise<LoadReport> {
+async function load({ config, target, http, signal }: Asked, io: Io): Promise<LoadReport> {
   const { runLoad } = await import("./load.ts");
-  const view = viewOf(config, http, io);
-  const { sizes, compress, protocols, headers, ...rest } = config;
+  const view = viewOf(config, { ...target, http }, io);
+  const { sizes } = config;
   try {
     return await runLoad({
-      ...{ ...rest, http, caCerts, signal, protocols, headers, deflate: compress },
-      url: parseTarget(config.url).text,
+      ...{ ...config, ...target, http, signal },
       sizeBytes: sizes.minBytes,
       maxSizeBytes: sizes.maxBytes,
       onProgress: view === noView ? undefined : (now) => view.show(now),
@@ -100,12 +114,11 @@ async function load({ config, http, caCerts, signal }: Asked, io: Io): Promise<L
   }
 }
 
-function viewOf(config: BenchConfig, http: LoadHttp, io: Io): View {
+function viewOf(config: BenchConfig, { url, http }: LoadTarget, io: Io): View {
   const { quiet, json, warmupMs, durationMs } = config;
   if (quiet) return noView;
   const options = {
-    ...{ http, warmupMs, durationMs, size: terminalSize, write: io.err },
-    url: parseTarget(config.url).text,
+    ...{ url, http, warmupMs, durationMs, size: terminalSize, write: io.err },
   };
   if (Deno.stderr.isTerminal()) return liveView(options);
   return json ? noView : plainView(options);

@@ -1,7 +1,12 @@
 import { UsageError } from "../config/error.ts";
 import { type ConfigOf, plainFlag } from "../config/flags.ts";
-import { choice, count, duration, many, onOff, optionalFile } from "../config/kinds.ts";
-import { header, sizes, subprotocol } from "./bench_kinds.ts";
+import { choice, count, duration, onOff, optionalFile } from "../config/kinds.ts";
+import { sizes } from "./bench_kinds.ts";
+import {
+  checkClientCertificate,
+  clientCertificateFlags,
+  handshakeFlags,
+} from "./handshake_flags.ts";
 import { url } from "./url_kind.ts";
 
 const off = { kind: onOff, default: "false" } as const;
@@ -30,20 +35,18 @@ const way = {
   }),
   connectRate: plainFlag({
     ...{ name: "connect-rate", kind: count({ min: 0 }), default: "0" },
-    meaning: "WebSockets to open in a second; 0 for 32 at a time",
+    meaning: "WebSockets to open in a second, anew too; 0 for 32 at a time",
   }),
-  protocols: plainFlag({
-    ...{ name: "subprotocol", short: "s", kind: many(subprotocol), default: "" },
-    meaning: "a subprotocol to offer; many, most wanted first",
+  openTimeoutMs: plainFlag({
+    ...{ name: "timeout", kind: duration({ max: 600_000 }), default: "10s" },
+    meaning: "how long a connection may take to open, and each WebSocket on it",
   }),
-  headers: plainFlag({
-    ...{ name: "header", short: "H", kind: many(header), default: "" },
-    meaning: "a header field of the request; many",
-  }),
+  ...handshakeFlags,
   caFile: plainFlag({
     ...{ ...none, name: "ca" },
     meaning: "certificates in PEM to trust, beside the public ones",
   }),
+  ...clientCertificateFlags,
   insecure: plainFlag({
     ...{ ...off, name: "insecure" },
     meaning: "take any certificate (HTTP/1.1 and HTTP/2 only)",
@@ -79,6 +82,18 @@ const load = {
   expectedIntervalMs: plainFlag({
     ...{ ...noTime, name: "expected-interval" },
     meaning: "without --rate: corrects latency for messages that a slow echo held back",
+  }),
+  sessionMs: plainFlag({
+    ...{ ...noTime, name: "session-time" },
+    meaning: "how long a WebSocket lives until it is closed and another opened; 0: to the end",
+  }),
+  sessionMessages: plainFlag({
+    ...{ name: "session-messages", kind: count({ min: 0 }), default: "0" },
+    meaning: "the same after so many messages; 0 for any number",
+  }),
+  newConnections: plainFlag({
+    ...{ ...off, name: "new-connections" },
+    meaning: "the other one gets a connection of its own too, over HTTP/2 and HTTP/3 as well",
   }),
   sizes: plainFlag({
     ...{ name: "size", kind: sizes, default: "64" },
@@ -133,7 +148,9 @@ export function versionOf(config: BenchConfig): "auto" | "1.1" | "2" | "3" {
 /** Throws `UsageError` for flags that go against each other. */
 export function checkFlags(config: BenchConfig): void {
   const { ratePerSecond, thinkMs, expectedIntervalMs, text, binary } = config;
+  checkClientCertificate(config);
   if (text && binary) throw against("--text", "goes against --binary", "one of the two");
+  checkSessions(config);
   if (ratePerSecond === 0) return;
   const why = "with --rate messages go when they are due";
   if (thinkMs > 0) throw against("--think", "goes against --rate", `without --rate: ${why}`);
@@ -141,6 +158,18 @@ export function checkFlags(config: BenchConfig): void {
     const corrected = "with --rate latency is corrected by the schedule";
     throw against("--expected-interval", "goes against --rate", `without --rate: ${corrected}`);
   }
+}
+
+function checkSessions(config: BenchConfig): void {
+  const { newConnections, sessionMs, sessionMessages, streams } = config;
+  if (!newConnections) return;
+  const key = "--new-connections";
+  if (sessionMs === 0 && sessionMessages === 0) {
+    const allowed = "--session-time or --session-messages with it";
+    throw against(key, "is for what is opened anew", allowed);
+  }
+  // A connection ends with all that is on it.
+  if (streams > 1) throw against(key, "goes against --streams", "one WebSocket on each connection");
 }
 
 function against(key: string, problem: string, allowed: string): UsageError {

@@ -1,7 +1,7 @@
 import { type Figure, figuresOf } from "./bench_charts.ts";
 import { bytes, time, whole } from "./bench_format.ts";
 import { escape } from "./bench_svg.ts";
-import { timeRows } from "./bench_text.ts";
+import { sessionsText, timeRows } from "./bench_text.ts";
 import type { LoadReport } from "./load.ts";
 import { VERSION } from "./version.ts";
 
@@ -164,7 +164,7 @@ function errorsSection({ errors, errorTexts, closeCodes }: LoadReport): string {
 }
 
 function factsSection(report: LoadReport): string {
-  const { sizeBytes, maxSizeBytes, messages, sessions } = report;
+  const { sizeBytes, maxSizeBytes, messages } = report;
   const facts: [string, string][] = [
     ["URL", report.url],
     ["HTTP version", report.http],
@@ -182,8 +182,7 @@ function factsSection(report: LoadReport): string {
     ["bytes received", `${bytes(report.bytesReceived)}, ${bytes(report.bytesReceivedPerSecond)}/s`],
     [
       "sessions",
-      `${whole(sessions.opened)} opened, ${whole(sessions.closed)} closed, ` +
-      `${whole(sessions.lost)} lost, ${whole(sessions.failed)} failed`,
+      sessionsText(report),
     ],
   ];
   return section("The load", table(["", ""], facts, true));

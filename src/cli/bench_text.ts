@@ -46,9 +46,13 @@ function messagesText({ messages: { sent, unanswered, due } }: LoadReport): stri
   return parts.join(", ");
 }
 
-function sessionsText({ sessions: { opened, closed, lost, failed } }: LoadReport): string {
+/** How many sessions there were, how they ended, and how many came in a second for others. */
+export function sessionsText(
+  { sessions: { opened, closed, lost, failed }, openedAnewPerSecond: anew }: LoadReport,
+): string {
+  const rate = anew === 0 ? "" : `; ${anew < 10 ? anew.toFixed(1) : whole(anew)} opened anew/s`;
   return `${whole(opened)} opened, ${whole(closed)} closed, ${whole(lost)} lost, ` +
-    `${whole(failed)} failed`;
+    `${whole(failed)} failed${rate}`;
 }
 
 const COLUMNS = [

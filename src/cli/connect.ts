@@ -3,7 +3,7 @@ import { courseOf } from "./connect_course.ts";
 import { delayBefore, exitCodeOf, isWorthAnother } from "./connect_end.ts";
 import { type Attempt, explain, isWorthRetrying } from "./connect_explain.ts";
 import { checkConnect, type ConnectConfig, connectFlags, versionOf } from "./connect_flags.ts";
-import { open, type Opened, type Plan, proxyOf } from "./connect_open.ts";
+import { open, type Opened, type Plan, proxyOf, Ways } from "./connect_open.ts";
 import { planOf } from "./connect_plan.ts";
 import { openScreen, type Screen } from "./connect_screen.ts";
 import { Session, type SessionEnd } from "./connect_session.ts";
@@ -46,6 +46,7 @@ class Connecting {
   readonly #config: ConnectConfig;
   readonly #screen: Screen;
   readonly #controller = new AbortController();
+  readonly #ways = new Ways();
   /** Attempts in a row that came to nothing. */
   #failed = 0;
 
@@ -103,6 +104,7 @@ class Connecting {
     let tried = this.#plan;
     try {
       return await open(this.#plan, {
+        ways: this.#ways,
         onTry: (plan) => tried = plan,
         signal: this.#controller.signal,
         onPing: (payload) => void emit({ type: "ping", payload }),

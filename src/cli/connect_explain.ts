@@ -137,6 +137,8 @@ function brokenHint({ http, url }: Attempt): string {
   return /^(?:wss|https):/.test(url) ? "" : "if it speaks TLS, wss:// is the way";
 }
 
+const DOCTOR = "h3ws doctor tells what it speaks";
+
 interface TlsAttempt {
   readonly hostname: string;
   readonly at: string;
@@ -168,14 +170,12 @@ function tlsCause(error: Error, { hostname, at, attempt }: TlsAttempt): Cause {
     case "plain":
       return [`${at} does not speak TLS`, "try ws:// instead of wss://"];
     case "alpn":
-      return [`it speaks ${spokenNot(attempt)}`, otherVersion(attempt)];
+      return attempt.http === "auto"
+        ? ["it takes WebSockets by neither HTTP/2 nor HTTP/1.1", DOCTOR]
+        : [`it speaks no HTTP/${attempt.http}`, otherVersion(attempt) || DOCTOR];
     case "other":
       return [`TLS failed: ${error.message}`, otherVersion(attempt)];
   }
-}
-
-function spokenNot({ http }: Attempt): string {
-  return http === "auto" ? "neither HTTP/2 nor HTTP/1.1" : `no HTTP/${http}`;
 }
 
 /** Whether the same may go well a little later. */

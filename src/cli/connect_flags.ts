@@ -2,6 +2,12 @@ import { UsageError } from "../config/error.ts";
 import { type ConfigOf, plainFlag } from "../config/flags.ts";
 import { count, many, onOff, optionalFile } from "../config/kinds.ts";
 import * as kinds from "./connect_kinds.ts";
+import {
+  checkClientCertificate,
+  clientCertificateFlags,
+  handshakeFlags,
+} from "./handshake_flags.ts";
+import { text } from "./handshake_kinds.ts";
 
 const off = { kind: onOff, default: "false" } as const;
 
@@ -17,26 +23,7 @@ const way = {
     ...{ ...off, name: "http3", short: "3" },
     meaning: "by HTTP/3 alone; without any of the three by what serves",
   }),
-  subprotocols: plainFlag({
-    ...{ name: "subprotocol", short: "s", kind: many(kinds.subprotocol), default: "" },
-    meaning: "a subprotocol to offer; many, most wanted first",
-  }),
-  headers: plainFlag({
-    ...{ name: "header", short: "H", kind: many(kinds.header), default: "" },
-    meaning: "a header field of the request; many",
-  }),
-  origin: plainFlag({
-    ...{ name: "origin", short: "o", kind: kinds.optionalOrigin, default: "" },
-    meaning: "the Origin of the request",
-  }),
-  host: plainFlag({
-    ...{ name: "host", kind: kinds.optionalHost, default: "" },
-    meaning: "the host that is asked for, instead of the URL's",
-  }),
-  auth: plainFlag({
-    ...{ name: "auth", kind: kinds.basicAuth, default: "" },
-    meaning: "user and password for HTTP Basic authentication",
-  }),
+  ...handshakeFlags,
   proxy: plainFlag({
     ...{ name: "proxy", kind: kinds.httpProxy, default: "" },
     meaning:
@@ -47,7 +34,7 @@ const way = {
     meaning: "follow up to 5 redirects, never from wss:// to ws://",
   }),
   timeoutMs: plainFlag({
-    ...{ name: "timeout", kind: kinds.seconds, default: "10s" },
+    ...{ name: "timeout", kind: kinds.someSeconds, default: "10s" },
     meaning: "how long to try to connect",
   }),
 };
@@ -58,18 +45,7 @@ const tls = {
     ...{ name: "ca", kind: optionalFile, default: "" },
     meaning: "certificates in PEM to trust, beside the public ones",
   }),
-  certFile: plainFlag({
-    ...{ name: "cert", kind: optionalFile, default: "" },
-    meaning: "the client's certificate in PEM (TCP only: over QUIC there is none)",
-  }),
-  keyFile: plainFlag({
-    ...{ name: "key", kind: optionalFile, default: "" },
-    meaning: "its private key",
-  }),
-  passphrase: plainFlag({
-    ...{ name: "passphrase", kind: kinds.text, default: "" },
-    meaning: "of that key",
-  }),
+  ...clientCertificateFlags,
   noCheck: plainFlag({
     ...{ ...off, name: "no-check", short: "n" },
     meaning: "take any certificate (TCP only)",
@@ -79,7 +55,7 @@ const tls = {
 /** What is sent, and when it ends. */
 const course = {
   execute: plainFlag({
-    ...{ name: "execute", short: "x", kind: many(kinds.text), default: "" },
+    ...{ name: "execute", short: "x", kind: many(text), default: "" },
     meaning: "a message to send once it is open; many. Then --wait, and the end",
   }),
   waitMs: plainFlag({
@@ -133,7 +109,7 @@ const shown = {
     meaning: "how often to send a Ping; 0 for never",
   }),
   pingTimeoutMs: plainFlag({
-    ...{ name: "ping-timeout", kind: kinds.seconds, default: "10s" },
+    ...{ name: "ping-timeout", kind: kinds.someSeconds, default: "10s" },
     meaning: "how long its Pong may take, or it is lost",
   }),
   printRtts: plainFlag({
@@ -190,17 +166,14 @@ export function tcpOnlyFlags({ proxy, certFile, noCheck }: ConnectConfig): strin
 
 /** Throws `UsageError` for flags that don't fit together. */
 export function checkConnect(config: ConnectConfig): void {
-  const { url, listen, certFile, keyFile, binary, base64, json } = config;
+  const { url, listen, binary, base64, json } = config;
   if (url === null && listen === null) {
     throw wrong("url", "is missing", "wss://host:port/path or ws://host:port/path, or --listen");
   }
   if (url !== null && listen !== null) {
     throw wrong("--listen", "and a URL exclude each other", "one of them");
   }
-  if ((certFile === null) !== (keyFile === null)) {
-    const [there, missing] = certFile === null ? ["--key", "--cert"] : ["--cert", "--key"];
-    throw wrong(there, `needs ${missing}`, "both or neither");
-  }
+  checkClientCertificate(config);
   if (binary && (base64 || json)) {
     throw wrong("--binary", `and --${json ? "json" : "base64"} exclude each other`, "one of them");
   }

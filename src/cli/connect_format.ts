@@ -144,9 +144,16 @@ function enterText({ client, http, protocol }: EnterEvent): string {
   return `${client} connected by HTTP/${http}${chosen}`;
 }
 
-function closeText({ code, reason, by }: SocketEnd): string {
+function closeText({ code, reason, by, wasClean }: SocketEnd): string {
   if (by === "lost" || code === CloseCode.ABNORMAL_CLOSURE) {
     return `lost: ${visible(reason)} (${code})`;
+  }
+  // RFC 6455 §7.1.7: a Close of ours that nothing but the other side's fault made us send.
+  if (by === "us" && !wasClean) {
+    return `the other side broke a rule of WebSocket: ${
+      visible(reason)
+    } (${code}); it, or a proxy ` +
+      "between, has to be mended";
   }
   const who = by === "peer" ? "closed by the other side" : "closed";
   return `${who}: ${code}${reason === "" ? "" : ` ${visible(reason)}`}`;

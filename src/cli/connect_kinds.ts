@@ -1,11 +1,9 @@
-import { Buffer } from "node:buffer";
 import { type Address, formatAddress, parseAddress } from "../net/address.ts";
 import { ValueError } from "../config/error.ts";
 import type { Kind } from "../config/kinds.ts";
 import { parseCount, parseDuration } from "../config/units.ts";
 import type { HttpProxy } from "../net/http_proxy.ts";
-import { isAuthority } from "../protocol/wire/authority.ts";
-import { type Field, isFieldValue, isToken } from "../protocol/wire/field.ts";
+import { splitUser } from "./handshake_kinds.ts";
 import { url } from "./url_kind.ts";
 
 /** The URL of a WebSocket, or none. */
@@ -28,6 +26,16 @@ export const seconds: Kind<number> = {
   },
 };
 
+/** As `seconds`, and not none. */
+export const someSeconds: Kind<number> = {
+  ...seconds,
+  parse(text) {
+    const ms = seconds.parse(text);
+    if (ms > 0) return ms;
+    throw new ValueError("is no time at all", SECONDS_ALLOWED);
+  },
+};
+
 const WAIT_ALLOWED = `${SECONDS_ALLOWED}; -1 for ever`;
 
 /** As `seconds`, and -1 for ever; `null` where none was said. */
@@ -44,118 +52,6 @@ export const optionalWait: Kind<number | null> = {
     }
   },
 };
-
-/** Any text. */
-export const text: Kind<string> = {
-  placeholder: "text",
-  allowed: "any text",
-  takesEmpty: true,
-  parse: (value) => value,
-};
-
-const TOKEN_ALLOWED = "a name of letters, digits and !#$%&'*+-.^_`|~ (chat, mqtt)";
-
-/** A subprotocol. */
-export const subprotocol: Kind<string> = {
-  placeholder: "name",
-  allowed: TOKEN_ALLOWED,
-  takesEmpty: false,
-  parse(value) {
-    if (isToken(value)) return value;
-    throw new ValueError("is not a subprotocol", TOKEN_ALLOWED);
-  },
-};
-
-const HEADER_ALLOWED = "a name, a colon and a value (Cookie: a=b)";
-
-/** What the handshake sets itself, and what says it instead. */
-const SET_BY: Readonly<Record<string, string>> = {
-  host: "--host sets it",
-  origin: "--origin sets it",
-  "sec-websocket-protocol": "--subprotocol sets it",
-  "sec-websocket-extensions": "the client sets it",
-  "sec-websocket-key": "the client sets it",
-  "sec-websocket-version": "the client sets it",
-  connection: "the client sets it",
-  "keep-alive": "the client sets it",
-  upgrade: "the client sets it",
-  "content-length": "there is no content",
-  "transfer-encoding": "there is no content",
-};
-
-/** A header field. */
-export const header: Kind<Field> = {
-  placeholder: "name:value",
-  allowed: HEADER_ALLOWED,
-  takesEmpty: false,
-  parse(line) {
-    const colon = line.indexOf(":");
-    const name = line.slice(0, Math.max(colon, 0)).toLowerCase();
-    const value = line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, "");
-    if (!isToken(name) || !isFieldValue(value)) {
-      throw new ValueError("is not a header field", HEADER_ALLOWED);
-    }
-    if (name in SET_BY) throw new ValueError("can't be given", `other fields; ${SET_BY[name]}`);
-    return [name, value];
-  },
-};
-
-const ORIGIN_ALLOWED = "what a browser would send (https://a.example), or null";
-
-/** The value of Origin, or none. */
-export const optionalOrigin: Kind<string | null> = {
-  placeholder: "origin",
-  allowed: ORIGIN_ALLOWED,
-  takesEmpty: false,
-  parse(value) {
-    if (value === "") return null;
-    if (isFieldValue(value) && !value.includes(" ")) return value;
-    throw new ValueError("is not an origin", ORIGIN_ALLOWED);
-  },
-};
-
-const HOST_ALLOWED = "host or host:port";
-
-/** A host that is asked for, or none. */
-export const optionalHost: Kind<string | null> = {
-  placeholder: "host",
-  allowed: HOST_ALLOWED,
-  takesEmpty: false,
-  parse(value) {
-    if (value === "") return null;
-    if (isAuthority(value)) return value;
-    throw new ValueError("is not a host", HOST_ALLOWED);
-  },
-};
-
-const AUTH_ALLOWED = "user:password";
-
-/** RFC 7617: what Authorization says for `user:password`; `null` for none. */
-export const basicAuth: Kind<string | null> = {
-  placeholder: "user:password",
-  allowed: AUTH_ALLOWED,
-  takesEmpty: false,
-  parse(value) {
-    if (value === "") return null;
-    if (/^[^:\p{Cc}]*:\P{Cc}*$/u.test(value)) return basic(value);
-    throw new ValueError("is not a user and a password", AUTH_ALLOWED);
-  },
-};
-
-/** RFC 7617 §2. */
-export function basic(userAndPassword: string): string {
-  return `Basic ${Buffer.from(userAndPassword).toString("base64")}`;
-}
-
-/** Of a URL that names a user: what Authorization says, and the URL without. */
-export function splitUser(href: string): { url: string; authorization: string | null } {
-  const parsed = new URL(href);
-  const { username, password } = parsed;
-  if (username === "" && password === "") return { url: href, authorization: null };
-  parsed.username = parsed.password = "";
-  const user = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  return { url: parsed.href, authorization: basic(user) };
-}
 
 const PROXY_ALLOWED = "http://host:port or http://user:password@host:port, or off for none";
 

@@ -1,10 +1,11 @@
 import { type ConnectOptions, connectWebSocket, UpgradeRefused } from "../client/connect.ts";
 import { Connections } from "../client/connections.ts";
 import type { Socket } from "../endpoint/socket.ts";
-import { type ClientCertificate, type Dial, dial, type TlsAbout } from "../net/dial.ts";
+import type { ClientCertificate, Dial, TlsAbout } from "../net/dial.ts";
 import type { HttpProxy } from "../net/http_proxy.ts";
 import { type Field, getField } from "../protocol/wire/field.ts";
 import type { OpenEvent } from "./connect_format.ts";
+import { dialWith } from "./dial_with.ts";
 
 /** What to connect to, and how. */
 export interface Plan {
@@ -24,6 +25,7 @@ export interface Plan {
 }
 
 export interface OpenHooks {
+  readonly ways: Ways;
   /** Called before each attempt: redirects lead to others. */
   readonly onTry?: (plan: Plan) => void;
   readonly signal: AbortSignal;
@@ -34,6 +36,28 @@ export interface OpenHooks {
 export interface Opened {
   readonly socket: Socket;
   readonly about: OpenEvent;
+}
+
+/**
+ * What is known of where HTTP/3 is spoken, for all that are opened one after the other. No connection
+ * outlives its socket: one that was lost may be as dead as that.
+ */
+export class Ways {
+  readonly connections: Connections = new Connections({ idleTimeoutMs: 0, idleQuicTimeoutMs: 0 });
+  /** Of the TLS that was spoken last over TCP. */
+  tls: TlsAbout | null = null;
+  readonly #dials = new Map<string, Dial>();
+
+  /** How a plan dials by TCP: the same function for the same way, as that is what is known by. */
+  dialOf(plan: Plan): Dial {
+    const { clientCertificate } = plan;
+    const proxy = proxyOf(plan) ?? undefined;
+    const key = JSON.stringify([proxy, clientCertificate]);
+    const onSecure = (about: TlsAbout) => void (this.tls = about);
+    const dial = this.#dials.get(key) ?? dialWith({ proxy, clientCertificate, onSecure });
+    this.#dials.set(key, dial);
+    return dial;
+  }
 }
 
 /** A redirect that is not followed: why, in one line. */
@@ -103,28 +127,21 @@ function withoutSecrets({ headers }: Plan): Partial<Plan> {
   };
 }
 
-async function openOne(plan: Plan, { signal, onPing, onPong }: OpenHooks): Promise<Opened> {
+async function openOne(plan: Plan, { ways, signal, onPing, onPong }: OpenHooks): Promise<Opened> {
   const { url, http } = plan;
   const proxy = proxyOf(plan);
-  let tls: TlsAbout | null = null;
-  // What is lost is opened anew: a connection that was shared may be as dead as its socket.
-  const connections = new Connections();
+  ways.tls = null;
   const options: ConnectOptions = {
-    ...{ connections, httpVersion: http, tcpOnly: isTcpOnly(plan) },
+    ...{ connections: ways.connections, httpVersion: http, tcpOnly: isTcpOnly(plan) },
     ...pick(plan),
-    ...{ signal, onPing, onPong },
-    dial: dialFor(plan, (about) => tls = about),
+    ...{ signal, onPing, onPong, dial: ways.dialOf(plan) },
   };
   const startedMs = performance.now();
-  const socket = await connectWebSocket(url, options).catch((error) => {
-    connections.close();
-    throw error;
-  });
-  void socket.closed.then(() => connections.close());
+  const socket = await connectWebSocket(url, options);
   return {
     socket,
     about: {
-      ...{ url, http: socket.http, tls: socket.http === "3" ? null : tls },
+      ...{ url, http: socket.http, tls: socket.http === "3" ? null : ways.tls },
       tookMs: performance.now() - startedMs,
       proxy: proxy === null ? null : `${proxy.hostname}:${proxy.port}`,
       ...{ protocol: socket.protocol, extensions: socket.extensions },
@@ -140,17 +157,6 @@ export function proxyOf({ url, http, proxyFor }: Plan): HttpProxy | null {
 /** Whether it has what HTTP/3 can't have. */
 export function isTcpOnly(plan: Plan): boolean {
   return plan.insecure || plan.clientCertificate !== undefined || proxyOf(plan) !== null;
-}
-
-function dialFor(plan: Plan, onSecure: (about: TlsAbout) => void): Dial {
-  const proxy = proxyOf(plan);
-  const { clientCertificate } = plan;
-  return ({ tls, ...target }, signal) =>
-    dial({
-      ...target,
-      ...(proxy !== null && { proxy }),
-      ...(tls !== undefined && { tls: { ...tls, clientCertificate, onSecure } }),
-    }, signal);
 }
 
 function pick({ protocols, headers, host, caCerts, insecure, timeoutMs }: Plan): ConnectOptions {

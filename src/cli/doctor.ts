@@ -3,6 +3,7 @@ import { type Command, defineCommand, ExitCode } from "./command.ts";
 import type { Finding } from "./doctor_finding.ts";
 import { type DoctorConfig, doctorFlags } from "./doctor_flags.ts";
 import { readCa } from "./files.ts";
+import { checkClientCertificate, readClientCertificate, requestTo } from "./handshake_flags.ts";
 import type { Io } from "./io.ts";
 
 /** However many probes wait for others, all are over then; the idle probe's time comes on top. */
@@ -31,27 +32,25 @@ export const doctorCommand: Command = defineCommand({
     "h3ws doctor wss://chat.example/ws -o https://chat.example -s chat --idle 90s --json",
   ],
   async run(config, io) {
+    checkClientCertificate(config);
     const report = await examine(config, io);
-    if (config.json) {
-      io.out(`${JSON.stringify(report)}\n`);
-    } else {
-      const { findingTable } = await import("./doctor_table.ts");
-      const colours = !io.env.NO_COLOR && Deno.stdout.isTerminal();
-      io.out(`${report.url}\n\n${findingTable(report.findings, colours)}`);
-    }
+    if (config.json) io.out(`${JSON.stringify(report)}\n`);
     return report.ok ? ExitCode.OK : ExitCode.FAILED;
   },
 });
 
 async function examine(config: DoctorConfig, io: Io): Promise<DoctorReport> {
   const caCerts = config.caFile === null ? undefined : [await readCa(config.caFile, "--ca")];
+  const clientCertificate = await readClientCertificate(config);
   const { makeContext, release } = await import("./doctor_context.ts");
   const { probesFor } = await import("./doctor_probes.ts");
   const { explain } = await import("./doctor_explain.ts");
+  const { findingTable } = await import("./doctor_table.ts");
   const { runProbes } = await import("./doctor_run.ts");
   const beganMs = performance.now();
-  const target = parseTarget(config.url);
-  const context = makeContext({ target, config, caCerts, env: io.env });
+  const { url, fields } = requestTo(config.url, config);
+  const target = parseTarget(url);
+  const context = makeContext({ target, config, fields, caCerts, clientCertificate, env: io.env });
   const all = new AbortController();
   const mostMs = Math.max(ALL_MS, LONGEST_CHAIN * (config.timeoutMs - 3_000)) + config.idleMs;
   const timer = setTimeout(() => all.abort(), mostMs);
@@ -60,7 +59,11 @@ async function examine(config: DoctorConfig, io: Io): Promise<DoctorReport> {
     const { signal } = all;
     const { timeoutMs } = config;
     const probes = probesFor(target.secure);
-    const findings = await runProbes(probes, context, { timeoutMs, signal, explain });
+    const table = findingTable(probes.map(({ title }) => title), isColoured(io));
+    if (!config.json) io.out(`${target.text}\n\n`);
+    const onFinding = config.json ? undefined : (one: Finding) => io.out(table.row(one));
+    const findings = await runProbes(probes, context, { timeoutMs, signal, explain, onFinding });
+    if (!config.json) io.out(table.end(findings));
     return {
       url: target.text,
       // What was not tried to its end is not known to be well.
@@ -72,4 +75,8 @@ async function examine(config: DoctorConfig, io: Io): Promise<DoctorReport> {
     clearTimeout(timer);
     await release(context);
   }
+}
+
+function isColoured(io: Io): boolean {
+  return !io.env.NO_COLOR && Deno.stdout.isTerminal();
 }

@@ -1,3 +1,4 @@
+import type { ClientCertificate } from "../net/dial.ts";
 import type { Field } from "../protocol/wire/field.ts";
 import type { QuicConnection } from "../net/quic.ts";
 import type { TlsSeen } from "../net/tls_inspect.ts";
@@ -34,8 +35,11 @@ export interface Known {
 export interface Context {
   readonly target: Target;
   readonly config: DoctorConfig;
+  /** Of each handshake. */
+  readonly fields: readonly Field[];
   /** PEM, beside the public roots. */
   readonly caCerts: string[] | undefined;
+  readonly clientCertificate: ClientCertificate | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly known: Known;
 }

@@ -24,8 +24,8 @@ export const TLS_FAULTS: Readonly<Record<TlsFault, readonly [value: string, advi
     "Let the server's ALPN take http/1.1, h2 on TCP and h3 on UDP.",
   ],
   wanted: [
-    "the server wants a certificate of the client",
-    "A browser needs that certificate installed; this tool has none to show.",
+    "the server wants a client's certificate that it trusts",
+    "A browser needs that certificate installed; --cert and --key show it here.",
   ],
   plain: [
     "what answers there does not speak TLS",

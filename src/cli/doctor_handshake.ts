@@ -3,14 +3,13 @@ import { Connections } from "../client/connections.ts";
 import { H2Client } from "../client/h2_client.ts";
 import { H3Client } from "../client/h3_client.ts";
 import type { Socket } from "../endpoint/socket.ts";
-import { dial } from "../net/dial.ts";
 import { NetError } from "../net/error.ts";
 import { reasonPhrase } from "../protocol/http1/status.ts";
 import { CLIENT_PREFACE, FRAME_HEADER_BYTES, FrameType } from "../protocol/http2/frame.ts";
 import { FrameParser } from "../protocol/http2/frame_parser.ts";
 import { applySettings, defaultSettings, settingName } from "../protocol/http2/settings.ts";
 import { concat } from "../protocol/wire/bytes.ts";
-import type { Field } from "../protocol/wire/field.ts";
+import { dialWith } from "./dial_with.ts";
 import type { Context, DoctorProbe, HandshakeAnswer, Version } from "./doctor_context.ts";
 import { fail, ms, ok, type Outcome, skip, warn } from "./doctor_finding.ts";
 import { hold } from "./doctor_held.ts";
@@ -24,11 +23,11 @@ const h2Settings: DoctorProbe = {
   title: "HTTP/2 settings",
   needs: ["tls"],
   behind: ["alpn"],
-  async run({ target, known }, signal) {
+  async run({ target, known, clientCertificate }, signal) {
     if (!known.alpn.h2) return skip("the server does not take h2 by ALPN");
     // No field of the user's is sent here, so that the certificate does not matter.
     const tls = { serverName: target.hostname, alpnProtocols: ["h2"], insecure: true };
-    const stream = await dial({ ...target, tls }, signal);
+    const stream = await dialWith({ clientCertificate })({ ...target, tls }, signal);
     signal.addEventListener("abort", () => stream.abort(), { once: true });
     try {
       const ours = new Uint8Array(FRAME_HEADER_BYTES);
@@ -104,7 +103,7 @@ function handshake(
 /** Opens one, and keeps it among the sockets that are known. */
 async function openSocket(context: Context, version: Version, signal: AbortSignal) {
   const { known } = context;
-  const { socket, status, connection } = await open(context, version, signal);
+  const { socket, status, connection } = await open(context, version, { signal });
   const held = hold(socket, connection);
   if (signal.aborted) {
     await held.release();
@@ -120,13 +119,20 @@ interface OpenedSocket {
   readonly connection: H2Client | H3Client | null;
 }
 
+/** How a WebSocket is opened for a probe. */
+export interface OpenOptions {
+  readonly signal: AbortSignal;
+  /** Called for each Ping. */
+  readonly onPing?: () => void;
+}
+
 /** Opens a WebSocket by one version, on a connection of its own. */
 export async function open(
   context: Context,
   version: Version,
-  signal: AbortSignal,
+  { signal, onPing }: OpenOptions,
 ): Promise<OpenedSocket> {
-  const { target, config, caCerts } = context;
+  const { target, config, caCerts, fields: headers } = context;
   const connection = version === "1.1" ? null : await connect(context, version, signal);
   let status = 101;
   if (connection !== null) {
@@ -137,17 +143,22 @@ export async function open(
       return answer;
     };
   }
-  const headers: Field[] = [
-    ...(config.origin === null ? [] : [["origin", config.origin] as const]),
-    ...config.headers,
-  ];
   try {
     const socket = await connectWebSocket(target.text, {
-      ...{ httpVersion: version, connection: connection ?? undefined, signal, headers, caCerts },
+      ...{
+        httpVersion: version,
+        connection: connection ?? undefined,
+        signal,
+        headers,
+        caCerts,
+        onPing,
+      },
       // As browsers do.
       deflate: true,
       protocols: config.subprotocols,
       insecure: config.noCheck,
+      host: config.host ?? undefined,
+      dial: dialWith({ clientCertificate: context.clientCertificate }),
       connections: new Connections(),
       timeoutMs: config.timeoutMs,
     });
@@ -168,7 +179,15 @@ async function connect(
   if (version === "3") {
     return await H3Client.connect({ hostname, port, ...trustOf(context), signal });
   }
-  return await H2Client.connect({ hostname, port, caCerts, insecure: config.noCheck, signal });
+  const dial = dialWith({ clientCertificate: context.clientCertificate });
+  return await H2Client.connect({
+    hostname,
+    port,
+    caCerts,
+    insecure: config.noCheck,
+    dial,
+    signal,
+  });
 }
 
 function refused({ status, fields, body }: UpgradeRefused, version: Version): Outcome {

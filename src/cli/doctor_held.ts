@@ -1,17 +1,29 @@
-import type { Message, Socket } from "../endpoint/socket.ts";
+import type { Message, Socket, SocketEnd } from "../endpoint/socket.ts";
 
 /** An open WebSocket of a probe's, and the connection below it, if that is its own. */
 export interface Held {
   readonly socket: Socket;
   /** Messages that the server sent. */
   readonly messages: number;
-  /** Whether nothing comes any more; `closed` of the socket may wait for the stream's end. */
+  /** Resolves when nothing comes any more. */
+  readonly over: Promise<void>;
+  /** Whether that is so. */
   readonly isOver: boolean;
+  /** How it ended, once it is over. A server that does not end its stream is not waited for for long. */
+  ended(): Promise<Ended>;
   /** Resolves with the next message for which `is` holds. */
   next(is: (message: Message) => boolean): Promise<void>;
   /** Ends both. */
   release(): Promise<void>;
 }
+
+/** How a socket ended, and whether the server left its stream open. */
+export interface Ended extends SocketEnd {
+  readonly isLeftOpen: boolean;
+}
+
+/** RFC 6455 §7.1.1: so long the server has to end its stream. */
+const END_MS = 500;
 
 interface Connection {
   close(): void;
@@ -30,15 +42,17 @@ export function hold(socket: Socket, connection: Connection | null): Held {
     }
   };
   // How it ended is asked of the socket.
-  void drain().catch(() => {}).then(() => isOver = true);
+  const over = drain().catch(() => {}).then(() => void (isOver = true));
   return {
     socket,
     get messages() {
       return messages;
     },
+    over,
     get isOver() {
       return isOver;
     },
+    ended: () => endOf(socket),
     next(is) {
       return new Promise((resolve) => {
         take = (message) => {
@@ -53,4 +67,15 @@ export function hold(socket: Socket, connection: Connection | null): Held {
       await connection?.closed;
     },
   };
+}
+
+async function endOf(socket: Socket): Promise<Ended> {
+  let isLeftOpen = false;
+  const timer = setTimeout(() => {
+    isLeftOpen = true;
+    socket.abort();
+  }, END_MS);
+  const end = await socket.closed;
+  clearTimeout(timer);
+  return { ...end, isLeftOpen };
 }

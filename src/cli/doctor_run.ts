@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly signal: AbortSignal;
   /** What an error that a probe lets through means; it throws it again if it is a bug. */
   readonly explain: (error: unknown, timeoutMs: number) => Outcome;
+  /** Called for each finding, in the order of the table, as soon as it and those before it are there. */
+  readonly onFinding?: (finding: Finding) => void;
 }
 
 /** Runs all probes, side by side as far as they do not wait for others. In the order of the table. */
@@ -44,10 +46,17 @@ export async function runProbes<C>(
     const behind = (probe.behind ?? []).map(wait);
     outcomes.set(probe.id, runBehind(probe, context, { ...options, before, behind }));
   }
-  return await Promise.all(probes.map(async ({ id, title }) => {
-    const { level, value, advice = "", details = [] } = await outcomes.get(id)!;
-    return { id, level, title, value, advice, details };
-  }));
+  // A bug in one ends it at once, whatever is waited for.
+  const whole = Promise.all(outcomes.values());
+  const findings: Finding[] = [];
+  for (const { id, title } of probes) {
+    const outcome = await Promise.race([outcomes.get(id)!, whole.then(() => outcomes.get(id)!)]);
+    const { level, value, advice = "", details = [] } = outcome;
+    const finding = { id, level, title, value, advice, details };
+    options.onFinding?.(finding);
+    findings.push(finding);
+  }
+  return findings;
 }
 
 interface Behind extends RunOptions {

@@ -1,9 +1,10 @@
 import { formatDuration } from "../config/units.ts";
 import type { Socket, SocketEnd } from "../endpoint/socket.ts";
+import { CloseCode } from "../protocol/websocket/close.ts";
 import { getField } from "../protocol/wire/field.ts";
 import type { Context, DoctorProbe, Version } from "./doctor_context.ts";
 import { count, fail, ms, ok, type Outcome, skip, warn } from "./doctor_finding.ts";
-import { hold } from "./doctor_held.ts";
+import { type Ended, hold } from "./doctor_held.ts";
 import { open } from "./doctor_handshake.ts";
 
 const PINGS = 3;
@@ -69,25 +70,22 @@ function roundTrip(version: Version): DoctorProbe {
     id: `rtt_h${version[0]}`,
     title: `Round trip, HTTP/${version}`,
     needs: [`ws_h${version[0]}`],
-    late: ({ config, known }, timeoutMs) => {
-      if (known.sockets.get(version)!.isOver) return endedAtOnce("without ending its stream");
-      return warn(
+    late: ({ config }, timeoutMs) =>
+      warn(
         `no ${config.echo ? "Pong or echo" : "Pong"} in ${formatDuration(timeoutMs)}`,
         "Have the server answer each Ping (RFC 6455 §5.5.2)" +
           (config.echo ? ", or leave --echo out if it echoes nothing." : "."),
-      );
-    },
+      ),
     async run({ known, config }) {
       const held = known.sockets.get(version)!;
       const { socket } = held;
-      const ended = socket.closed.then((end) => endedAtOnce(endText(end)));
+      const ended = held.over.then(() => held.ended()).then(endedAtOnce);
       const measure = async (): Promise<Outcome> => {
         const pingMs = await least(() => socket.ping());
         const text = `Ping ${ms(pingMs)}`;
         if (!config.echo) return ok(text);
         return ok(`${text}, echo ${ms(await least(() => echo(held)))}`);
       };
-      // A socket that ends makes both of them settle.
       const measured = measure();
       measured.catch(() => {});
       return await Promise.race([ended, measured.catch(() => ended)]);
@@ -95,9 +93,14 @@ function roundTrip(version: Version): DoctorProbe {
   };
 }
 
-function endedAtOnce(how: string): Outcome {
+function endedAtOnce(end: Ended): Outcome {
+  if (isBroken(end)) {
+    const advice = "Have the server or the proxy before it mended: no browser takes that.";
+    return fail(endText(end), advice);
+  }
+  const leftOpen = end.isLeftOpen ? ", without ending its stream" : "";
   return fail(
-    `the server ended it at once: ${how}`,
+    `the server ended it at once: ${endText(end)}${leftOpen}`,
     "Look at the server's log for what it did not like; it may want credentials (-H).",
   );
 }
@@ -119,7 +122,14 @@ async function echo(
   return performance.now() - beganMs;
 }
 
-function endText({ code, reason, by }: SocketEnd): string {
+/** RFC 6455 §7.1.7: whether it was ended for what the server sent. */
+function isBroken({ code, by }: SocketEnd): boolean {
+  return by === "us" && code !== CloseCode.NORMAL && code !== CloseCode.ABNORMAL_CLOSURE;
+}
+
+function endText(end: SocketEnd): string {
+  const { code, reason, by } = end;
+  if (isBroken(end)) return `the server broke a rule of WebSocket: ${reason} (${code})`;
   const who = by === "lost" ? "lost" : by === "peer" ? "closed by the server" : "closed by us";
   return `${who} with ${code}${reason === "" ? "" : ` "${reason}"`}`;
 }
@@ -132,11 +142,13 @@ function close(version: Version): DoctorProbe {
     behind: [`rtt_h${version[0]}`],
     late: (_, timeoutMs) => unanswered(`not answered in ${formatDuration(timeoutMs)}`),
     async run({ known }) {
-      const { socket } = known.sockets.get(version)!;
+      const held = known.sockets.get(version)!;
+      const { socket } = held;
+      if (held.isOver) return skip(`it had ended before: ${endText(await held.ended())}`);
       const beganMs = performance.now();
       const end = await socket.close();
       const took = ms(performance.now() - beganMs);
-      if (end.by !== "us") return skip(`it had ended before: ${endText(end)}`);
+      if (end.by !== "us" || isBroken(end)) return skip(`it had ended before: ${endText(end)}`);
       if (!end.wasClean) return unanswered(`not answered: ${end.reason || "lost"} (${took})`);
       return ok(`answered with ${end.code} in ${took}`);
     },
@@ -160,7 +172,9 @@ const idle: DoctorProbe = {
     if (config.idleMs === 0) return skip("not asked for; --idle 90s watches a silent socket");
     const version = VERSIONS.find((version) => known.sockets.has(version));
     if (version === undefined) return skip(NONE_OPEN);
-    const { socket, connection } = await open(context, version, signal);
+    const pingsMs: number[] = [];
+    const onPing = () => void pingsMs.push(performance.now());
+    const { socket, connection } = await open(context, version, { signal, onPing });
     const held = hold(socket, connection);
     const beganMs = performance.now();
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -168,30 +182,43 @@ const idle: DoctorProbe = {
       timer = setTimeout(() => resolve(null), config.idleMs);
       signal.addEventListener("abort", () => resolve(null), { once: true });
     });
-    const end = await Promise.race([socket.closed, over]);
+    const end = await Promise.race([held.over.then(() => held.ended()), over]);
     clearTimeout(timer);
     const { messages } = held;
     await held.release();
-    return idleOutcome({ end, messages, lastedMs: performance.now() - beganMs });
+    return idleOutcome({ end, messages, pingsMs, lastedMs: performance.now() - beganMs });
   },
 };
 
 interface Lasted {
   readonly end: SocketEnd | null;
   readonly messages: number;
+  /** When Pings came. */
+  readonly pingsMs: readonly number[];
   readonly lastedMs: number;
 }
 
-function idleOutcome({ end, messages, lastedMs }: Lasted): Outcome {
-  const details = messages === 0 ? [] : [`the server sent ${count(messages, "message")} meanwhile`];
+function idleOutcome({ end, messages, pingsMs, lastedMs }: Lasted): Outcome {
+  const details = [
+    ...(messages === 0 ? [] : [`the server sent ${count(messages, "message")} meanwhile`]),
+    ...(pingsMs.length === 0 ? [] : [pingsText(pingsMs)]),
+  ];
   const seconds = (lastedMs / 1000).toFixed(1);
   if (end === null) return ok(`open after ${seconds} s without a message of ours`, { details });
+  if (isBroken(end)) return { ...endedAtOnce({ ...end, isLeftOpen: false }), details };
   return warn(
     `${endText(end)} after ${seconds} s`,
     `Send something more often than every ${Math.max(1, Math.floor(lastedMs / 1000))} s, or give ` +
       "the server and its proxies a longer idle timeout.",
     { details },
   );
+}
+
+function pingsText(atMs: readonly number[]): string {
+  const sent = `the server sent ${count(atMs.length, "Ping")} meanwhile`;
+  if (atMs.length === 1) return sent;
+  const betweenMs = (atMs.at(-1)! - atMs[0]) / (atMs.length - 1);
+  return `${sent}, one in ${(betweenMs / 1000).toFixed(1)} s`;
 }
 
 /** What open sockets do. */

@@ -11,16 +11,18 @@ export function visible(text: string): string {
   return text.replace(/[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
 }
 
-/** All findings, one or more lines for each, and a line with their numbers. */
-export function findingTable(findings: readonly Finding[], colours: boolean): string {
-  const width = Math.max(...findings.map(({ title }) => title.length));
-  const lines = findings.flatMap((finding) => findingLines(finding, width, colours));
-  const numbers = LEVELS.map((level) =>
-    `${findings.filter((one) => one.level === level).length} ${level}`
-  );
-  return [...lines, "", `${count(findings.length, "finding")}: ${numbers.join(", ")}`, ""].join(
-    "\n",
-  );
+/** What writes a table as its findings come, those that `titles` has; and the line with their numbers. */
+export function findingTable(titles: readonly string[], colours: boolean) {
+  const width = Math.max(...titles.map((title) => title.length));
+  return {
+    row: (finding: Finding) => `${findingLines(finding, width, colours).join("\n")}\n`,
+    end: (findings: readonly Finding[]) => {
+      const numbers = LEVELS.map((level) =>
+        `${findings.filter((one) => one.level === level).length} ${level}`
+      );
+      return `\n${count(findings.length, "finding")}: ${numbers.join(", ")}\n`;
+    },
+  };
 }
 
 function findingLines(finding: Finding, width: number, colours: boolean): string[] {

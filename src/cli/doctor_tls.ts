@@ -17,9 +17,10 @@ const tls: DoctorProbe = {
   id: "tls",
   title: "TLS",
   needs: ["tcp"],
-  async run({ target, known }, signal) {
+  async run({ target, known, clientCertificate }, signal) {
     if (!target.secure) return skip("ws:// has no TLS");
-    const seen = await inspectTls({ ...target, alpnProtocols: [H2, HTTP11] }, signal);
+    const look = { ...target, clientCertificate, alpnProtocols: [H2, HTTP11] };
+    const seen = await inspectTls(look, signal);
     known.tls = seen;
     return ok(`${seen.version.replace("v", " ")}, ${seen.cipher} in ${ms(seen.handshakeMs)}`);
   },
@@ -29,11 +30,11 @@ const certificate: DoctorProbe = {
   id: "certificate",
   title: "Certificate",
   needs: ["tls"],
-  async run({ target, known, caCerts, config }, signal) {
+  async run({ target, known, caCerts, config, clientCertificate }, signal) {
     const shown = known.tls?.certificate ?? null;
     if (shown === null) return fail("none", "Give the server a certificate.");
     const details = certificateLines(shown);
-    const untrusted = await trustFault({ target, caCerts }, signal);
+    const untrusted = await trustFault({ target, caCerts, clientCertificate }, signal);
     if (untrusted !== null) {
       const fault = told(untrusted, shown);
       if (config.noCheck) return { ...fault, level: "warn", details };
@@ -54,10 +55,16 @@ const certificate: DoctorProbe = {
 
 /** Whether this program trusts it, as its client will; `null` if it does. */
 async function trustFault(
-  { target: { hostname, port }, caCerts }: Pick<Context, "target" | "caCerts">,
+  { target: { hostname, port }, caCerts, clientCertificate }: Pick<
+    Context,
+    "target" | "caCerts" | "clientCertificate"
+  >,
   signal: AbortSignal,
 ): Promise<Outcome | null> {
-  const tls = { serverName: hostname, caCerts, alpnProtocols: [H2, HTTP11], insecure: false };
+  const tls = {
+    ...{ serverName: hostname, caCerts, clientCertificate, insecure: false },
+    alpnProtocols: [H2, HTTP11],
+  };
   try {
     (await dial({ hostname, port, tls }, signal)).abort();
     return null;
@@ -101,8 +108,9 @@ const alpn: DoctorProbe = {
   id: "alpn",
   title: "ALPN",
   needs: ["tls"],
-  async run({ target, known }, signal) {
-    const offer = (alpnProtocols: string[]) => offered({ ...target, alpnProtocols }, signal);
+  async run({ target, known, clientCertificate }, signal) {
+    const offer = (alpnProtocols: string[]) =>
+      offered({ ...target, clientCertificate, alpnProtocols }, signal);
     const [h2, http11] = await Promise.all([offer([H2]), offer([HTTP11])]);
     // RFC 7301 §3.1: a server that does not know of ALPN speaks HTTP/1.1.
     known.alpn = { h2: h2?.alpn === H2, http11: http11 !== null && http11.alpn !== H2 };

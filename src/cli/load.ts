@@ -1,15 +1,15 @@
 import { parseTarget } from "../client/target.ts";
-import type { Socket, SocketEnd } from "../endpoint/socket.ts";
-import { CloseCode } from "../protocol/websocket/close.ts";
 import { systemClock } from "./load_clock.ts";
+import { Churn, Pace } from "./load_churn.ts";
 import { faultText } from "./load_fault.ts";
-import { closedLoop, openLoop, type Work, WrongEcho } from "./load_loops.ts";
-import { type Client, NoRoomInTime, OPEN_TIMEOUT_MS, openAll } from "./load_open.ts";
+import { closedLoop, openLoop, type Turn, type Work, WrongEcho } from "./load_loops.ts";
+import { NoRoomInTime, OPEN_TIMEOUT_MS, openAll } from "./load_open.ts";
 import type { LoadOptions, Progress } from "./load_options.ts";
 import { makePayloads } from "./load_payload.ts";
 import { Recorder } from "./load_recorder.ts";
 import { type LoadReport, reportOf } from "./load_report.ts";
-import { dueBefore, type Schedule } from "./load_schedule.ts";
+import { dueAfterMs, dueBefore, type Schedule } from "./load_schedule.ts";
+import { LoadSockets, type Place } from "./load_sockets.ts";
 import { intervalFor } from "./load_timeline.ts";
 
 export type { LoadOptions, Progress } from "./load_options.ts";
@@ -20,6 +20,9 @@ const PROGRESS_MS = 500;
 /** How long echoes are waited for at the end; less for somebody who asked to end it. */
 const GRACE_MS = 5_000;
 const STOPPED_GRACE_MS = 1_000;
+
+/** Until the next try, where a socket could not be opened in the place of another. */
+const RETRY_MS = 1_000;
 
 /** Opens all sockets, sends and awaits echoes on each for `durationMs`, closes them, reports. */
 export async function runLoad(options: LoadOptions): Promise<LoadReport> {
@@ -37,16 +40,17 @@ class Load {
   readonly #options: LoadOptions;
   readonly #recorder: Recorder;
   readonly #clock;
-  readonly #sockets: Socket[] = [];
-  readonly #clients: Client[] = [];
-  readonly #endedByUs = new Set<Socket>();
+  readonly #sockets: LoadSockets;
+  readonly #churn: Churn;
+  readonly #pace: Pace;
   readonly #startedAt = new Date();
   /** Fires when nothing more is to be sent, before its time. */
   readonly #stop = new AbortController();
+  /** Fires when no WebSocket is to be opened any more. */
+  readonly #opensNoMore = new AbortController();
+  readonly #opening: AbortSignal;
   #phase: Progress["phase"] = "opening";
   #phaseMs: number;
-  #connections = 0;
-  #deflated = 0;
   #taken = 0;
   #beginMs: number;
   #endedMs = 0;
@@ -60,24 +64,27 @@ class Load {
     this.#clock = clock;
     this.#beginMs = this.#phaseMs = clock.now();
     this.#recorder = new Recorder({ intervalMs: intervalFor(durationMs), expectedIntervalMs });
+    const ours = this.#opensNoMore.signal;
+    this.#opening = options.signal === undefined ? ours : AbortSignal.any([ours, options.signal]);
+    this.#churn = new Churn(options);
+    this.#pace = new Pace(options.connectRate ?? 0, clock);
+    this.#sockets = new LoadSockets({
+      ...{ recorder: this.#recorder, clock, isAlone: options.http === "1.1" },
+      onNone: () => {
+        if (!this.#churn.isOn) this.#stop.abort();
+      },
+    });
   }
 
   async open(): Promise<void> {
     const progress = this.#reportProgress();
-    const { connectRate = 0, signal = new AbortController().signal } = this.#options;
-    let asked = 0;
-    const pace = () => {
-      const dueMs = connectRate > 0 ? this.#phaseMs + asked++ * 1000 / connectRate : 0;
-      return this.#clock.sleep(dueMs - this.#clock.now(), signal);
-    };
+    const signal = this.#opening;
     try {
       await openAll({
-        ...{ options: this.#options, recorder: this.#recorder, signal, pace },
-        opened: (socket) => this.#opened(socket),
-        connected: (client) => {
-          this.#clients.push(client);
-          this.#connections++;
-        },
+        ...{ options: this.#options, recorder: this.#recorder, signal },
+        pace: () => this.#pace.next(signal),
+        opened: (socket, again) => this.#sockets.add(socket, again),
+        connected: (client) => this.#sockets.connected(client),
         failed: (error, sockets) => {
           this.#recorder.sessions.failed += sockets;
           this.#failed(error, sockets);
@@ -88,30 +95,9 @@ class Load {
     }
   }
 
-  #opened(socket: Socket): void {
-    const openedMs = this.#clock.now();
-    this.#sockets.push(socket);
-    this.#recorder.sessions.opened++;
-    if (this.#options.http === "1.1") this.#connections++;
-    if (socket.extensions.includes("permessage-deflate")) this.#deflated++;
-    void socket.closed.then((end) => {
-      const nowMs = this.#clock.now();
-      if (this.#isOurs(socket, end)) this.#recorder.closed(nowMs - openedMs);
-      else this.#recorder.lost(end, nowMs - openedMs, nowMs);
-      if (this.#recorder.open === 0) this.#stop.abort();
-    });
-  }
-
-  /** Whether a session ended as it should: it may have been lost just before we ended it. */
-  #isOurs(socket: Socket, { by, code, wasClean }: SocketEnd): boolean {
-    if (by !== "us" || !this.#endedByUs.has(socket)) return false;
-    // What breaks a rule is ended by us as well, with another code.
-    return wasClean || code === CloseCode.ABNORMAL_CLOSURE;
-  }
-
   #failed(error: unknown, times = 1): void {
-    const { url, http, caFile } = this.#options;
-    const context = { target: parseTarget(url), http, timeoutMs: OPEN_TIMEOUT_MS, caFile };
+    const { url, http, caFile, openTimeoutMs: timeoutMs = OPEN_TIMEOUT_MS } = this.#options;
+    const context = { target: parseTarget(url), http, timeoutMs, caFile };
     const text = error instanceof NoRoomInTime ? error.message : faultText(error, context);
     this.#recorder.failed(text, this.#clock.now(), times);
   }
@@ -152,11 +138,13 @@ class Load {
     // What was due before the end is still sent after it, if it was held back.
     const ending = this.#clock.sleep(endMs - this.#clock.now(), this.#stop.signal);
     const work = this.#work(endMs);
-    const loops = this.#sockets.map((socket, i) => this.#echo(socket, work, i));
+    const loops = this.#sockets.places.map((place, i) => this.#echo(place, work, i));
     const done = Promise.all(loops);
     try {
       await Promise.race([ending, done]);
       this.#sentMs = Math.min(endMs, this.#clock.now());
+      // At a rate, what was due is to be sent still.
+      if (this.#options.ratePerSecond === 0) this.#opensNoMore.abort();
       await this.#answered(done);
     } finally {
       this.#endedMs = this.#clock.now();
@@ -178,7 +166,8 @@ class Load {
     this.#endedMs = this.#clock.now();
     const before = this.#recorder.counts.unanswered;
     this.#isOver = true;
-    for (const socket of this.#sockets) this.#abort(socket);
+    this.#opensNoMore.abort();
+    for (const place of this.#sockets.places) this.#sockets.abort(place);
     await done;
     const unanswered = this.#recorder.counts.unanswered - before;
     const text = `no echo within ${graceMs / 1000} s of the end`;
@@ -207,27 +196,61 @@ class Load {
     return { ratePerSecond, rampMs };
   }
 
-  async #echo(socket: Socket, work: Work, index: number): Promise<void> {
-    const { ratePerSecond, rampMs = 0, thinkMs = 0 } = this.#options;
-    const step = this.#sockets.length;
-    try {
-      if (ratePerSecond > 0) {
-        return await openLoop(socket, work, { schedule: this.#schedule, first: index, step });
-      }
+  async #echo(place: Place, work: Work, index: number): Promise<void> {
+    const { ratePerSecond, rampMs = 0 } = this.#options;
+    const step = this.#sockets.places.length;
+    if (ratePerSecond === 0) {
       const joinsMs = Math.min(work.beginMs + rampMs * index / step, work.endMs);
       await this.#clock.sleep(joinsMs - this.#clock.now(), work.stop);
-      await closedLoop(socket, work, thinkMs);
+    }
+    const turn = { schedule: this.#schedule, next: index, step };
+    for (let n = 0;; n++) {
+      await this.#session(place, this.#churn.session(work, { n, index, step }), turn);
+      if (!this.#churn.isOn || !this.#goesOn(work, turn)) return;
+      await this.#sockets.close(place);
+      while (!await this.#renew(place)) {
+        await this.#clock.sleep(RETRY_MS, this.#opening);
+        if (!this.#goesOn(work, turn)) return;
+      }
+    }
+  }
+
+  /** Whether there is more to be sent in a place. */
+  #goesOn({ beginMs, endMs }: Work, { schedule, next }: Turn): boolean {
+    const { messages = 0 } = this.#options;
+    if (this.#opening.aborted || (messages > 0 && this.#taken >= messages)) return false;
+    const isOpen = schedule.ratePerSecond > 0;
+    return (isOpen ? beginMs + dueAfterMs(next, schedule) : this.#clock.now()) < endMs;
+  }
+
+  async #session(place: Place, work: Work, turn: Turn): Promise<void> {
+    const { ratePerSecond, thinkMs = 0 } = this.#options;
+    try {
+      if (ratePerSecond > 0) return await openLoop(place.socket, work, turn);
+      await closedLoop(place.socket, work, thinkMs);
     } catch (error) {
       // How a socket has ended is told by its end.
       if (!(error instanceof WrongEcho) || this.#isOver) return;
       this.#failed(error);
-      this.#abort(socket);
+      this.#sockets.abort(place);
     }
   }
 
-  #abort(socket: Socket): void {
-    this.#endedByUs.add(socket);
-    socket.abort();
+  /** Whether another socket was opened. */
+  async #renew(place: Place): Promise<boolean> {
+    const signal = this.#opening;
+    await this.#pace.next(signal);
+    if (signal.aborted) return false;
+    try {
+      await this.#sockets.renew(place);
+      return true;
+    } catch (error) {
+      if (!signal.aborted) {
+        this.#recorder.sessions.failed++;
+        this.#failed(error);
+      }
+      return false;
+    }
   }
 
   /** One Ping each interval, on one socket after the other. */
@@ -238,19 +261,15 @@ class Load {
     for (let i = 0; !signal.aborted; i++) {
       await this.#clock.sleep(pingIntervalMs, signal);
       if (signal.aborted || this.#clock.now() < this.#recorder.fromMs) continue;
-      const socket = this.#sockets[i % this.#sockets.length];
+      const { places } = this.#sockets;
+      const { socket } = places[i % places.length];
       void socket.ping().then((ms) => this.#recorder.ping.record(ms), () => {});
     }
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#sockets.map((socket) => {
-      this.#endedByUs.add(socket);
-      return socket.close();
-    }));
-    for (const client of this.#clients) client.close();
-    // The process may end now, and the servers are to know that their peers are gone.
-    await Promise.all(this.#clients.map((client) => client.closed));
+    this.#opensNoMore.abort();
+    await this.#sockets.end();
   }
 
   report(): LoadReport {
@@ -260,11 +279,11 @@ class Load {
     const lasted = Math.min(wholeMs, this.#sentMs - this.#beginMs);
     const due = dueBefore(lasted, schedule) - dueBefore(Math.min(lasted, warmupMs), schedule);
     const isOpen = schedule.ratePerSecond > 0;
+    const { places, connections, deflated } = this.#sockets;
     return reportOf(this.#options, this.#recorder, {
       startedAt: this.#startedAt,
       endedMs: this.#endedMs,
-      connections: this.#connections,
-      deflated: this.#deflated,
+      ...{ sockets: places.length, connections, deflated },
       stoppedEarly: signal?.aborted ?? false,
       due: isOpen ? (messages > 0 ? Math.min(messages, due) : due) : null,
     });

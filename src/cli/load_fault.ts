@@ -78,8 +78,13 @@ const TLS: Readonly<Record<TlsFault, (message: string, context: FaultContext) =>
   expired: (message) =>
     `the server's certificate is not valid now (${message}); it has to be renewed, or a clock is ` +
     "wrong",
-  alpn: (_, { http }) => `the server does not speak HTTP/${http}; ${OTHER}`,
-  wanted: () => "the server wants a certificate of the client, which bench can't give",
+  alpn: (_, { http }) =>
+    http === "1.1"
+      ? "the server does not speak HTTP/1.1 there; h3ws doctor tells what it speaks"
+      : `the server does not speak HTTP/${http}; ${OTHER}`,
+  wanted: (_, { http }) =>
+    "the server wants a client's certificate that it trusts; --cert and --key show one" +
+    (http === "3" ? ", but not over HTTP/3: try -1" : ""),
   plain: (_, { target: { port } }) =>
     `what answers on port ${port} does not speak TLS; try ws: in place of wss:`,
   other: (message) => `TLS failed: ${message}`,

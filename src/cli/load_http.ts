@@ -2,11 +2,17 @@ import { H2Client } from "../client/h2_client.ts";
 import { H3Client } from "../client/h3_client.ts";
 import { type Target } from "../client/target.ts";
 import { NetError, type NetErrorKind } from "../net/error.ts";
-import type { LoadHttp, LoadTarget } from "./load_options.ts";
+import { dialWith } from "./dial_with.ts";
+import { OPEN_TIMEOUT_MS } from "./load_open.ts";
+import type { LoadHttp, LoadOptions, LoadTarget } from "./load_options.ts";
 
 /** How long HTTP/3 may still take once it is known what TCP gives. */
 const H3_MORE_MS = 1_000;
-const TIMEOUT_MS = 10_000;
+
+type Trust = Pick<
+  LoadTarget,
+  "caCerts" | "certificateHashes" | "insecure" | "clientCertificate"
+>;
 
 /** What came of one try: whether WebSockets go by it, or why that is not known. */
 type Tried = boolean | NetErrorKind;
@@ -17,16 +23,18 @@ type Tried = boolean | NetErrorKind;
  */
 export async function bestHttp(
   target: Target,
-  trust: Pick<LoadTarget, "caCerts" | "certificateHashes" | "insecure">,
+  trust: Trust & Pick<LoadOptions, "openTimeoutMs">,
   signal: AbortSignal,
 ): Promise<LoadHttp> {
   if (!target.secure) return "1.1";
   const cancel = new AbortController();
-  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  const timeout = AbortSignal.timeout(trust.openTimeoutMs ?? OPEN_TIMEOUT_MS);
   const either = AbortSignal.any([signal, cancel.signal, timeout]);
+  const { clientCertificate, insecure } = trust;
   const at = { hostname: target.hostname, port: target.port, ...trust, signal: either };
-  const h2 = tried(() => H2Client.connect(at), either);
-  const h3: Promise<Tried> = trust.insecure
+  const byTcp = { ...at, dial: dialWith({ clientCertificate }) };
+  const h2 = tried(() => H2Client.connect(byTcp), either);
+  const h3: Promise<Tried> = insecure || clientCertificate !== undefined
     ? Promise.resolve(false)
     : tried(() => H3Client.connect(at), either);
   let timer: ReturnType<typeof setTimeout> | undefined;

@@ -17,7 +17,7 @@ export interface Work {
   readonly recorder: Recorder;
   /** Sent in turn. */
   readonly payloads: readonly Message[];
-  /** When the load begins and ends, by the clock. */
+  /** When the load begins, and when it or the socket's part in it ends, by the clock. */
   readonly beginMs: number;
   readonly endMs: number;
   /** Fires when nothing more is to be sent, before its time. */
@@ -56,10 +56,11 @@ export async function closedLoop(socket: EchoSocket, work: Work, thinkMs: number
   }
 }
 
-/** Which messages of a schedule one socket sends: `first`, `first + step`, ... */
+/** Which messages of a schedule one socket sends: `next`, `next + step`, ... */
 export interface Turn {
   readonly schedule: Schedule;
-  readonly first: number;
+  /** Goes on as they are sent. */
+  next: number;
   readonly step: number;
 }
 
@@ -70,7 +71,7 @@ export interface Turn {
  */
 export async function openLoop(socket: EchoSocket, work: Work, turn: Turn): Promise<void> {
   const awaited = new Awaited();
-  const sending = sendAll(socket, work, { ...turn, awaited });
+  const sending = sendAll(socket, work, { turn, awaited });
   const receiving = receiveAll(socket, work, awaited);
   receiving.catch(() => {});
   // What can't be sent any more may still have echoes on their way: those end with the socket.
@@ -86,14 +87,16 @@ export async function openLoop(socket: EchoSocket, work: Work, turn: Turn): Prom
 async function sendAll(
   socket: EchoSocket,
   { clock, recorder, payloads, beginMs, endMs, stop, take }: Work,
-  { schedule, first, step, awaited }: Turn & { awaited: Awaited },
+  { turn, awaited }: { turn: Turn; awaited: Awaited },
 ): Promise<void> {
-  for (let n = first;; n += step) {
-    const dueMs = beginMs + dueAfterMs(n, schedule);
-    if (dueMs >= endMs) return;
+  for (;;) {
+    const n = turn.next;
+    const dueMs = beginMs + dueAfterMs(n, turn.schedule);
+    const wakesMs = Math.min(dueMs, endMs);
     // A timer counts from when its turn of the event loop began, and may fire too early.
-    while (clock.now() < dueMs && !stop.aborted) await clock.sleep(dueMs - clock.now(), stop);
-    if (stop.aborted || awaited.over || !take()) return;
+    while (clock.now() < wakesMs && !stop.aborted) await clock.sleep(wakesMs - clock.now(), stop);
+    if (dueMs >= endMs || stop.aborted || awaited.over || !take()) return;
+    turn.next += turn.step;
     const payload = payloads[n % payloads.length];
     const sentMs = clock.now();
     awaited.add({ dueMs, sentMs, payload });

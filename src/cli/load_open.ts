@@ -6,10 +6,11 @@ import { parseTarget, type Target } from "../client/target.ts";
 import type { Socket } from "../endpoint/socket.ts";
 import { dial } from "../net/dial.ts";
 import { NetError } from "../net/error.ts";
+import { dialWith } from "./dial_with.ts";
 import type { LoadOptions } from "./load_options.ts";
 import type { Recorder } from "./load_recorder.ts";
 
-/** How long one connection, and one WebSocket on it, may take to open. */
+/** How long one connection, and one WebSocket on it, may take to open, if nothing else is said. */
 export const OPEN_TIMEOUT_MS = 10_000;
 
 /** Sockets that are opened at the same time, where no rate is given. */
@@ -23,11 +24,15 @@ export interface Opening {
   readonly signal: AbortSignal;
   /** Resolves when the next socket may be opened. */
   pace(): Promise<void>;
-  opened(socket: Socket): void;
+  /** `again` opens another in its place. */
+  opened(socket: Socket, again: Open): void;
   /** A connection that several sockets share, to be closed at the end. */
   connected(client: Client): void;
   failed(error: unknown, sockets: number): void;
 }
+
+/** Opens a WebSocket. Rejects where it can't. */
+export type Open = () => Promise<Socket>;
 
 /** One connection that several sockets share. */
 export type Client = H2Client | H3Client;
@@ -50,73 +55,140 @@ export async function openAll(opening: Opening): Promise<void> {
 }
 
 async function openAlone(opening: Opening): Promise<void> {
-  const { options, recorder, signal } = opening;
   await opening.pace();
-  if (signal.aborted) return;
+  if (opening.signal.aborted) return;
+  const open = () => openByH1(opening);
+  try {
+    opening.opened(await open(), open);
+  } catch (error) {
+    if (!opening.signal.aborted) opening.failed(error, 1);
+  }
+}
+
+async function openByH1(opening: Opening): Promise<Socket> {
+  const { options, recorder } = opening;
   const target = parseTarget(options.url);
   const startedMs = performance.now();
-  try {
-    const stream = await inTime(signal, (signal) => dialFor(target, options, signal));
-    const connectedMs = performance.now();
-    recorder.connect.record(connectedMs - startedMs);
-    const socket = await upgradeWebSocket(stream, options.url, socketOptions(opening));
-    opened(opening, socket, { startedMs, connectedMs });
-  } catch (error) {
-    if (!signal.aborted) opening.failed(error, 1);
-  }
+  const stream = await inTime(opening, (signal) => dialFor(target, options, signal));
+  const connectedMs = performance.now();
+  recorder.connect.record(connectedMs - startedMs);
+  const socket = await upgradeWebSocket(stream, options.url, socketOptions(opening));
+  record(recorder, { startedMs, connectedMs });
+  return socket;
 }
 
 function dialFor(target: Target, options: LoadOptions, signal: AbortSignal) {
   const { hostname, port, secure } = target;
-  const { caCerts, insecure = false } = options;
-  const tls = { serverName: hostname, caCerts, alpnProtocols: ["http/1.1"], insecure };
+  const { caCerts, insecure = false, clientCertificate } = options;
+  const tls = {
+    ...{ serverName: hostname, caCerts, alpnProtocols: ["http/1.1"], insecure },
+    clientCertificate,
+  };
   return dial({ hostname, port, tls: secure ? tls : undefined }, signal);
 }
 
-function opened(
-  { recorder, opened }: Opening,
-  socket: Socket,
+function record(
+  { handshake, opening }: Recorder,
   { startedMs, connectedMs }: { startedMs: number; connectedMs: number },
 ): void {
   const nowMs = performance.now();
-  recorder.handshake.record(nowMs - connectedMs);
-  recorder.opening.record(nowMs - startedMs);
-  opened(socket);
+  handshake.record(nowMs - connectedMs);
+  opening.record(nowMs - startedMs);
 }
 
 async function openShared(opening: Opening): Promise<void> {
-  const { options, recorder, signal } = opening;
-  await opening.pace();
-  if (signal.aborted) return;
-  let startedMs = performance.now();
-  let client: Client;
-  try {
-    client = await inTime(signal, (signal) => connectFor(options, signal));
-  } catch (error) {
-    if (!signal.aborted) opening.failed(error, options.streams);
-    return;
-  }
-  opening.connected(client);
-  recorder.connect.record(performance.now() - startedMs);
-  for (let i = 0; i < options.streams && !signal.aborted; i++) {
-    if (i > 0) {
-      await opening.pace();
-      startedMs = performance.now();
+  const { options, signal } = opening;
+  const { streams } = options;
+  const shared = new SharedConnection(opening);
+  const again = () => shared.again();
+  for (let i = 0; i < streams && !signal.aborted; i++) {
+    await opening.pace();
+    if (signal.aborted) return;
+    try {
+      opening.opened(await shared.open(), again);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!shared.isOpen) return opening.failed(error, streams - i);
+      if (!isLate(error)) {
+        opening.failed(error, 1);
+        continue;
+      }
+      // What one connection has no room for now it has none for in as long again.
+      return opening.failed(noAnswer(options, i === 0 ? "" : `, ${full(i)}`), streams - i);
     }
-    if (await openOn(client, opening, startedMs)) continue;
-    // What one connection has no room for, or no life, it has none for in ten seconds more.
-    return opening.failed(noAnswer(i === 0 ? "" : `, ${full(i)}`), options.streams - i);
+  }
+}
+
+function isLate(error: unknown): boolean {
+  return error instanceof NetError && error.kind === "timeout";
+}
+
+/** A connection for several sockets; where it is gone, the next one dials another. */
+class SharedConnection {
+  readonly #opening: Opening;
+  #client: Promise<Client> | null = null;
+
+  constructor(opening: Opening) {
+    this.#opening = opening;
+  }
+
+  get isOpen(): boolean {
+    return this.#client !== null;
+  }
+
+  #connect(): Promise<Client> {
+    return this.#client ??= this.#dial().catch((error) => {
+      this.#client = null;
+      throw error;
+    });
+  }
+
+  async #dial(): Promise<Client> {
+    const { options, recorder } = this.#opening;
+    const startedMs = performance.now();
+    const client = await inTime(this.#opening, (signal) => connectFor(options, signal));
+    recorder.connect.record(performance.now() - startedMs);
+    this.#opening.connected(client);
+    const made = this.#client;
+    void client.closed.then(() => {
+      if (this.#client === made) this.#client = null;
+    });
+    return client;
+  }
+
+  async open(): Promise<Socket> {
+    const { options: { url }, recorder } = this.#opening;
+    const startedMs = performance.now();
+    const connection = await this.#connect();
+    const connectedMs = performance.now();
+    const socket = await connectWebSocket(url, { ...socketOptions(this.#opening), connection });
+    record(recorder, { startedMs, connectedMs });
+    return socket;
+  }
+
+  async again(): Promise<Socket> {
+    const { newConnections = false } = this.#opening.options;
+    const before = this.#client;
+    const client = await before?.catch(() => null);
+    if (newConnections) {
+      client?.close();
+      await client?.closed;
+    }
+    // RFC 9113 §6.8, RFC 9114 §5.2: what it carries may go on, but it takes no more.
+    const isOver = newConnections || client?.goingAway;
+    if (isOver && this.#client === before) this.#client = null;
+    return await this.open();
   }
 }
 
 /** A connection that takes WebSockets. Throws `NetError`. */
 async function connectFor(options: LoadOptions, signal: AbortSignal): Promise<Client> {
   const { hostname, port, secure } = parseTarget(options.url);
-  const { http, caCerts, certificateHashes, insecure } = options;
+  const { http, caCerts, certificateHashes, insecure, clientCertificate } = options;
   const at = { hostname, port, caCerts, signal };
   const client = http === "3"
     ? await H3Client.connect({ ...at, certificateHashes })
-    : await H2Client.connect({ ...at, secure, insecure });
+    : await H2Client.connect({ ...at, secure, insecure, dial: dialWith({ clientCertificate }) });
   const close = () => client.close();
   signal.addEventListener("abort", close, { once: true });
   try {
@@ -131,31 +203,16 @@ async function connectFor(options: LoadOptions, signal: AbortSignal): Promise<Cl
   }
 }
 
-/** Gives whether there was an answer, of whatever kind. */
-async function openOn(client: Client, opening: Opening, startedMs: number): Promise<boolean> {
-  const connectedMs = performance.now();
-  try {
-    const options = { ...socketOptions(opening), connection: client };
-    const socket = await connectWebSocket(opening.options.url, options);
-    opened(opening, socket, { startedMs, connectedMs });
-  } catch (error) {
-    if (opening.signal.aborted) return true;
-    if (error instanceof NetError && error.kind === "timeout") return false;
-    opening.failed(error, 1);
-  }
-  return true;
-}
-
 function socketOptions({ options, signal }: Opening): ConnectOptions {
-  const { protocols, headers, deflate } = options;
-  return { protocols, headers, deflate, signal, timeoutMs: OPEN_TIMEOUT_MS };
+  const { protocols, headers, host, deflate, openTimeoutMs: timeoutMs = OPEN_TIMEOUT_MS } = options;
+  return { protocols, headers, host, deflate, signal, timeoutMs };
 }
 
 async function inTime<T>(
-  signal: AbortSignal,
+  { signal, options }: Opening,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const timeout = AbortSignal.timeout(OPEN_TIMEOUT_MS);
+  const timeout = AbortSignal.timeout(options.openTimeoutMs ?? OPEN_TIMEOUT_MS);
   const either = AbortSignal.any([timeout, signal]);
   try {
     return await work(either);
@@ -164,8 +221,8 @@ async function inTime<T>(
   }
 }
 
-function noAnswer(where: string): NoRoomInTime {
-  return new NoRoomInTime(`no answer within ${OPEN_TIMEOUT_MS / 1000} s${where}`);
+function noAnswer({ openTimeoutMs = OPEN_TIMEOUT_MS }: LoadOptions, where: string): NoRoomInTime {
+  return new NoRoomInTime(`no answer within ${openTimeoutMs / 1000} s${where}`);
 }
 
 /** A connection that answers no further handshake. */

@@ -1,3 +1,4 @@
+import type { ClientCertificate } from "../net/dial.ts";
 import type { Field } from "../protocol/wire/field.ts";
 import type { LoadClock } from "./load_clock.ts";
 
@@ -14,6 +15,10 @@ export interface LoadTarget {
   certificateHashes?: Uint8Array[];
   /** Takes any certificate; not over HTTP/3. */
   insecure?: boolean;
+  /** Who one comes as; not over HTTP/3. */
+  clientCertificate?: ClientCertificate;
+  /** The host that is asked for; default the URL's. */
+  host?: string;
   protocols?: readonly string[];
   headers?: readonly Field[];
   /** Offers permessage-deflate. */
@@ -27,10 +32,18 @@ export interface LoadOptions extends LoadTarget {
   streams: number;
   /** WebSockets that are opened in a second; 0 for as many as come. */
   connectRate?: number;
+  /** How long a connection, and each WebSocket on it, may take to open; default 10 s. */
+  openTimeoutMs?: number;
   /** Payload bytes of each message; with `maxSizeBytes` the fewest. */
   sizeBytes: number;
   maxSizeBytes?: number;
   text: boolean;
+  /** How long a socket lives until it is closed and another opened in its place; 0: to the end. */
+  sessionMs?: number;
+  /** The same by messages; 0 for any number. */
+  sessionMessages?: number;
+  /** The next one gets a connection of its own too: `streams` is 1. */
+  newConnections?: boolean;
   /** How long it is measured. */
   durationMs: number;
   /** How long before that messages go without being counted. */

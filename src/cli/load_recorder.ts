@@ -1,5 +1,6 @@
 import { quote } from "../config/error.ts";
 import type { SocketEnd } from "../endpoint/socket.ts";
+import { CloseCode } from "../protocol/websocket/close.ts";
 import { type Interval, Timeline } from "./load_timeline.ts";
 import { TimesHistogram } from "./load_times.ts";
 
@@ -8,6 +9,8 @@ const OTHER_ERRORS = "other errors";
 
 /** Sums of what a load did. */
 export interface LoadCounts {
+  /** WebSockets that were opened in the place of others. */
+  openedAnew: number;
   /** Messages that were sent, and echoes that came. */
   sent: number;
   roundTrips: number;
@@ -56,6 +59,7 @@ export class Recorder {
   readonly session = new TimesHistogram();
   readonly counts: LoadCounts = {
     ...{ sent: 0, roundTrips: 0, bytesSent: 0, bytesReceived: 0, unanswered: 0, errors: 0 },
+    openedAnew: 0,
   };
   readonly sessions: Sessions = { opened: 0, closed: 0, lost: 0, failed: 0 };
   readonly errorTexts: Record<string, number> = {};
@@ -116,6 +120,11 @@ export class Recorder {
     if (this.#isCounted(dueMs)) this.counts.unanswered++;
   }
 
+  /** A WebSocket was opened in the place of another. */
+  openedAnew(nowMs: number): void {
+    if (this.#isCounted(nowMs)) this.counts.openedAnew++;
+  }
+
   /** Something went wrong, at `ms` of the load's clock; `text` says what. */
   failed(text: string, ms: number, times = 1): void {
     if (times === 0) return;
@@ -140,7 +149,11 @@ export class Recorder {
     this.closeCodes[end.code] = (this.closeCodes[end.code] ?? 0) + 1;
     // It is the server's, and may be anything.
     const reason = end.reason === "" ? "" : ` ${quote(end.reason)}`;
-    this.failed(`${end.by === "us" ? "failed" : "closed"} with ${end.code}${reason}`, nowMs);
+    // RFC 6455 §7.1.7: what breaks a rule we end ourselves.
+    const how = end.by === "us" && end.code !== CloseCode.ABNORMAL_CLOSURE
+      ? "the server broke a rule of WebSocket:"
+      : "closed with";
+    this.failed(`${how} ${end.code}${reason}`, nowMs);
   }
 
   /** What happened over time, up to `ms` of the load's clock. */

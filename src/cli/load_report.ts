@@ -14,8 +14,10 @@ export interface LoadReport {
   /** How `latencyUs` is freed of coordinated omission. */
   correction: "schedule" | "expected-interval" | "none";
   connections: number;
-  /** WebSockets that were opened. */
+  /** WebSockets that were opened at the beginning. */
   sockets: number;
+  /** Those that were opened in the place of others, in a second. */
+  openedAnewPerSecond: number;
   /** Payload of a message; the smallest of a range. */
   sizeBytes: number;
   maxSizeBytes: number;
@@ -70,6 +72,7 @@ export interface Outcome {
   startedAt: Date;
   /** Of the load's clock. */
   endedMs: number;
+  sockets: number;
   connections: number;
   deflated: number;
   stoppedEarly: boolean;
@@ -79,13 +82,13 @@ export interface Outcome {
 /** Sums it up. */
 export function reportOf(options: LoadOptions, recorder: Recorder, outcome: Outcome): LoadReport {
   const { url, http, sizeBytes, maxSizeBytes = sizeBytes, text } = options;
-  const { startedAt, endedMs, connections, deflated, stoppedEarly } = outcome;
+  const { startedAt, endedMs, sockets, connections, deflated, stoppedEarly } = outcome;
   const seconds = Math.max(0, endedMs - recorder.fromMs) / 1000;
   const model = options.ratePerSecond > 0 ? "open" : "closed";
   return {
     ...{ url, http, startedAt: startedAt.toISOString(), model },
     correction: correctionOf(options),
-    ...{ connections, sockets: recorder.sessions.opened, sizeBytes, maxSizeBytes, text, deflated },
+    ...{ connections, sockets, sizeBytes, maxSizeBytes, text, deflated },
     ...{ seconds, stoppedEarly },
     ...countsOf(recorder, seconds, outcome.due),
     ...timesOf(recorder),
@@ -108,11 +111,12 @@ function correctionOf(
 }
 
 function countsOf({ counts }: Recorder, seconds: number, due: number | null) {
-  const { sent, roundTrips, unanswered, bytesSent, bytesReceived } = counts;
+  const { sent, roundTrips, unanswered, bytesSent, bytesReceived, openedAnew } = counts;
   const perSecond = (count: number) => seconds === 0 ? 0 : count / seconds;
   return {
     roundTrips,
     roundTripsPerSecond: perSecond(roundTrips),
+    openedAnewPerSecond: perSecond(openedAnew),
     messages: { sent, received: roundTrips, unanswered, due },
     bytesSent,
     bytesReceived,

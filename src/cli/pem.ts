@@ -13,18 +13,26 @@ export function certificatesProblem(pem: string): string | null {
     : `of the ${blocks.length} certificates in it number ${bad + 1} can't be read`;
 }
 
-/** What is wrong with a private key in PEM, or `null`. */
-export function keyProblem(pem: string): string | null {
+/** What is wrong with a private key in PEM, which `passphrase` opens if it is encrypted, or `null`. */
+export function keyProblem(pem: string, passphrase = ""): string | null {
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)) return "no private key in PEM is in it";
-  if (/-----BEGIN ENCRYPTED|^Proc-Type: 4,ENCRYPTED/m.test(pem)) {
-    return "the private key in it is encrypted";
+  if (isEncrypted(pem)) {
+    if (passphrase === "") return "the private key in it is encrypted";
+    return readKey(pem, passphrase) === null
+      ? "the passphrase does not open the private key in it"
+      : null;
   }
   return readKey(pem) === null ? "the private key in it can't be read" : null;
 }
 
+/** Whether a private key in PEM needs a passphrase. */
+export function isEncrypted(pem: string): boolean {
+  return /-----BEGIN ENCRYPTED|^Proc-Type: 4,ENCRYPTED/m.test(pem);
+}
+
 /** Whether the key is that of the first certificate; both must be right by themselves. */
-export function keyFits(certPem: string, keyPem: string): boolean {
-  const key = readKey(keyPem);
+export function keyFits(certPem: string, keyPem: string, passphrase = ""): boolean {
+  const key = readKey(keyPem, passphrase);
   return key !== null && new X509Certificate(certPem).checkPrivateKey(key);
 }
 
@@ -37,9 +45,9 @@ function isCertificate(pem: string): boolean {
   }
 }
 
-function readKey(pem: string): KeyObject | null {
+function readKey(pem: string, passphrase = ""): KeyObject | null {
   try {
-    return createPrivateKey(pem);
+    return createPrivateKey(passphrase === "" ? pem : { key: pem, passphrase });
   } catch {
     return null;
   }

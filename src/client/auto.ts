@@ -10,6 +10,8 @@ import { UpgradeRefused } from "./refused.ts";
 /** Where nobody answers by TCP, HTTP/3 may serve alone; it is given so long to say so. */
 const LAST_RESORT_MS = 1_000;
 const NOBODY: ReadonlySet<string> = new Set(["refused", "unreachable", "reset"]);
+/** So long an HTTP/3 connection may be silent before a handshake asks whether its way is still there. */
+const SILENT_MS = 1_000;
 /** RFC 9110 §15.5.20 */
 const MISDIRECTED_REQUEST = 421;
 
@@ -91,7 +93,7 @@ export async function openAuto(origin: Origin, wanted: Wanted): Promise<Opened> 
 async function openShared(origin: Origin, wanted: Wanted): Promise<Opened | null> {
   if (origin.mayTryH3) {
     try {
-      const opened = await openIn(origin, origin.h3, wanted);
+      const opened = await openOnH3(origin, wanted);
       if (opened !== null) return opened;
     } catch (error) {
       // RFC 7838 §2.1: that place is not the origin's, so it is not asked again.
@@ -106,6 +108,41 @@ async function openShared(origin: Origin, wanted: Wanted): Promise<Opened | null
     if (!(error instanceof Unprocessed && error.wantsHttp11)) throw error;
     origin.unfitH2();
     return await openH1(origin, wanted);
+  }
+}
+
+/**
+ * On an HTTP/3 connection that is open; `null` where none has room, or its way is gone: of packets
+ * that are dropped nobody is told before the idle timeout (RFC 9000 §10.1). A handshake finds out,
+ * for a slow handler must not be asked twice.
+ */
+async function openOnH3(origin: Origin, wanted: Wanted): Promise<Opened | null> {
+  const [answered, gone] = [new AbortController(), new AbortController()];
+  const ask = async () => {
+    if (await isGone(origin, answered.signal)) gone.abort();
+  };
+  const timer = setTimeout(() => void ask(), SILENT_MS);
+  const signal = AbortSignal.any([wanted.signal, gone.signal]);
+  try {
+    return await openIn(origin, origin.h3, { ...wanted, signal });
+  } catch (error) {
+    if (!gone.signal.aborted || wanted.signal.aborted) throw error;
+    origin.failedH3();
+    return null;
+  } finally {
+    clearTimeout(timer);
+    answered.abort();
+  }
+}
+
+/** Whether a handshake over HTTP/3 gets no answer. Never rejects. */
+async function isGone(origin: Origin, answered: AbortSignal): Promise<boolean> {
+  const late = AbortSignal.timeout(LAST_RESORT_MS);
+  try {
+    await origin.dialH3(origin.alternative ?? origin.target, AbortSignal.any([late, answered]));
+    return false;
+  } catch {
+    return late.aborted && !answered.aborted;
   }
 }
 

@@ -52,6 +52,7 @@ export class H3Client implements HttpClient {
   #goaway = Infinity;
   #isOver = false;
   #error: Error | null = null;
+  readonly #tunnels = new Set<H3Tunnel>();
 
   /** Resolves when the connection is gone. */
   readonly closed: Promise<CloseInfo>;
@@ -71,6 +72,8 @@ export class H3Client implements HttpClient {
       this.#isOver = true;
       this.#gotSettings(false);
       this.#control.release();
+      for (const tunnel of this.#tunnels) tunnel.lose();
+      this.#tunnels.clear();
       return info;
     });
   }
@@ -86,8 +89,15 @@ export class H3Client implements HttpClient {
     });
     const client = new H3Client(quic);
     void client.#control.accept();
-    await client.#control.open({ maxFieldSectionSize: MAX_HEADER_BYTES });
-    return client;
+    try {
+      // RFC 9000 §4.6: it waits for credit.
+      const opened = client.#control.open({ maxFieldSectionSize: MAX_HEADER_BYTES });
+      await orAborted(opened, options.signal);
+      return client;
+    } catch (error) {
+      client.close();
+      throw error;
+    }
   }
 
   /**
@@ -138,14 +148,18 @@ export class H3Client implements HttpClient {
       if (event.type === "data") rest.push(event.bytes.slice());
     }
     parser.tunnel();
-    const tunnel = new H3Tunnel({
+    const tunnel: H3Tunnel = new H3Tunnel({
       stream,
       parser,
       rest,
       early: null,
       broken: (error) => this.#fail(error),
-      aborted: (freed) => void freed.then(options.onFreed),
+      aborted: (freed) => {
+        this.#tunnels.delete(tunnel);
+        void freed.then(options.onFreed);
+      },
     });
+    this.#tunnels.add(tunnel);
     return { head: response, tunnel, body: new Uint8Array(0) };
   }
 
@@ -165,13 +179,15 @@ export class H3Client implements HttpClient {
       void stream.abort();
       if (signal?.aborted) throw abortError(signal);
       if (error instanceof PeerError) this.#fail(error);
+      // RFC 9114 §5.2: what GOAWAY names, and all behind it, was not served.
+      if (stream.id >= this.#goaway) throw leaving();
       throw error;
     }
   }
 
   async #open({ signal, wait = true }: AskOptions): Promise<QuicStream> {
     if (signal?.aborted) throw abortError(signal);
-    if (this.goingAway) throw new Unprocessed("the server is going away (GOAWAY)");
+    if (this.goingAway) throw leaving();
     if (!wait) {
       const stream = await this.#quic.tryOpenStream();
       if (stream === null) throw new NoRoom();
@@ -214,6 +230,10 @@ export class H3Client implements HttpClient {
   close(): void {
     this.#quic.close(H3Code.H3_NO_ERROR, "");
   }
+}
+
+function leaving(): Unprocessed {
+  return new Unprocessed("the server is going away (GOAWAY)");
 }
 
 /** An answer whose head was read. */

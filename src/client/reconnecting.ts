@@ -5,6 +5,7 @@ import { CloseCode, encodeClosePayload } from "../protocol/websocket/close.ts";
 import { backoff } from "./backoff.ts";
 import { type ConnectOptions, connectWebSocket } from "./connect.ts";
 import {
+  askedDelayMs,
   type Clock,
   closedWhileDown,
   endsByDefault,
@@ -192,7 +193,9 @@ export class ReconnectingSocket implements AsyncIterable<Message>, AsyncDisposab
       const byDefault = endsByDefault(end);
       const isLast = this.#closing !== null || this.#failures > maxRetries ||
         (endsOn === undefined ? byDefault : endsOn(end, byDefault));
-      const delayMs = isLast ? null : this.#delayMs(this.#failures);
+      // The lot is drawn behind it, or all would come back at that instant.
+      const askedMs = askedDelayMs(end, this.#options);
+      const delayMs = isLast ? null : askedMs + this.#delayMs(this.#failures);
       onClose?.(end, delayMs);
       if (delayMs === null) return end;
       await this.#sleep(delayMs);

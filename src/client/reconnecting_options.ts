@@ -4,6 +4,7 @@ import { CloseCode } from "../protocol/websocket/close.ts";
 import type { BackoffOptions } from "./backoff.ts";
 import type { ConnectOptions, connectWebSocket } from "./connect.ts";
 import { UpgradeRefused } from "./refused.ts";
+import { retryAfterMs } from "./retry_after.ts";
 
 /** How a connection ended, or that there was none. */
 export interface ReconnectingEnd extends SocketEnd {
@@ -29,6 +30,11 @@ export interface Clock {
 export interface ReconnectingOptions extends ConnectOptions, BackoffOptions {
   /** A connection that lived so long was none of several in a row that failed; default 60 s. */
   stableMs?: number;
+  /**
+   * The longest wait that is taken from the Retry-After of a 429 or 503, to which that of the backoff
+   * is added; default 5 min, 0 to leave it out.
+   */
+  maxRetryAfterMs?: number;
   /** How many times in a row it comes back before it gives up; default `Infinity`. */
   maxRetries?: number;
   /**
@@ -74,6 +80,9 @@ export const SYSTEM_CLOCK: Clock = {
 /** RFC 9110 §15.5: the 4xx that say nothing against the same request, later or elsewhere. */
 const MAY_PASS: ReadonlySet<number> = new Set([408, 421, 425, 429]);
 
+/** Those whose Retry-After says when it may pass. */
+const ASKING: ReadonlySet<number> = new Set([429, 503]);
+
 /** Whether to come back after it would be of no use, or is not wanted by the server. */
 export function endsByDefault({ code, error }: ReconnectingEnd): boolean {
   if (error instanceof UpgradeRefused) {
@@ -83,6 +92,15 @@ export function endsByDefault({ code, error }: ReconnectingEnd): boolean {
   if (error instanceof TypeError) return true;
   return code === CloseCode.NORMAL || code === CloseCode.POLICY_VIOLATION ||
     (code >= 4000 && code <= 4999);
+}
+
+/** RFC 9110 §10.2.3, RFC 6585 §4: how long the server wants to be left alone. */
+export function askedDelayMs(
+  { error }: ReconnectingEnd,
+  { maxRetryAfterMs = 300_000 }: ReconnectingOptions,
+): number {
+  if (!(error instanceof UpgradeRefused && ASKING.has(error.status))) return 0;
+  return Math.min(maxRetryAfterMs, retryAfterMs(error.fields, Date.now()) ?? 0);
 }
 
 /** The end of what was not opened. */

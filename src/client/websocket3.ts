@@ -1,5 +1,5 @@
 import type { Socket } from "../endpoint/socket.ts";
-import { messageOf } from "../net/error.ts";
+import { messageOf, NetError } from "../net/error.ts";
 import { connectWebSocket } from "./connect.ts";
 import { EventHandler } from "./event_handler.ts";
 import { asWebIdl } from "./web_idl.ts";
@@ -32,7 +32,8 @@ const CLOSED = 3;
  *
  * Beside it: the second argument may be an object of options; `http` says which version of HTTP
  * carries it; the event `error` is an `ErrorEvent` that says why; a user and a password in the URL
- * go as Basic authorization.
+ * go as Basic authorization. What guards servers against pages is left out: no port is blocked, and
+ * several sockets to one host are opened at once.
  *
  * ```ts
  * import { WebSocket3 } from "h3ws";
@@ -197,7 +198,7 @@ export class WebSocket3 extends EventTarget implements WebSocket {
    * @throws {DOMException} "InvalidAccessError" for codes but 1000 and 3000 to 4999, "SyntaxError"
    * for a reason of more than 123 bytes of UTF-8
    */
-  close(code?: number, reason?: string): void {
+  close(code: number | undefined = undefined, reason: string | undefined = undefined): void {
     const close = readClose(code, reason);
     if (this.#readyState >= CLOSING) return;
     const wasConnecting = this.#readyState === CONNECTING;
@@ -216,12 +217,25 @@ export class WebSocket3 extends EventTarget implements WebSocket {
         headers: [...credentialsOf(this.#url, headers), ...headers],
         signal: AbortSignal.any([this.#cancel.signal, ...signal ? [signal] : []]),
       });
-      if (this.#readyState === CONNECTING) return await this.#run(socket);
+      const unfit = this.#unfit(socket, protocols);
+      if (unfit === null) return await this.#run(socket);
       socket.abort();
-      await this.#fail(new DOMException("Closed before it was open", "AbortError"));
+      await this.#fail(unfit);
     } catch (error) {
       await this.#fail(error);
     }
+  }
+
+  /** Why a socket that was opened is of no use; `null` where it is. */
+  #unfit(socket: Socket, protocols: readonly string[]): Error | null {
+    if (this.#readyState !== CONNECTING) {
+      return new DOMException("Closed before it was open", "AbortError");
+    }
+    // WHATWG, WebSockets §2.1: unlike RFC 6455 §4.1, who offers some wants one of them.
+    if (protocols.length > 0 && socket.protocol === "") {
+      return new NetError("other", `${this.url}: the server chose none of the subprotocols`);
+    }
+    return null;
   }
 
   async #fail(error: unknown): Promise<void> {

@@ -1,4 +1,3 @@
-import { listenAgain } from "../net/quic_port.ts";
 import type { Stats } from "../observe/counters.ts";
 import { createMetricsObserver, type MetricsObserver } from "../observe/library.ts";
 import { type Log, silentLog } from "../observe/log.ts";
@@ -32,8 +31,8 @@ export interface ManagedProxy extends AsyncDisposable {
    */
   start(): Promise<void>;
   /**
-   * Ends everything at once; nothing happens where nothing runs. Its TCP ports are free then; Deno
-   * frees that of UDP when it next collects garbage, for which another `start` waits.
+   * Ends everything at once; nothing happens where nothing runs. Its ports are free then; but a UDP
+   * port that was any (0) only when Deno next collects garbage.
    */
   stop(): Promise<void>;
   /** Takes nothing new, closes every session within `forMs` (default 10 s), then stops. */
@@ -44,7 +43,7 @@ export interface ManagedProxy extends AsyncDisposable {
   getStats(): Stats;
   /** What `/metrics` of `h3ws proxy` tells, over all starts, in the text format of Prometheus. */
   metrics(): Promise<string>;
-  /** Ends everything at once, as `stop`. */
+  /** Drains for 10 s at most: as of a server of `serve`, and of `Deno.serve`, no peer is cut off. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -103,8 +102,6 @@ class Managed implements ManagedProxy {
   readonly #signal: AbortSignal | undefined;
   readonly #abort = () => void this.stop().catch((error) => this.#observer.bug("stop", error));
   #run: Run | null = null;
-  /** Whether the port may be taken by what it was before. */
-  #again = false;
 
   constructor(options: ProxyOptions, observer: MetricsObserver, signal: AbortSignal | undefined) {
     this.#options = options;
@@ -132,13 +129,11 @@ class Managed implements ManagedProxy {
   async start(): Promise<void> {
     if (this.#run !== null) throw new Error("The proxy is already running");
     this.#signal?.throwIfAborted();
-    const listen = () => startProxy(this.#options);
-    const started = this.#again ? listenAgain(listen) : listen();
+    const started = startProxy(this.#options);
     const run: Run = this.#run = { started, proxy: null, isStopped: false };
     this.#signal?.addEventListener("abort", this.#abort, { once: true });
     try {
       const proxy = await started;
-      this.#again = true;
       if (!run.isStopped) run.proxy = proxy;
     } catch (error) {
       this.#over(run);
@@ -184,6 +179,6 @@ class Managed implements ManagedProxy {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    return this.stop();
+    return this.drain();
   }
 }

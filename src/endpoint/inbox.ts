@@ -1,9 +1,11 @@
 import type { ByteStream } from "../net/byte_stream.ts";
 import { CloseCode, WebSocketError } from "../protocol/websocket/close.ts";
-import type { MessageDecoder, MessageEvent } from "../protocol/websocket/decoder.ts";
+import { MessageDecoder, type MessageEvent } from "../protocol/websocket/decoder.ts";
 import { Opcode } from "../protocol/websocket/opcode.ts";
-import type { Inflater } from "./deflate.ts";
+import { RSV1 } from "../protocol/websocket/rules.ts";
+import { Inflater, receivingWay } from "./deflate.ts";
 import type { Message } from "./message.ts";
+import type { SocketOptions } from "./options.ts";
 
 /** What is no message. */
 export type ControlEvent = Extract<MessageEvent, { type: "ping" | "pong" | "close" }>;
@@ -34,8 +36,9 @@ export class Inbox {
   #held: Message | null = null;
   readonly #waiting: ((data: Message | null) => void)[] = [];
   readonly #drained = Promise.withResolvers<void>();
-  /** How many chunks have come. */
+  /** How many chunks have come, and how many messages. */
   chunks = 0;
+  messages = 0;
 
   constructor(options: InboxOptions) {
     this.#options = options;
@@ -151,10 +154,29 @@ export class Inbox {
   }
 
   #give(data: Message): void {
+    this.messages++;
     const resolve = this.#waiting.shift();
     if (resolve === undefined) this.#held = data;
     else resolve(data);
   }
+}
+
+/** What a socket of these options receives. */
+export function inboxOf(
+  { role, stream, maxFrameBytes, maxMessageBytes, deflate }: SocketOptions,
+  told: Pick<InboxOptions, "onControl" | "onEnd">,
+): Inbox {
+  return new Inbox({
+    ...told,
+    stream,
+    decoder: new MessageDecoder({
+      masked: role === "server",
+      maxFrameBytes,
+      maxMessageBytes,
+      allowedRsv: deflate ? RSV1 : 0,
+    }),
+    inflater: deflate ? new Inflater(receivingWay(role, deflate), maxMessageBytes) : null,
+  });
 }
 
 function isControl(event: MessageEvent): event is ControlEvent {

@@ -7,6 +7,7 @@ import { applyMask } from "../protocol/websocket/mask.ts";
 import { Opcode } from "../protocol/websocket/opcode.ts";
 import { RSV1 } from "../protocol/websocket/rules.ts";
 import type { Deflater } from "./deflate.ts";
+import { forgivable } from "./forgivable.ts";
 import type { Message } from "./message.ts";
 
 /** A larger message goes in frames of this size, so that others go between them. */
@@ -56,6 +57,7 @@ export class Outbox {
   /** Why nothing more is written of what was queued. */
   #stopped: NetError | null = null;
   #ponging = false;
+  #probing = false;
   #nextPong: Uint8Array | null = null;
   #keys = EMPTY;
   #keysUsed = 0;
@@ -67,18 +69,21 @@ export class Outbox {
     this.#onBroken = options.onBroken;
   }
 
-  /** Resolves when the stream has taken all of it. */
+  /** Resolves when the stream has taken all of it. Only a fault of the caller's is not forgiven. */
   send(data: Message): Promise<void> {
-    if (this.#closing || this.#stopped !== null) return Promise.reject(closed());
     const text = typeof data === "string";
+    if (!text && !(data instanceof Uint8Array)) return Promise.reject(noMessage(data));
+    if (this.#closing || this.#stopped !== null) return forgivable(Promise.reject(closed()));
     const payload = text ? utf8.encode(data) : data;
     const opcode = text ? Opcode.TEXT : Opcode.BINARY;
     this.buffered += payload.length;
     const deflater = payload.length < DEFLATE_FROM_BYTES ? null : this.#deflater;
     if (this.#tail === null && deflater === null && payload.length <= FRAGMENT_BYTES) {
-      return this.#write({ fin: true, rsv: 0, opcode, payload }).then(() => {
-        this.buffered -= payload.length;
-      });
+      return forgivable(
+        this.#write({ fin: true, rsv: 0, opcode, payload }).then(() => {
+          this.buffered -= payload.length;
+        }),
+      );
     }
     return this.#queue(() => this.#sendWhole(opcode, payload, deflater));
   }
@@ -98,6 +103,8 @@ export class Outbox {
     const deflated = deflater === null ? null : await this.#deflate(deflater, payload);
     const bytes = deflated ?? payload;
     const rsv = deflated === null ? 0 : RSV1;
+    // One for all its frames: the stream is done with it when it has taken one.
+    const room = this.#roomFor(Math.min(bytes.length, FRAGMENT_BYTES));
     for (let at = 0; at === 0 || at < bytes.length; at += FRAGMENT_BYTES) {
       this.#checkStopped();
       const piece = bytes.subarray(at, at + FRAGMENT_BYTES);
@@ -109,7 +116,7 @@ export class Outbox {
         rsv: first ? rsv : 0,
         opcode: first ? opcode : Opcode.CONTINUATION,
         payload: piece,
-      });
+      }, room);
       if (deflated === null) this.buffered -= piece.length;
     }
     if (deflated !== null) this.buffered -= payload.length;
@@ -135,12 +142,21 @@ export class Outbox {
     return this.#now(Opcode.PING, payload);
   }
 
+  /** A Ping for its writing alone, unless one is on its way. */
+  probe(): void {
+    if (this.#closed || this.#probing) return;
+    this.#probing = true;
+    const done = () => void (this.#probing = false);
+    this.#write({ fin: true, rsv: 0, opcode: Opcode.PING, payload: EMPTY }).then(done, done);
+  }
+
   /** RFC 6455 §5.5.3: a Pong that answers no Ping, at once. */
-  async unasked(payload: Uint8Array): Promise<void> {
+  unasked(payload: Uint8Array): Promise<void> {
     if (payload.length > MAX_CONTROL_PAYLOAD) {
-      throw new RangeError(`Cannot send a Pong of ${payload.length} bytes: it takes 125`);
+      const text = `Cannot send a Pong of ${payload.length} bytes: it takes 125`;
+      return Promise.reject(new RangeError(text));
     }
-    await this.#now(Opcode.PONG, payload);
+    return forgivable(this.#now(Opcode.PONG, payload));
   }
 
   async #now(opcode: Opcode, payload: Uint8Array): Promise<void> {
@@ -197,8 +213,8 @@ export class Outbox {
     this.#deflater?.close();
   }
 
-  #write(frame: OutFrame): Promise<void> {
-    return this.#stream.write(this.#encode(frame), HEADROOM).then(this.#took, this.#broke);
+  #write(frame: OutFrame, room: Uint8Array = this.#roomFor(frame.payload.length)): Promise<void> {
+    return this.#stream.write(this.#encode(frame, room), HEADROOM).then(this.#took, this.#broke);
   }
 
   readonly #took = (): void => {
@@ -211,16 +227,19 @@ export class Outbox {
     throw error;
   };
 
-  /** The frame, with room before it for the header of what carries it. */
-  #encode({ fin, rsv, opcode, payload }: OutFrame): Uint8Array {
+  /** Takes a frame of so many bytes, with room before it for the header of what carries it. */
+  #roomFor(length: number): Uint8Array {
+    return new Uint8Array(HEADROOM + headerSizeOf(length, this.#masks) + length);
+  }
+
+  #encode({ fin, rsv, opcode, payload }: OutFrame, room: Uint8Array): Uint8Array {
     const { length } = payload;
-    const size = headerSizeOf(length, this.#masks);
-    const room = new Uint8Array(HEADROOM + size + length);
     const maskKey = this.#masks ? this.#maskKey() : undefined;
     const start = writeHeader(room, HEADROOM, { fin, rsv, opcode, length, maskKey });
     room.set(payload, start);
-    if (maskKey !== undefined) applyMask(room.subarray(start), maskKey);
-    return room.subarray(HEADROOM);
+    const end = start + length;
+    if (maskKey !== undefined) applyMask(room.subarray(start, end), maskKey);
+    return room.subarray(HEADROOM, end);
   }
 
   /** RFC 6455 §5.3: fresh for each frame, and nothing that could be foreseen. */
@@ -231,6 +250,11 @@ export class Outbox {
     }
     return this.#keys.subarray(this.#keysUsed, this.#keysUsed += 4);
   }
+}
+
+function noMessage(data: unknown): TypeError {
+  const what = data?.constructor?.name ?? String(data);
+  return new TypeError(`Cannot send ${what}: a message is a string or a Uint8Array`);
 }
 
 function closed(): NetError {

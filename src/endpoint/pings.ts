@@ -1,5 +1,6 @@
 import { NetError } from "../net/error.ts";
 import { MAX_CONTROL_PAYLOAD } from "../protocol/websocket/close.ts";
+import { forgivable } from "./forgivable.ts";
 import type { Outbox } from "./outbox.ts";
 
 interface Awaited {
@@ -26,7 +27,10 @@ export class Pings {
       const text = `Cannot send a Ping of ${payload.length} bytes: it takes 125`;
       return Promise.reject(new RangeError(text));
     }
-    if (this.#over !== null) return Promise.reject(this.#over);
+    return forgivable(this.#over !== null ? Promise.reject(this.#over) : this.#send(payload));
+  }
+
+  #send(payload: Uint8Array): Promise<number> {
     return new Promise((resolve, reject) => {
       const sentMs = performance.now();
       this.#awaited.push({ payload: keyOf(payload), sentMs, resolve, reject });

@@ -1,11 +1,9 @@
 import type { ByteStream } from "../net/byte_stream.ts";
 import { messageOf, NetError } from "../net/error.ts";
 import { CloseCode, encodeClosePayload, WebSocketError } from "../protocol/websocket/close.ts";
-import { MessageDecoder } from "../protocol/websocket/decoder.ts";
-import { RSV1 } from "../protocol/websocket/rules.ts";
 import { PeerError } from "../protocol/wire/error.ts";
-import { Deflater, Inflater, receivingWay, sendingWay } from "./deflate.ts";
-import { type ControlEvent, Inbox } from "./inbox.ts";
+import { Deflater, sendingWay } from "./deflate.ts";
+import { type ControlEvent, type Inbox, inboxOf } from "./inbox.ts";
 import { keepAlive } from "./keepalive.ts";
 import type { Message } from "./message.ts";
 import type { SocketEnd, SocketOptions } from "./options.ts";
@@ -23,6 +21,9 @@ const CLOSE_TIMEOUT_MS = 5_000;
 /** How long a side whose Close was answered may take to end its stream. */
 const LINGER_MS = 2_000;
 
+/** How long the next message of a stream that has broken is kept for who does not take it. */
+const UNREAD_MS = 30_000;
+
 /**
  * An open WebSocket, on either side. Messages are pulled: by `receive`, by `for await` or from
  * `readable`. It reads one message ahead of that, so Pings are answered, Pongs and the end are seen
@@ -38,7 +39,11 @@ export class Socket implements AsyncIterable<Message> {
   readonly extensions: string;
   /** The header fields that the peer sent with the handshake; names in lower case. */
   readonly fields: readonly (readonly [string, string])[];
-  /** Resolves once the socket has ended and its stream is free, whoever ended it. */
+  /**
+   * Resolves once the socket has ended and its stream is free, whoever ended it. While a message
+   * waits nothing is read: HTTP/2 tells of a stream or a connection that is over, HTTP/3 of a
+   * connection, all else a write that fails, as of a Ping. Then the next message is kept for 30 s.
+   */
   readonly closed: Promise<SocketEnd>;
 
   readonly #role: "client" | "server";
@@ -54,16 +59,15 @@ export class Socket implements AsyncIterable<Message> {
   /** Resolves or rejects with our Close, once there is one to send. */
   #closing: Promise<void> | null = null;
   #end: SocketEnd | null = null;
+  #isBroken = false;
   #freed = false;
   #readable: ReadableStream<Message> | null = null;
   #writable: WritableStream<Message> | null = null;
 
   /** A socket on a stream whose handshake is done; `connectWebSocket` makes them. */
   constructor(options: SocketOptions) {
-    const { role, stream } = options;
-    this.http = options.http;
-    this.protocol = options.protocol;
-    this.extensions = options.extensions;
+    const { role, stream, sweeper } = options;
+    ({ http: this.http, protocol: this.protocol, extensions: this.extensions } = options);
     this.fields = options.fields;
     this.#role = role;
     this.#stream = stream;
@@ -77,41 +81,25 @@ export class Socket implements AsyncIterable<Message> {
       onBroken: (error) => this.#broken(error),
     });
     this.#pings = new Pings(this.#outbox);
-    this.#inbox = this.#makeInbox(options);
-    this.#stopPings = this.#keep(options);
-    this.#inbox.read();
-  }
-
-  #makeInbox({ role, stream, maxFrameBytes, maxMessageBytes, deflate }: SocketOptions): Inbox {
-    return new Inbox({
-      stream,
-      decoder: new MessageDecoder({
-        masked: role === "server",
-        maxFrameBytes,
-        maxMessageBytes,
-        allowedRsv: deflate ? RSV1 : 0,
-      }),
-      inflater: deflate ? new Inflater(receivingWay(role, deflate), maxMessageBytes) : null,
+    this.#inbox = inboxOf(options, {
       onControl: (event) => this.#control(event),
       onEnd: (error) => this.#ended(error),
     });
-  }
-
-  #keep({ keepalive, sweeper }: SocketOptions): () => void {
-    if (keepalive === undefined || keepalive.pingIntervalMs === 0) return () => {};
-    return keepAlive(keepalive, {
-      sweeper,
-      chunks: () => this.#inbox.chunks,
-      stalled: () => this.#inbox.stalled,
+    stream.onLost = (error) => this.#broken(error);
+    this.#stopPings = keepAlive(options.keepalive, {
+      ...{ sweeper, inbox: this.#inbox },
       ping: () => void this.#pings.send().catch(() => {}),
+      probe: () => this.#outbox.probe(),
       lost: (reason) => this.#lost(reason),
     });
+    this.#inbox.read();
   }
 
   /**
    * Sends one message, text for a string, and resolves when there is room for the next; until then
    * its bytes must not be changed. Messages go in the order of the calls, a large one in several
-   * frames. Rejects with `NetError` when the socket is closed or lost.
+   * frames. Rejects with `TypeError` for what is no message, and with `NetError` when the socket is
+   * closed or lost: nobody has to wait for that, nor for that of `ping` and `pong`.
    */
   send(data: Message): Promise<void> {
     return this.#outbox.send(data);
@@ -128,9 +116,9 @@ export class Socket implements AsyncIterable<Message> {
   }
 
   /**
-   * Sends a Ping and gives the milliseconds until its Pong, which is heard as long as no message
-   * waits to be read. Without a payload it has one of its own. Rejects with `RangeError` for more
-   * than 125 bytes (RFC 6455 §5.5), with `NetError` when the socket ends before.
+   * Sends a Ping and gives the milliseconds until its Pong, heard as long as no message waits to be
+   * read. Its payload is its own if none is given. Rejects with `RangeError` for more than 125 bytes
+   * (RFC 6455 §5.5), with `NetError` when the socket ends before.
    */
   ping(payload?: Uint8Array): Promise<number> {
     return this.#pings.send(payload);
@@ -170,7 +158,7 @@ export class Socket implements AsyncIterable<Message> {
   /**
    * Sends a Close, behind all that was sent before, and waits for the peer's for 5 s; messages that
    * still come are dropped. Code 1005 sends a Close without a code. Rejects with `RangeError` for a
-   * code that MUST NOT be sent (RFC 6455 §7.4.1); then the socket is still open.
+   * code that MUST NOT be sent (RFC 6455 §7.4.1), as 1006 is; then the socket is still open.
    */
   async close(code: number = CloseCode.NORMAL, reason = ""): Promise<SocketEnd> {
     encodeClosePayload(code, reason);
@@ -264,11 +252,19 @@ export class Socket implements AsyncIterable<Message> {
     await this.#part(Promise.resolve());
   }
 
-  /** A write has failed; a Close that says why may be there to be read. */
-  #broken(error: NetError): void {
-    if (this.#end !== null || this.#freed) return;
-    this.#arm(LINGER_MS, () => {
-      if (this.#inbox.stalled) this.#broken(error);
+  /** The stream has broken, as far as can be told; a Close that says why may be there to be read. */
+  #broken(error: Error): void {
+    if (this.#end !== null || this.#isBroken) return;
+    this.#isBroken = true;
+    this.#awaitRest(error);
+  }
+
+  /** As long as messages are taken there is no hurry. */
+  #awaitRest(error: Error): void {
+    const { stalled, messages } = this.#inbox;
+    this.#arm(stalled ? UNREAD_MS : LINGER_MS, () => {
+      const goesOn = !stalled || this.#inbox.messages !== messages;
+      if (this.#inbox.stalled && goesOn) this.#awaitRest(error);
       else this.#lost(error.message);
     });
   }

@@ -28,6 +28,9 @@ export function writableOf(socket: Socket): WritableStream<Message> {
   };
   return new WritableStream<Message>({
     start(controller) {
+      const { signal } = controller;
+      // What is called `abort` here waits for the write under way, which may wait for the peer.
+      signal.addEventListener("abort", () => void close(signal.reason).catch(() => {}));
       void socket.closed.then(({ reason }) => {
         if (closing) return;
         controller.error(new NetError("aborted", `The WebSocket is closed: ${reason}`));
@@ -39,9 +42,18 @@ export function writableOf(socket: Socket): WritableStream<Message> {
   });
 }
 
-/** As with `WebSocketError` of the WHATWG, a reason may say the code and the reason of the Close. */
+/**
+ * As with `WebSocketError` of the WHATWG, a reason may say the code and the reason of the Close. One
+ * that can't be sent is a `RangeError`; the socket is closed all the same, as nobody is left to do it.
+ */
 async function closeFor(socket: Socket, reason: unknown): Promise<void> {
   const { closeCode, reason: text } = (reason ?? {}) as { closeCode?: unknown; reason?: unknown };
   if (typeof closeCode !== "number") await socket.close();
-  else await socket.close(closeCode, typeof text === "string" ? text : "");
+  else {
+    const closing = socket.close(closeCode, typeof text === "string" ? text : "");
+    await closing.catch(async (error) => {
+      await socket.close();
+      throw error;
+    });
+  }
 }

@@ -239,7 +239,7 @@ export class Doors {
   async stop(): Promise<void> {
     this.#shut();
     this.#tcp.close();
-    await this.#h3?.close();
+    await Promise.all([this.#plain?.close(), this.#h3?.close()]);
   }
 
   #shut(): void {

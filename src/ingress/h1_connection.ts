@@ -50,7 +50,7 @@ export class H1Connection {
       maxHeaderBytes: options.maxHeaderBytes,
       writeTimeoutMs: options.writeTimeoutMs,
       onLost: (error) => this.#request?.lose(error),
-      onFin: () => options.goneAtFin && this.#request?.fin(),
+      goneAtFin: options.goneAtFin,
     });
   }
 

@@ -23,8 +23,8 @@ export class H1Link implements Swept {
   draining = false;
   /** Told once a watched read fails, or a write took too long. */
   readonly #onLost: (error: NetError) => void;
-  /** Told at FIN in a watched read. */
-  readonly #onFin: () => void;
+  /** Whether a client that has ended its side is gone, as it is more often than not. */
+  readonly goneAtFin: boolean;
   #reading: Promise<Uint8Array | null> | null = null;
   /** A copy of the bytes behind a request, made because a read goes on in their buffer. */
   #rest: Uint8Array | null = null;
@@ -44,12 +44,12 @@ export class H1Link implements Swept {
     maxHeaderBytes: number;
     writeTimeoutMs: number;
     onLost: (error: NetError) => void;
-    onFin?: () => void;
+    goneAtFin?: boolean;
   }) {
     this.stream = options.stream;
     this.sequence = new RequestSequence({ head: { limit: options.maxHeaderBytes } });
     this.#onLost = options.onLost;
-    this.#onFin = options.onFin ?? nothing;
+    this.goneAtFin = options.goneAtFin ?? false;
     this.#slowness = new Slowness(this.stream, options.writeTimeoutMs, () => {
       const error = new NetError("timeout", "The client does not take its answer");
       this.#onLost(error);
@@ -80,15 +80,20 @@ export class H1Link implements Swept {
   /**
    * Reads on while nobody needs it, to see whether the client is still there: one chunk at most.
    * TCP does not tell a client that is gone from one that has said all: who has ended its side, and
-   * `mayLeave`, is lost when nothing is written to it for a while.
+   * `mayLeave`, is lost when nothing is written to it for a while, or at once if `goneAtFin`.
    */
-  watch(mayLeave: boolean): void {
+  watch(mayLeave: () => boolean): void {
     this.#reading ??= this.stream.read();
     this.#reading.then((chunk) => {
-      if (chunk !== null) return;
-      this.#onFin();
-      if (mayLeave) this.#halfClosedMs = performance.now();
+      if (chunk !== null || !mayLeave()) return;
+      if (this.goneAtFin) this.#lose();
+      else this.#halfClosedMs = performance.now();
     }, (error) => this.#onLost(toNetError(error)));
+  }
+
+  #lose(): void {
+    this.#halfClosedMs = Infinity;
+    this.#onLost(new NetError("lost", "The client has ended its side"));
   }
 
   /** Sets aside what is behind the request that was read to its end: its chunk may go. */
@@ -156,9 +161,6 @@ export class H1Link implements Swept {
       this.#readLate();
     }
     this.#slowness.sweep(Math.max(0, nowMs - this.#writingSinceMs));
-    if (this.#writes === 0 && nowMs - this.#halfClosedMs >= HALF_CLOSED_MS) {
-      this.#halfClosedMs = Infinity;
-      this.#onLost(new NetError("lost", "The client has ended the connection"));
-    }
+    if (this.#writes === 0 && nowMs - this.#halfClosedMs >= HALF_CLOSED_MS) this.#lose();
   }
 }

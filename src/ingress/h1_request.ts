@@ -98,7 +98,8 @@ export class H1Request implements Offer {
     if (content === null || content.ended) this.#link.keepRest();
     else if (!content.isAwaited) return;
     // A tunnel is half-closed for as long as it likes, from its first byte on.
-    this.#link.watch(this.request.protocol === null);
+    const mayBeHalfClosed = this.request.protocol !== null && !this.#link.goneAtFin;
+    this.#link.watch(() => this.#state !== "tunnel" && !mayBeHalfClosed);
   }
 
   async inform(status: number, fields: readonly Field[]): Promise<void> {
@@ -244,11 +245,6 @@ export class H1Request implements Offer {
     this.#end("gone");
     this.content?.break(lost);
     this.#tunnel?.abort();
-  }
-
-  /** The client has ended its side, and is taken for gone; of a tunnel that is for its reader. */
-  fin(): void {
-    if (this.#state !== "tunnel") this.lose(new NetError("lost", "The client has ended its side"));
   }
 
   #end(outcome: RequestOutcome): void {

@@ -1,9 +1,11 @@
 import { NetError } from "../net/error.ts";
+import { Turns } from "../net/turns.ts";
 import { H2Code } from "../protocol/http2/codes.ts";
 import type { Http2Connection } from "../protocol/http2/connection.ts";
 import { concat } from "../protocol/wire/bytes.ts";
 import type { Field } from "../protocol/wire/field.ts";
 import type { Content, Tunnel } from "./offer.ts";
+import { keepPiece } from "./pieces.ts";
 
 /** What a stream needs of its connection. */
 export interface H2Wire {
@@ -15,8 +17,6 @@ export interface H2Wire {
 }
 
 const EMPTY = new Uint8Array(0);
-/** What small pieces that wait are gathered into. */
-const BLOCK_BYTES = 4096;
 
 /**
  * One stream of an HTTP/2 connection: what has come and was not read, and the way back. It is the
@@ -43,6 +43,7 @@ export class H2Stream implements Tunnel, Content {
   /** Called once when the peer gives it up. */
   onGone: (() => void) | null = null;
   onReset: ((error: Error) => void) | null = null;
+  onLost: ((error: Error) => void) | null = null;
   /** Called once when it is over for good, given up by whichever side. */
   onFreed: (() => void) | null = null;
   /** Of a tunnel the session knows how long a side may take. */
@@ -51,8 +52,11 @@ export class H2Stream implements Tunnel, Content {
   #steps = 0;
   #seenSteps = -1;
   #waitsSinceMs = 0;
-  /** Writes that wait for the window. */
+  readonly #turns = new Turns();
+  /** A write that waits for the window. */
   #waiting: PromiseWithResolvers<void> | null = null;
+  /** Tells a write that waits for room on the connection that it waits in vain. */
+  #giveUp: ((error: Error) => void) | null = null;
 
   constructor(id: number, wire: H2Wire) {
     this.id = id;
@@ -79,24 +83,7 @@ export class H2Stream implements Tunnel, Content {
       this.#wire.flush();
     } else if (bytes.length > 0) {
       this.#steps++;
-      this.#keep(bytes);
-    }
-  }
-
-  /** Small pieces share a block: each object costs more than a hundred bytes. */
-  #keep(bytes: Uint8Array): void {
-    const last = this.#queue.at(-1);
-    const used = last === undefined ? 0 : last.byteOffset + last.length;
-    if (last !== undefined && used + bytes.length <= last.buffer.byteLength) {
-      const joined = new Uint8Array(last.buffer, last.byteOffset, last.length + bytes.length);
-      joined.set(bytes, last.length);
-      this.#queue[this.#queue.length - 1] = joined;
-    } else if (last === undefined || bytes.length >= BLOCK_BYTES) {
-      this.#queue.push(bytes.slice());
-    } else {
-      const block = new Uint8Array(BLOCK_BYTES);
-      block.set(bytes);
-      this.#queue.push(block.subarray(0, bytes.length));
+      keepPiece(this.#queue, bytes);
     }
   }
 
@@ -118,8 +105,7 @@ export class H2Stream implements Tunnel, Content {
     this.onReset = null;
     reset?.(error);
     this.deliver();
-    this.#waiting?.reject(error);
-    this.#waiting = null;
+    this.#wontSend(error);
     const gone = this.onGone;
     this.onGone = null;
     gone?.();
@@ -134,9 +120,16 @@ export class H2Stream implements Tunnel, Content {
    */
   cutOff(error: Error): void {
     this.#cutOff ??= error;
+    this.#wontSend(error);
+    this.deliver();
+  }
+
+  #wontSend(error: Error): void {
     this.#waiting?.reject(error);
     this.#waiting = null;
-    this.deliver();
+    this.#giveUp?.(error);
+    this.onLost?.(error);
+    this.onLost = null;
   }
 
   /** Gives what has come to the read that waits for it. */
@@ -180,31 +173,36 @@ export class H2Stream implements Tunnel, Content {
     if (this.#wire.h2.outputBytes > 0) this.#wire.flush();
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
-    await this.#send(bytes, false);
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#send(bytes, false);
   }
 
-  /** Sends all of `bytes`; END_STREAM goes with the last of them. */
+  /** Sends all of `bytes`, behind what goes already; END_STREAM goes with the last of them. */
   async #send(bytes: Uint8Array, end: boolean): Promise<void> {
-    const { h2 } = this.#wire;
-    let rest = bytes;
-    for (;;) {
-      const room = this.#wire.room();
-      if (room !== null) {
-        await room;
-        continue;
+    const turn = this.#turns.take();
+    if (turn !== null) await turn;
+    try {
+      for (let rest = bytes;;) {
+        if (this.#error !== null) throw this.#error;
+        if (this.#cutOff !== null) throw this.#cutOff;
+        if (this.#sentEnd) throw new NetError("aborted", "the stream was ended");
+        const room = this.#wire.room();
+        if (room !== null) {
+          await new Promise<void>((resolve, reject) => room.then(resolve, this.#giveUp = reject));
+          continue;
+        }
+        const taken = this.#wire.h2.sendData(this.id, rest, end);
+        if (taken > 0) this.#steps++;
+        if (taken > 0 || rest.length === 0) this.#wire.flush();
+        if (taken === rest.length) break;
+        rest = rest.subarray(taken);
+        this.#waiting = Promise.withResolvers();
+        await this.#waiting.promise;
       }
-      if (this.#error !== null) throw this.#error;
-      if (this.#cutOff !== null) throw this.#cutOff;
-      if (this.#sentEnd) throw new NetError("aborted", "the stream was ended");
-      const taken = h2.sendData(this.id, rest, end);
-      if (taken > 0) this.#steps++;
-      if (taken > 0 || rest.length === 0) this.#wire.flush();
-      if (taken === rest.length) break;
-      rest = rest.subarray(taken);
-      await (this.#waiting ??= Promise.withResolvers()).promise;
+      if (end) this.#sentEnd = true;
+    } finally {
+      this.#turns.done();
     }
-    if (end) this.#sentEnd = true;
   }
 
   /** RFC 9113 §6.9: the windows may have opened. */
@@ -213,10 +211,8 @@ export class H2Stream implements Tunnel, Content {
     this.#waiting = null;
   }
 
-  async closeWrite(): Promise<void> {
-    // END_STREAM must not overtake what waits for the window: the stream would look whole.
-    while (this.#waiting !== null) await this.#waiting.promise;
-    if (!this.#sentEnd) await this.#send(EMPTY, true);
+  closeWrite(): Promise<void> {
+    return this.#sentEnd ? Promise.resolve() : this.#send(EMPTY, true);
   }
 
   /** The last bytes, and the end with them. */
@@ -278,6 +274,7 @@ export class H2Stream implements Tunnel, Content {
     }
     this.onGone = null;
     this.onReset = null;
+    this.onLost = null;
     this.fail(new NetError("aborted", "the stream was given up"));
   }
 }

@@ -96,14 +96,20 @@ export class H3Connection {
       this.#quic.close(H3Code.H3_NO_ERROR, "handshake timeout");
     });
     try {
+      // RFC 9114 §7.2.4.2: SETTINGS MUST be sent as soon as the transport can. That is with the
+      // server's first flight; later, they would cost a client that waits for them (RFC 9220 §3) one
+      // more round trip.
+      const { maxHeaderBytes: maxFieldSectionSize, enableConnectProtocol } = this.#options;
+      const settings = { maxFieldSectionSize, enableConnectProtocol };
+      const { otherQuic } = this.#options;
+      // Which of several protocols it is, is known only then.
+      const isOpen = otherQuic === undefined && await this.#control.tryOpen(settings);
       await this.#quic.handshake();
-      this.#isOther = this.#options.otherQuic?.alpnProtocols.includes(this.#quic.alpn ?? "") ??
-        false;
-      // Deno's handshake is over, too, when the client is lost: only this tells them apart.
-      if (!this.#isOther) await this.#openControl();
+      this.#isOther = otherQuic?.alpnProtocols.includes(this.#quic.alpn ?? "") ?? false;
+      if (!isOpen && !this.#isOther) await this.#control.open(settings);
       refused = !established();
       if (refused) this.#quic.close(H3Code.H3_NO_ERROR, "too many connections");
-      else if (this.#isOther) this.#options.otherQuic!.take(this.#quic);
+      else if (this.#isOther) otherQuic!.take(this.#quic);
       else this.#serveAll();
     } catch {
       this.#quic.close(H3Code.H3_NO_ERROR, "handshake failed");
@@ -117,11 +123,6 @@ export class H3Connection {
     for (const request of this.#open) request.lose();
     if (!refused && !this.#isOther) this.#tellPrerequest();
     return info;
-  }
-
-  #openControl(): Promise<void> {
-    const { maxHeaderBytes: maxFieldSectionSize, enableConnectProtocol } = this.#options;
-    return this.#control.open({ maxFieldSectionSize, enableConnectProtocol });
   }
 
   #serveAll(): void {

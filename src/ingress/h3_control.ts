@@ -51,12 +51,23 @@ export class H3Control {
    * `NetError` when the connection is lost.
    */
   async open(settings: Partial<Settings>): Promise<void> {
+    await this.#begin(await this.#quic.openUniStream(), settings);
+  }
+
+  /** The same at once, while the handshake goes on; gives `false` where it can't be yet. */
+  async tryOpen(settings: Partial<Settings>): Promise<boolean> {
+    const stream = await this.#quic.tryOpenUniStream();
+    if (stream !== null) await this.#begin(stream, settings);
+    return stream !== null;
+  }
+
+  async #begin(stream: QuicSendStream, settings: Partial<Settings>): Promise<void> {
     // RFC 9114 §7.2.4.1: one setting SHOULD mean nothing, so that peers stay used to such.
     const unknown = greaseSettings(crypto.getRandomValues(new Uint32Array(1))[0]);
     const frame = encodeFrame(FrameType.SETTINGS, encodeSettings({ ...settings, unknown }));
     const bytes = new Uint8Array(varintSize(UniStreamType.CONTROL) + frame.length);
     bytes.set(frame, writeVarint(bytes, 0, UniStreamType.CONTROL));
-    this.#stream = await this.#quic.openUniStream();
+    this.#stream = stream;
     await this.#write(bytes);
   }
 

@@ -1,5 +1,6 @@
 import { messageOf, NetError } from "../net/error.ts";
 import { type QuicConnection, type QuicTransport } from "../net/quic.ts";
+import { portFreed } from "../net/quic_port.ts";
 import { type QuicAttempt, QuicServer } from "../net/quic_server.ts";
 import { H3Code } from "../protocol/http3/codes.ts";
 import { H3Connection, type H3ConnectionOptions } from "./h3_connection.ts";
@@ -45,6 +46,7 @@ export class H3Server {
   #draining = false;
   #idle: (() => void) | null = null;
   readonly #loop: Promise<void>;
+  #freed: Promise<void> | null = null;
 
   /** Listens at once; throws `NetError` when it can't. */
   constructor(options: H3ServerOptions) {
@@ -154,9 +156,11 @@ export class H3Server {
     return new Promise((resolve) => this.#idle = resolve);
   }
 
-  /** Ends every connection and frees the port. */
+  /** Ends every connection and frees the port, but for one that was any: nobody asks for it. */
   async close(): Promise<void> {
+    const { hostname, port } = this.#quic;
     this.#quic.close(H3Code.H3_NO_ERROR, "");
     await this.#loop;
+    if (this.#options.port !== 0) await (this.#freed ??= portFreed({ hostname, port }));
   }
 }

@@ -9,6 +9,7 @@ import type { Tunnel } from "./offer.ts";
 export class H3Tunnel implements Tunnel {
   readonly headroom = 0;
   onReset: ((error: Error) => void) | null = null;
+  onLost: ((error: Error) => void) | null = null;
   /** Nobody reads behind the end, and so would hear of what comes after it. */
   #ended = false;
   readonly #stream: QuicStream;
@@ -82,7 +83,10 @@ export class H3Tunnel implements Tunnel {
 
   /** The connection is gone. */
   lose(): void {
-    if (this.#ended) this.onReset?.(new NetError("lost", "the connection is over"));
+    const error = new NetError("lost", "the connection is over");
+    if (this.#ended) this.onReset?.(error);
+    this.onLost?.(error);
+    this.onLost = null;
   }
 
   stopReading(): void {
@@ -90,6 +94,7 @@ export class H3Tunnel implements Tunnel {
   }
 
   abort(): void {
+    this.onLost = null;
     this.#aborted(this.#stream.abort());
   }
 }

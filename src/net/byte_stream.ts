@@ -23,8 +23,16 @@ export interface ByteStream {
   readonly endsBothWays?: boolean;
   /** Ends our direction with FIN, behind all writes. */
   closeWrite(): Promise<void>;
+  /**
+   * Called once if it breaks, whether anybody reads or not: where that can be told at all. What came
+   * before may still be there to be read.
+   */
+  onLost?: ((error: Error) => void) | null;
   /** How many bytes of what was written the peer has not taken; `null` where that can't be told. */
   unsent?(): Promise<number | null>;
-  /** Ends both directions at once and frees everything. May be called at any time, many times. */
+  /**
+   * Ends both directions at once and frees everything: reads and writes that wait reject. May be
+   * called at any time, many times.
+   */
   abort(reason?: string): void;
 }

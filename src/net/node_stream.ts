@@ -27,6 +27,8 @@ export interface NodeStreamOptions {
   readonly onClosed?: () => void;
   /** Whether bytes go by the socket's handle, where there is one as it is known. Default: yes. */
   readonly direct?: boolean;
+  /** Whether `abort` ends what is not over by RST, in place of FIN. Default: no. */
+  readonly resets?: boolean;
 }
 
 const EMPTY = new Uint8Array(0);
@@ -35,13 +37,14 @@ const CLOSED = new NetError("lost", "connection closed");
 const ABORTED = new NetError("aborted", "aborted");
 const SMALLEST_READ = 256;
 
-/** A socket of node:tls, whose handshake is over, as a `ByteStream`. */
+/** A socket of node:tls, whose handshake is over, or of node:net, as a `ByteStream`. */
 export class NodeStream implements ByteStream {
   readonly headroom = HEADROOM;
   readonly #socket: tls.TLSSocket;
   readonly #raw: net.Socket;
   readonly #handle: Handle | undefined;
   readonly #io: NodeIo;
+  readonly #resets: boolean;
   readonly #size = new ReadSize(SMALLEST_READ);
   /** That of the chunk that was read last, for the next. */
   #buffer: Uint8Array<ArrayBuffer> = EMPTY;
@@ -59,6 +62,7 @@ export class NodeStream implements ByteStream {
     this.#socket = socket;
     this.#raw = raw;
     this.#handle = (raw as unknown as { _handle?: Handle })._handle;
+    this.#resets = options.resets ?? false;
     this.#io = nodeIo(socket, this.#came, options.direct);
     this.#stop();
     socket.on("end", () => {
@@ -191,9 +195,12 @@ export class NodeStream implements ByteStream {
 
   abort(): void {
     if (this.#socket.destroyed && this.#raw.destroyed) return;
+    // Behind both FINs what was written is still on its way, and RST would take it back.
+    const isOver = this.#ended && this.#socket.writableEnded && this.#error === null;
     this.#chunks.length = 0;
     this.#ended = false;
     this.#fail(ABORTED);
+    if (this.#resets && !isOver) return void this.#raw.resetAndDestroy();
     this.#socket.destroy();
     this.#raw.destroy();
   }

@@ -7,14 +7,20 @@
 // - Reading `remoteAddr` of a `QuicIncoming` uses it up: accept() then fails. Ask the connection.
 // - `listener.stop()`, and the collection of an old listener, end the whole endpoint: all listeners
 //   of an endpoint are held until it closes.
-// - A closed endpoint keeps its UDP socket until it is collected: a client's are used again.
+// - A closed endpoint keeps its UDP socket until it is collected: a client's are used again,
+//   and a server that stops has garbage collected (quic_port.ts).
 // - A connection's memory outside of V8's heap is freed by a collection, which V8, not knowing of it,
 //   begins too late: so one in eight holds a buffer of the size of all eight, whose pages are never
 //   touched (a resizable one; a fixed one may be zeroed). 3,000 connections one after the other:
 //   175 MB, not 240 MB.
+// - A server's streams may be opened before the handshake is over, and what they carry goes out with
+//   its first flight. But until all of the client's hello is here there is no credit for them, and who
+//   waits for it then is never woken: a hello with ML-KEM takes two packets.
+// - A server's handshake resolves when the client is lost in it, too; `closed` settles in the same
+//   turn of the event loop, and tells them apart.
 // - Every promise of a connection rejects when the peer is lost; each is handled where it is made.
-import { messageOf, toNetError } from "./error.ts";
-import { QuicReceiveStream, QuicSendStream, QuicStream } from "./quic_stream.ts";
+import { messageOf, NetError, toNetError } from "./error.ts";
+import { nextTurn, QuicReceiveStream, QuicSendStream, QuicStream } from "./quic_stream.ts";
 import { ReadSize, UNI_READ_SIZE } from "./read_buffer.ts";
 
 /** What QUIC is told of a connection (RFC 9000 §18.2). */
@@ -69,6 +75,7 @@ export class QuicConnection {
   #closing: QuicCloseInfo | null = null;
   #remote = "unknown";
   #remoteAtMs = -Infinity;
+  #isOver = false;
 
   /** Resolves when the connection is gone, whoever ended it. Never rejects. */
   readonly closed: Promise<QuicCloseInfo>;
@@ -80,6 +87,7 @@ export class QuicConnection {
         this.#closing ?? { code: Number(info.closeCode), reason: info.reason, byPeer: true },
       (error) => this.#closing ?? { code: -1, reason: messageOf(error), byPeer: true },
     );
+    void this.closed.then(() => this.#isOver = true);
   }
 
   /** The peer's address, "ip:port", not older than a second: it may change (RFC 9000 §9). */
@@ -96,13 +104,18 @@ export class QuicConnection {
     return this.#remote;
   }
 
-  /** Resolves when the TLS handshake is over; then 0-RTT data can no longer be a replay. */
+  /**
+   * Resolves when the TLS handshake is over; then 0-RTT data can no longer be a replay. Throws
+   * `NetError` when the peer is lost before.
+   */
   async handshake(): Promise<void> {
     try {
       await this.#conn.handshake;
     } catch (error) {
       throw toNetError(error);
     }
+    await nextTurn();
+    if (this.#isOver) throw new NetError("lost", (await this.closed).reason);
   }
 
   /** What ALPN chose (RFC 7301); known once the handshake is over. */
@@ -170,6 +183,19 @@ export class QuicConnection {
         await this.#conn.createUnidirectionalStream({ waitUntilAvailable: true }),
       );
     } catch (error) {
+      throw toNetError(error);
+    }
+  }
+
+  /** The same at once; `null` where there is no credit for it yet. */
+  async tryOpenUniStream(): Promise<QuicSendStream | null> {
+    try {
+      const waitUntilAvailable = false;
+      return new QuicSendStream(
+        await this.#conn.createUnidirectionalStream({ waitUntilAvailable }),
+      );
+    } catch (error) {
+      if (/maximum number of concurrent/.test(messageOf(error))) return null;
       throw toNetError(error);
     }
   }

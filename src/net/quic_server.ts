@@ -83,7 +83,7 @@ export class QuicServer {
     }
   }
 
-  /** Ends every connection with `code`; the port is free when garbage is collected next. */
+  /** Ends every connection with `code`; the port is free once garbage is collected (`portFreed`). */
   close(code = 0, reason = ""): void {
     if (this.#closed) return;
     this.#closed = true;

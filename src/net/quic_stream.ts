@@ -14,14 +14,22 @@ export interface QuicStreamOptions {
 
 const EMPTY = new Uint8Array(0);
 
+/** A call that waits for those before it, or is under way; its FIN where there are no bytes. */
+interface Call {
+  readonly bytes: Uint8Array | null;
+  readonly resolve: () => void;
+  readonly reject: (error: NetError) => void;
+}
+
 /** The sending side of a stream. */
 export class QuicSendStream {
   /** RFC 9000 §2.1. Asked for at once: of a stream that is gone Deno throws. */
   readonly id: number;
   readonly #sink: Sink;
-  /** The call under way, and those that wait for it. */
+  /** Whether the sink is at work, also for a call that was given up. */
   #busy = false;
-  #waiting: (() => void)[] | null = null;
+  /** The first one is under way. */
+  readonly #calls: Call[] = [];
   #aborted: PromiseWithResolvers<void> | null = null;
 
   constructor(stream: Deno.QuicSendStream, { ops }: QuicStreamOptions = {}) {
@@ -29,57 +37,58 @@ export class QuicSendStream {
     this.#sink = sinkOf(stream, ops);
   }
 
-  /** Resolves when all of `bytes` are taken; writes go out in the order of the calls. */
-  async write(bytes: Uint8Array): Promise<void> {
-    if (this.#busy) await this.#turn();
-    this.#busy = true;
-    try {
-      if (this.#aborted !== null) throw aborted();
-      await this.#sink.write(bytes);
-    } catch (error) {
-      throw toNetError(error);
-    } finally {
-      this.#done();
-    }
+  /**
+   * Resolves when all of `bytes` are taken; writes go out in the order of the calls. Rejects at once
+   * when the stream is given up.
+   */
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#call(bytes);
   }
 
   /** FIN, behind all writes. */
-  async closeWrite(): Promise<void> {
-    if (this.#busy) await this.#turn();
+  closeWrite(): Promise<void> {
+    return this.#call(null);
+  }
+
+  #call(bytes: Uint8Array | null): Promise<void> {
+    if (this.#aborted !== null) return Promise.reject(aborted());
+    return new Promise((resolve, reject) => {
+      if (this.#calls.push({ bytes, resolve, reject }) === 1) this.#begin(bytes);
+    });
+  }
+
+  #begin(bytes: Uint8Array | null): void {
     this.#busy = true;
-    try {
-      if (this.#aborted !== null) throw aborted();
-      await this.#sink.finish();
-    } catch (error) {
-      throw toNetError(error);
-    } finally {
-      this.#sink.close();
-      this.#done();
-    }
+    const work = bytes === null ? this.#sink.finish() : this.#sink.write(bytes);
+    work.then(this.#did, this.#failed);
+  }
+
+  readonly #did = (): void => this.#next()?.resolve();
+
+  readonly #failed = (error: unknown): void => this.#next()?.reject(toNetError(error));
+
+  /** The call that is over; the next one begins. */
+  #next(): Call | undefined {
+    this.#busy = false;
+    this.#aborted?.resolve();
+    const call = this.#calls.shift();
+    if (call?.bytes === null) this.#sink.close();
+    if (this.#calls.length > 0) this.#begin(this.#calls[0].bytes);
+    return call;
   }
 
   /**
    * Drops what was not handed over yet and sends FIN, once the write under way is through: then it
-   * resolves. Never rejects.
+   * resolves. Who waits for a write is told at once. Never rejects.
    */
   abortWrite(): Promise<void> {
     if (this.#aborted === null) {
       this.#aborted = Promise.withResolvers();
       this.#sink.close();
       if (!this.#busy) this.#aborted.resolve();
+      for (const { reject } of this.#calls.splice(0)) reject(aborted());
     }
     return this.#aborted.promise;
-  }
-
-  #turn(): Promise<void> {
-    return new Promise((resolve) => (this.#waiting ??= []).push(resolve));
-  }
-
-  #done(): void {
-    const next = this.#waiting?.shift();
-    if (next !== undefined) return next();
-    this.#busy = false;
-    this.#aborted?.resolve();
   }
 }
 
@@ -181,7 +190,7 @@ export class QuicStream implements ByteStream {
   }
 }
 
-function nextTurn(): Promise<void> {
+export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 

@@ -2,6 +2,7 @@ import type { ByteStream } from "./byte_stream.ts";
 import { toNetError } from "./error.ts";
 import { HEADROOM, ReadSize } from "./read_buffer.ts";
 import { unsentBytes } from "./send_queue.ts";
+import { Turns } from "./turns.ts";
 
 const EMPTY = new Uint8Array(0);
 
@@ -13,8 +14,7 @@ export class ConnStream implements ByteStream {
   readonly #conn: Deno.Conn;
   readonly #size = new ReadSize();
   #buffer: Uint8Array<ArrayBuffer> = EMPTY;
-  #locked = false;
-  readonly #waiting: (() => void)[] = [];
+  readonly #turns = new Turns();
   #closed = false;
 
   constructor(conn: Deno.Conn) {
@@ -46,8 +46,8 @@ export class ConnStream implements ByteStream {
 
   async write(bytes: Uint8Array): Promise<void> {
     // A write may take several calls; another must not come between them.
-    if (this.#locked) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    this.#locked = true;
+    const turn = this.#turns.take();
+    if (turn !== null) await turn;
     try {
       let count = 0;
       while (count < bytes.length) {
@@ -56,18 +56,19 @@ export class ConnStream implements ByteStream {
     } catch (error) {
       throw toNetError(error);
     } finally {
-      const next = this.#waiting.shift();
-      if (next !== undefined) next();
-      else this.#locked = false;
+      this.#turns.done();
     }
   }
 
   async closeWrite(): Promise<void> {
+    const turn = this.#turns.take();
+    if (turn !== null) await turn;
     try {
-      if (this.#locked) await this.write(EMPTY);
       await this.#conn.closeWrite();
     } catch (error) {
       throw toNetError(error);
+    } finally {
+      this.#turns.done();
     }
   }
 

@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import * as net from "node:net";
 import * as tls from "node:tls";
+import type { ClientCertificate } from "./dial.ts";
 import { NetError, toNetError } from "./error.ts";
 
 /** Where TLS is looked at. */
@@ -10,6 +11,8 @@ export interface TlsLook {
   readonly port: number;
   /** What ALPN offers (RFC 7301). */
   readonly alpnProtocols: readonly string[];
+  /** Who we are, for a server that asks. */
+  readonly clientCertificate?: ClientCertificate;
 }
 
 /** What a server's TLS showed. */
@@ -29,7 +32,7 @@ export interface TlsSeen {
  * `NetError`.
  */
 export function inspectTls(look: TlsLook, signal: AbortSignal): Promise<TlsSeen> {
-  const { hostname, port, alpnProtocols } = look;
+  const { hostname, port, alpnProtocols, clientCertificate } = look;
   const raw = net.connect({ host: hostname, port, noDelay: true });
   return new Promise<TlsSeen>((resolve, reject) => {
     let secure: tls.TLSSocket | null = null;
@@ -51,6 +54,9 @@ export function inspectTls(look: TlsLook, signal: AbortSignal): Promise<TlsSeen>
         socket: raw,
         rejectUnauthorized: false,
         ALPNProtocols: [...alpnProtocols],
+        cert: clientCertificate?.certPem,
+        key: clientCertificate?.keyPem,
+        passphrase: clientCertificate?.passphrase,
         // RFC 6066 §3: an address is no server name.
         ...(net.isIP(hostname) ? { host: hostname } : { servername: hostname }),
       });

@@ -36,6 +36,8 @@ export interface ExchangeOptions {
   nextId: () => number;
 }
 
+const INTERNAL_ERROR = { status: 500, text: "internal error" } as const;
+
 /** One request for a WebSocket, and the socket that comes of it. */
 export class Exchange implements RequestContext {
   readonly rootPath: string;
@@ -47,6 +49,9 @@ export class Exchange implements RequestContext {
   /** Rejects when the client is gone before it has its answer. */
   #answering: Promise<unknown> | null = null;
   #opened: Socket | null = null;
+  readonly #over = Promise.withResolvers<void>();
+  /** Resolves when the socket has ended, whatever the handler still does; never without a socket. */
+  readonly over: Promise<void> = this.#over.promise;
 
   constructor(offer: Offer, options: ExchangeOptions) {
     const { config, server, altSvc } = options;
@@ -58,7 +63,7 @@ export class Exchange implements RequestContext {
     this.deflate = config.deflate;
   }
 
-  /** Resolves when the request is answered, and its socket is over. Never rejects for a handler. */
+  /** Resolves when the handler is done and its socket is over. Never rejects for a handler. */
   async run(): Promise<void> {
     const request = new OfferedRequest(this.#offer, this);
     let failed = false;
@@ -66,9 +71,12 @@ export class Exchange implements RequestContext {
       await this.#options.handler(request);
     } catch (error) {
       failed = true;
-      this.#tell(error);
+      this.#tell(error, request);
     }
-    if (this.#answering === null) return await this.#unanswered(failed);
+    if (this.#answering === null) {
+      if (!failed) this.#tellUnanswered(request);
+      return await this.#options.refuser.refuse(this.#offer, INTERNAL_ERROR);
+    }
     await this.#answering.catch(() => {});
     if (this.#opened === null) return;
     const [code, reason] = failed
@@ -114,6 +122,7 @@ export class Exchange implements RequestContext {
     });
     this.#opened = socket;
     this.#record(socket);
+    void socket.closed.then(() => this.#over.resolve());
     onOpen(socket);
     return socket;
   }
@@ -134,11 +143,11 @@ export class Exchange implements RequestContext {
   }
 
   /** A client that is gone is no fault of the handler's. */
-  #tell(error: unknown): void {
+  #tell(error: unknown, { signal }: WebSocketRequest): void {
     const { log } = this.#options;
     const about = this.#about();
     const isPeers = error instanceof NetError || error instanceof PeerError;
-    if (isPeers && this.#answering !== null) {
+    if (isPeers && (this.#answering !== null || signal.aborted)) {
       log.info("socket.handler_ended", { ...about, reason: error.message });
     } else {
       log.error("socket.handler_failed", { ...about, error: stackOf(error) });
@@ -150,12 +159,15 @@ export class Exchange implements RequestContext {
     return { http, path: pathOf(path), client };
   }
 
-  async #unanswered(failed: boolean): Promise<void> {
-    const { log, refuser } = this.#options;
-    if (!failed) {
+  /** A client that is gone gets no answer from anybody. */
+  #tellUnanswered({ signal }: WebSocketRequest): void {
+    const { log } = this.#options;
+    const about = this.#about();
+    if (signal.aborted) {
+      log.info("socket.handler_ended", { ...about, reason: signal.reason.message });
+    } else {
       const error = "The handler returned without accept() or reject()";
-      log.error("socket.not_answered", { ...this.#about(), error });
+      log.error("socket.not_answered", { ...about, error });
     }
-    await refuser.refuse(this.#offer, { status: 500, text: "internal error" });
   }
 }

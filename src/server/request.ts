@@ -1,3 +1,4 @@
+import { forgivable } from "../endpoint/forgivable.ts";
 import type { Socket } from "../endpoint/socket.ts";
 import type { HttpVersion, Offer, OfferRequest } from "../ingress/offer.ts";
 import { NetError } from "../net/error.ts";
@@ -205,12 +206,6 @@ export class OfferedRequest implements WebSocketRequest {
     if (this.#answered) throw new Error("This request was answered already");
     this.#answered = true;
   }
-}
-
-/** A handler that does not wait for its answer must not end the process with it. */
-function forgivable<T>(answer: Promise<T>): Promise<T> {
-  answer.catch(() => {});
-  return answer;
 }
 
 function handshakeFields(

@@ -34,8 +34,8 @@ export interface Server extends AsyncDisposable {
   /** All that it listens at. */
   readonly addresses: readonly ServerAddress[];
   /**
-   * Resolves once it has stopped, and its TCP ports are free; Deno frees that of UDP when it next
-   * collects garbage.
+   * Resolves once it has stopped, and its ports are free; but a UDP port that was any (0) only when
+   * Deno next collects garbage.
    */
   readonly finished: Promise<void>;
   /** Connections that are open now, over all versions. */
@@ -44,7 +44,8 @@ export interface Server extends AsyncDisposable {
   readonly sockets: ReadonlySet<Socket>;
   /**
    * Takes nothing new, sends Close 1001 to every WebSocket, and stops when the last request is
-   * answered, or after `forMs` (default 10 s). To dispose of the server does the same.
+   * answered and the last handler has returned, or after `forMs` (default 10 s). To dispose of the
+   * server does the same.
    */
   shutdown(forMs?: number): Promise<void>;
   /** Ends everything at once. */
@@ -88,7 +89,12 @@ export async function serve(
   signal?.addEventListener("abort", stop, { once: true });
   void server.finished.then(() => signal?.removeEventListener("abort", stop));
   if (signal?.aborted) stop();
-  options.onListen?.(server.addresses);
+  try {
+    options.onListen?.(server.addresses);
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
   return server;
 }
 
@@ -210,10 +216,11 @@ class HttpServer implements Server {
     if (this.#stopping !== null) return await this.#stopping;
     const drained = this.#doors.drain();
     this.#sockets?.drain();
+    const done = Promise.all([drained, this.#sockets?.idle()]);
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<void>((resolve) => timer = setTimeout(resolve, forMs));
     // Somebody may lose patience.
-    await Promise.race([drained, late, this.finished]);
+    await Promise.race([done, late, this.finished]);
     clearTimeout(timer);
     await this.stop();
   }

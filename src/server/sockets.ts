@@ -15,6 +15,8 @@ export class Sockets {
   readonly #options: ExchangeOptions;
   /** With those that are not answered yet. */
   #taken = 0;
+  /** Of the handlers that have not returned yet; they may go on behind the ends of their sockets. */
+  readonly #handled = new Set<Promise<void>>();
   #opened = 0;
   #draining = false;
 
@@ -31,8 +33,13 @@ export class Sockets {
     const refused = this.#fault(offer) ?? this.#full();
     if (refused !== null) return await this.#options.refuser.refuse(offer, refused);
     this.#taken++;
+    const exchange = new Exchange(offer, this.#options);
+    const handled = exchange.run();
+    this.#handled.add(handled);
+    const forget = () => this.#handled.delete(handled);
+    handled.then(forget, forget);
     try {
-      await new Exchange(offer, this.#options).run();
+      await Promise.race([handled, exchange.over]);
     } finally {
       this.#taken--;
     }
@@ -60,6 +67,11 @@ export class Sockets {
   drain(): void {
     this.#draining = true;
     for (const socket of this.open) shutDown(socket);
+  }
+
+  /** Resolves when every handler has returned. */
+  async idle(): Promise<void> {
+    while (this.#handled.size > 0) await Promise.allSettled(this.#handled);
   }
 
   stop(): void {

@@ -71,6 +71,10 @@ export class WatchedStream implements ByteStream, Swept {
     }
   }
 
+  set onLost(onLost: ((error: Error) => void) | null) {
+    this.#stream.onLost = onLost;
+  }
+
   #moved(): void {
     this.#movedMs = this.#options.sweeper.nowMs;
   }

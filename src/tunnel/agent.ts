@@ -112,7 +112,13 @@ export class TunnelAgent {
       if (tunnel === null) return void stream.abort();
       observer.opened(target, { dialMs: performance.now() - startedMs });
       const { sweeper, idleTimeoutMs } = this.#options;
-      const end = await relay({ client: tunnel, target: stream, sweeper, idleTimeoutMs });
+      const end = await relay({
+        client: tunnel,
+        target: stream,
+        sweeper,
+        idleTimeoutMs,
+        onBug: (where, error) => observer.bug(where, error),
+      });
       observer.closed(target, end);
     } catch (error) {
       if (!(error instanceof TunnelRefused)) observer.bug("tunnel target", error);

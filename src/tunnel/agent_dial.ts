@@ -1,5 +1,6 @@
 import type { ByteStream } from "../net/byte_stream.ts";
 import { dial } from "../net/dial.ts";
+import { dialRaw } from "../net/raw_tcp.ts";
 import { NetError, toNetError } from "../net/error.ts";
 import { addressesOf, raceAddresses } from "../net/happy_eyeballs.ts";
 import type { HttpProxy } from "../net/http_proxy.ts";
@@ -53,7 +54,7 @@ async function connect(
     signal,
     attempt: (address) => {
       const gaveUp = new AbortController();
-      const connected = dial({ hostname: address, port }, gaveUp.signal);
+      const connected = dialRaw({ hostname: address, port }, gaveUp.signal);
       return { connected, abort: () => gaveUp.abort() };
     },
   });

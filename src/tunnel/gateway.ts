@@ -103,13 +103,14 @@ export class Gateway {
 
   /** Carries bytes between the client and the target to their end. Never rejects. */
   async carry(connection: GatewayConnection, client: ByteStream): Promise<RelayEnd> {
-    const { sweeper, idleTimeoutMs } = this.#options;
+    const { sweeper, idleTimeoutMs, observer } = this.#options;
     const end = await relay({
       client,
       target: connection.stream,
       sweeper,
       idleTimeoutMs,
       signal: this.#stopped.signal,
+      onBug: (where, error) => observer.bug(where, error),
     });
     this.release(connection, end);
     return end;

@@ -2,7 +2,7 @@ import type { ListenAddress } from "../ingress/listen.ts";
 import { ListenError } from "../ingress/listen.ts";
 import type { Accepted } from "../net/accepted.ts";
 import type { Sweeper } from "../net/sweeper.ts";
-import { TcpServer } from "../net/tcp_server.ts";
+import { RawTcpServer } from "../net/raw_tcp.ts";
 import { serve, type Server } from "../server/server.ts";
 import type { ServeOptions } from "../server/options.ts";
 import type { WebSocketRequest } from "../server/request.ts";
@@ -61,7 +61,7 @@ export class GatewayServer {
   readonly #options: GatewayServerOptions;
   readonly #links: GatewayLinks;
   #server: Server | null = null;
-  #socks: TcpServer | null = null;
+  #socks: RawTcpServer | null = null;
 
   constructor(options: GatewayServerOptions) {
     this.#options = options;
@@ -98,7 +98,7 @@ export class GatewayServer {
     }, (request) => this.#take(request));
     if (socks === null) return;
     try {
-      this.#socks = this.#listenSocks(socks);
+      this.#socks = await this.#listenSocks(socks);
     } catch (error) {
       await this.stop();
       throw new ListenError("TCP", socks.listen, error);
@@ -122,21 +122,17 @@ export class GatewayServer {
     await this.#links.takeSocket(request);
   }
 
-  #listenSocks({ listen, users, group }: FrontOptions): TcpServer {
-    const { observer, sweeper, handshakeTimeoutMs, maxConnections } = this.#options;
+  #listenSocks({ listen, users, group }: FrontOptions): Promise<RawTcpServer> {
+    const { observer, sweeper, handshakeTimeoutMs } = this.#options;
     const onBug = (where: string, error: unknown) => observer.bug(where, error);
     const { gateway } = this;
     const gate = new ClientGate({ users, group, observer });
     const front = new SocksFront({ gateway, gate, sweeper, handshakeTimeoutMs, onBug });
-    return new TcpServer({
+    return RawTcpServer.listen({
       ...listen,
-      proxyProtocol: false,
-      maxHandshakes: maxConnections,
-      handshakeTimeoutMs,
       sweeper,
       onAccept: (accepted: Accepted) => void front.take(accepted),
       onRefused: () => {},
-      onBug,
     });
   }
 

@@ -1,6 +1,7 @@
 import type { ByteStream } from "../net/byte_stream.ts";
-import { toNetError } from "../net/error.ts";
+import { NetError, toNetError } from "../net/error.ts";
 import { Deadline, type Sweeper, type Swept } from "../net/sweeper.ts";
+import { PeerError } from "../protocol/wire/error.ts";
 
 /** How a relayed connection ended, and what went through it. */
 export interface RelayEnd {
@@ -22,6 +23,8 @@ export interface RelayOptions {
   signal?: AbortSignal;
   /** Told of the bytes of each chunk before it goes on; a promise holds it up. */
   throttle?: (bytes: number) => Promise<void> | null;
+  /** Told of what neither side can have thrown. */
+  onBug?: (where: string, error: unknown) => void;
 }
 
 /** How long one side may still speak where the other has ended both ways. */
@@ -67,7 +70,7 @@ class Relay implements Swept {
 
   /** What comes from one side goes to the other, to its FIN. */
   async #carry(from: "client" | "target"): Promise<void> {
-    const { client, target, sweeper, throttle } = this.#options;
+    const { client, target, sweeper, throttle, idleTimeoutMs } = this.#options;
     const source = from === "client" ? client : target;
     const sink = from === "client" ? target : client;
     let writing = false;
@@ -83,13 +86,15 @@ class Relay implements Swept {
         writing = true;
         await sink.write(chunk, source.headroom);
         writing = false;
-        this.#movedMs = sweeper.nowMs;
+        if (idleTimeoutMs > 0) this.#movedMs = sweeper.nowMs;
       }
       this.#firstFin ??= from;
       writing = true;
       await sink.closeWrite();
       if (source.endsBothWays) this.#linger(from);
     } catch (error) {
+      const isPeers = error instanceof NetError || error instanceof PeerError;
+      if (!isPeers) this.#options.onBug?.("tunnel relay", error);
       const other = from === "client" ? "target" : "client";
       this.#stop(writing ? other : from, toNetError(error).message);
     }

@@ -1,54 +1,25 @@
 // What `h3ws bench` makes of servers that close, stall, or send something else.
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 // @ts-types="@types/ws"
-import { type WebSocket, WebSocketServer } from "ws";
+import type { WebSocket } from "ws";
 import { run } from "../../src/cli/args.ts";
 import { benchCommand } from "../../src/cli/bench.ts";
 import { runLoad } from "../../src/cli/load.ts";
-import { bench, benchJson, withEcho } from "./bench_support.ts";
-import { TestIo, withFolder } from "./support.ts";
+import { bench, benchJson, echo, withSockets } from "./bench_support.ts";
+import { TestIo, withEcho, withFolder } from "./support.ts";
 import { until } from "../support/until.ts";
 
 type Serve = (socket: WebSocket, index: number) => void;
 
-/** A server whose sockets do what a test says, and the headers that each came with. */
-async function withServer(
-  serve: Serve,
-  body: (url: string, headers: Record<string, unknown>[]) => Promise<void>,
-): Promise<void> {
-  const http = createServer();
-  const server = new WebSocketServer({ server: http, handleProtocols: () => "chat" });
-  const headers: Record<string, unknown>[] = [];
-  let index = 0;
-  server.on("connection", (socket, request) => {
-    headers.push(request.headers);
-    serve(socket, index++);
-  });
-  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
-  try {
-    await body(`ws://127.0.0.1:${(http.address() as AddressInfo).port}/`, headers);
-  } finally {
-    for (const socket of server.clients) socket.terminate();
-    server.close();
-    http.closeAllConnections();
-    await new Promise<void>((resolve) => http.close(() => resolve()));
-  }
-}
-
-const echo: Serve = (socket) =>
-  socket.on("message", (data, binary) => socket.send(data, { binary }));
-
 /** Of three sockets the second is closed at its first message. */
 const closeSecond: Serve = (socket, index) => {
-  if (index !== 1) return echo(socket, index);
+  if (index !== 1) return echo(socket);
   socket.once("message", () => socket.close(4001, "enough"));
 };
 
 Deno.test("bench: sockets that the server closes are told by code and by words; --max-errors bears them", async () => {
   for (const model of [["--rate", "50"], []]) {
-    await withServer(closeSecond, async (url) => {
+    await withSockets(closeSecond, async ({ url }) => {
       const args = [url, "-c", "3", "-d", "200ms", ...model];
       const { code, report } = await benchJson(...args);
       assert.equal(code, 1);
@@ -59,7 +30,7 @@ Deno.test("bench: sockets that the server closes are told by code and by words; 
       assert.ok(report.roundTrips > 0);
       assert.equal(report.intervals.reduce((all, { errors }) => all + errors, 0), 1);
     });
-    await withServer(closeSecond, async (url) => {
+    await withSockets(closeSecond, async ({ url }) => {
       const { code, out } = await bench(url, "-c", "3", "-d", "200ms", "--max-errors", "1");
       assert.equal(code, 0);
       assert.match(out, /\nerrors +1\n {2}1 × closed with 4001 "enough"\nclose codes +4001: 1\n$/);
@@ -69,7 +40,7 @@ Deno.test("bench: sockets that the server closes are told by code and by words; 
 
 Deno.test("bench: what a server says is no command to the terminal, and no two lines", async () => {
   const shout: Serve = (socket) => socket.once("message", () => socket.close(4001, "\x1b[2Ja\nb"));
-  await withServer(shout, async (url) => {
+  await withSockets(shout, async ({ url }) => {
     const { out } = await bench(url, "-c", "1", "-d", "1h");
     assert.match(out, /\n {2}1 × closed with 4001 "\\u001b\[2Ja\\u000ab"\nclose codes/);
   });
@@ -83,42 +54,48 @@ Deno.test("bench: a broken frame is told with the code that the server got for i
     socket.once("message", () => _socket.write(Uint8Array.of(0x83, 0x00)));
   };
   for (const model of [["--rate", "50"], []]) {
-    await withServer(broken, async (url) => {
+    await withSockets(broken, async ({ url }) => {
       const { code, report } = await benchJson(url, "-c", "2", "-d", "1h", ...model);
       assert.equal(code, 1);
       assert.deepEqual(report.closeCodes, { 1002: 2 });
       const [text, ...more] = Object.keys(report.errorTexts);
-      assert.match(text, /^failed with 1002 ".*opcode/i);
+      assert.match(text, /^the server broke a rule of WebSocket: 1002 ".*opcode/i);
       assert.deepEqual([more, report.sessions.lost], [[], 2]);
     });
   }
 });
 
 Deno.test("bench: it ends when the last socket is gone, long before its time", async () => {
-  await withServer((socket) => socket.once("message", () => socket.terminate()), async (url) => {
-    for (const model of [["--rate", "50"], []]) {
-      const { code, report } = await benchJson(url, "-c", "2", "-d", "1h", ...model);
-      assert.equal(code, 1);
-      assert.deepEqual(report.closeCodes, { 1006: 2 });
-      assert.ok(report.seconds < 60);
-    }
-  });
+  await withSockets(
+    (socket) => socket.once("message", () => socket.terminate()),
+    async ({ url }) => {
+      for (const model of [["--rate", "50"], []]) {
+        const { code, report } = await benchJson(url, "-c", "2", "-d", "1h", ...model);
+        assert.equal(code, 1);
+        assert.deepEqual(report.closeCodes, { 1006: 2 });
+        assert.ok(report.seconds < 60);
+      }
+    },
+  );
 });
 
 Deno.test("bench: an echo that is another message ends its socket, and is told", async () => {
-  await withServer((socket) => socket.on("message", () => socket.send("no echo")), async (url) => {
-    for (const model of [["--rate", "50"], []]) {
-      const { code, report } = await benchJson(url, "-c", "2", "-d", "1h", ...model);
-      assert.equal(code, 1);
-      assert.deepEqual(report.errorTexts, { "the echo differs from what was sent": 2 });
-      assert.equal(report.roundTrips, 0);
-    }
-  });
+  await withSockets(
+    (socket) => socket.on("message", () => socket.send("no echo")),
+    async ({ url }) => {
+      for (const model of [["--rate", "50"], []]) {
+        const { code, report } = await benchJson(url, "-c", "2", "-d", "1h", ...model);
+        assert.equal(code, 1);
+        assert.deepEqual(report.errorTexts, { "the echo differs from what was sent": 2 });
+        assert.equal(report.roundTrips, 0);
+      }
+    },
+  );
 });
 
 Deno.test("bench: what never comes back is an error, and does not hold the end up for ever", async () => {
   const load = { http: "1.1", connections: 2, streams: 1, sizeBytes: 8, text: false } as const;
-  await withServer(() => {}, async (url) => {
+  await withSockets(() => {}, async ({ url }) => {
     for (const ratePerSecond of [0, 100]) {
       const report = await runLoad({
         ...{ ...load, url, ratePerSecond, durationMs: 100, graceMs: 50 },
@@ -135,15 +112,15 @@ Deno.test("bench: what never comes back is an error, and does not hold the end u
 Deno.test("bench: a stall that is seen by one round trip is seen by all messages that were due", async () => {
   // The server stops reading for half a second, as a long garbage collection would.
   const stallMs = 500;
-  const stalling: Serve = (socket, index) => {
-    echo(socket, index);
+  const stalling: Serve = (socket) => {
+    echo(socket);
     socket.once("message", () => {
       socket.pause();
       setTimeout(() => socket.resume(), stallMs);
     });
   };
   const args = ["-c", "1", "-d", "1s", "--ping-interval", "0"];
-  await withServer(stalling, async (url) => {
+  await withSockets(stalling, async ({ url }) => {
     const open = (await benchJson(url, ...args, "-R", "100")).report;
     assert.deepEqual([open.messages.due, open.roundTrips], [100, 100]);
     // About fifty of a hundred were due in the stall, and a quarter waited for half of it or more.
@@ -163,7 +140,7 @@ Deno.test("bench: a stall that is seen by one round trip is seen by all messages
 });
 
 Deno.test("bench: --messages ends it after so many, in both models", async () => {
-  await withEcho(async (port) => {
+  await withEcho(async ({ port }) => {
     for (const model of [["--rate", "1000"], []]) {
       const args = ["-c", "3", "-d", "1h", "--messages", "50", ...model];
       const { code, report } = await benchJson(`ws://127.0.0.1:${port}/`, ...args);
@@ -175,7 +152,7 @@ Deno.test("bench: --messages ends it after so many, in both models", async () =>
 });
 
 Deno.test("bench: --connect-rate spreads the opening, --ramp the joining in, --warmup is not counted", async () => {
-  await withServer(echo, async (url) => {
+  await withSockets(echo, async ({ url }) => {
     const startedMs = performance.now();
     const args = ["-c", "5", "--connect-rate", "20", "--ramp", "100ms", "--warmup", "100ms"];
     const { code, report } = await benchJson(url, ...args, "-d", "100ms");
@@ -188,7 +165,7 @@ Deno.test("bench: --connect-rate spreads the opening, --ramp the joining in, --w
 });
 
 Deno.test("bench: -H and -s go with the handshake", async () => {
-  await withServer(echo, async (url, headers) => {
+  await withSockets(echo, async ({ url, headers }) => {
     const fields = ["-H", "authorization: Bearer x", "-H", "X-Room: a: b", "-s", "chat", "-s", "b"];
     const { code } = await benchJson(url, "-c", "1", "-d", "50ms", ...fields);
     assert.equal(code, 0);
@@ -200,7 +177,7 @@ Deno.test("bench: -H and -s go with the handshake", async () => {
 Deno.test("bench: a signal while a server stalls ends it with a report of what was done", async () => {
   let got = 0;
   const silent: Serve = (socket) => socket.on("message", () => got++);
-  await withServer(silent, async (url) => {
+  await withSockets(silent, async ({ url }) => {
     const io = new TestIo();
     const args = ["bench", url, "--json", "-d", "1h", "-R", "100", "-c", "2"];
     const done = run(args, { commands: [benchCommand] }, io);
@@ -215,7 +192,7 @@ Deno.test("bench: a signal while a server stalls ends it with a report of what w
 });
 
 Deno.test("bench: user and password of a URL stand in no report", async () => {
-  await withEcho(async (port) => {
+  await withEcho(async ({ port }) => {
     const { report } = await benchJson(`ws://me:secret@127.0.0.1:${port}/`, "-d", "20ms");
     assert.equal(report.url, `ws://127.0.0.1:${port}/`);
   });
@@ -233,12 +210,12 @@ Deno.test("bench: a file that can't be written is told before the load begins", 
 
 Deno.test("bench: what was due before the end is sent after it, where backpressure held it back", async () => {
   // Nothing is read until the load is over; what is on its way fills all buffers before.
-  const asleep: Serve = (socket, index) => {
-    echo(socket, index);
+  const asleep: Serve = (socket) => {
+    echo(socket);
     socket.pause();
     setTimeout(() => socket.resume(), 700);
   };
-  await withServer(asleep, async (url) => {
+  await withSockets(asleep, async ({ url }) => {
     const { code, report } = await benchJson(url, "-c", "1", "-d", "500ms", "-R", "60", ...[
       "--size",
       "1MiB",

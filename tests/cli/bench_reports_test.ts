@@ -7,8 +7,8 @@ import { linearScale, logScale, spanScale } from "../../src/cli/bench_svg.ts";
 import { Recorder } from "../../src/cli/load_recorder.ts";
 import { type LoadReport, reportOf } from "../../src/cli/load_report.ts";
 import type { Progress } from "../../src/cli/load.ts";
-import { bench, withEcho } from "./bench_support.ts";
-import { withFolder } from "./support.ts";
+import { bench } from "./bench_support.ts";
+import { withEcho, withFolder } from "./support.ts";
 
 const HOSTILE = `</title><script>alert(1)</script><img src="x" onerror='alert(2)'>&\u0007`;
 
@@ -33,7 +33,7 @@ function madeReport(): LoadReport {
     ...{ sizeBytes: 64, text: false, durationMs: 10_000, ratePerSecond: 100 },
   };
   return reportOf(options, recorder, {
-    ...{ startedAt: new Date(0), endedMs: 10_012, connections: 1, deflated: 0 },
+    ...{ startedAt: new Date(0), endedMs: 10_012, sockets: 2, connections: 1, deflated: 0 },
     ...{ stoppedEarly: false, due: 1000 },
   });
 }
@@ -143,7 +143,7 @@ Deno.test("bench: the page of a load without a round trip says so", () => {
     ...{ sizeBytes: 0, text: true, durationMs: 1000, ratePerSecond: 0 },
   };
   const html = reportPage(reportOf(options, recorder, {
-    ...{ startedAt: new Date(0), endedMs: 0, connections: 0, deflated: 0 },
+    ...{ startedAt: new Date(0), endedMs: 0, sockets: 0, connections: 0, deflated: 0 },
     ...{ stoppedEarly: true, due: null },
   }));
   parseHtml(html);
@@ -170,7 +170,7 @@ Deno.test("bench: --summary-export has k6's names and units, --html the page, --
   const readme = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
   const [, section] = /### h3ws bench\n([^]*?)\n###? /.exec(readme) ?? assert.fail("README");
   await withFolder(async (folder) => {
-    await withEcho(async (port) => {
+    await withEcho(async ({ port }) => {
       const { code, out } = await bench(
         ...[`ws://127.0.0.1:${port}/`, "-c", "2", "-d", "300ms", "--ping-interval", "20ms"],
         ...["--json", "--html", `${folder}/r.html`, "--summary-export", `${folder}/k6.json`],

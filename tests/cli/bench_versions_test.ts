@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import * as http2 from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { LoadReport } from "../../src/cli/load.ts";
-import { bench, benchJson, type Served, withEcho, withServed } from "./bench_support.ts";
+import { bench, benchJson, type Served, withServed } from "./bench_support.ts";
+import { withEcho } from "./support.ts";
 
 const SHORT = ["--duration", "300ms", "--ping-interval", "50ms"];
 
@@ -110,7 +111,10 @@ Deno.test("bench: a server without extended CONNECT is told as such; auto falls 
       // It does not speak HTTP/1.1 either, so there is nothing left.
       const auto = await bench(bare, "--ca", ca, "-c", "1");
       assert.equal(auto.code, 1);
-      assert.match(auto.err, /over HTTP\/1\.1: the server does not speak HTTP\/1\.1; /);
+      assert.match(
+        auto.err,
+        /over HTTP\/1\.1: the server does not speak HTTP\/1\.1 there; h3ws doctor /,
+      );
     } finally {
       server.close();
     }
@@ -143,6 +147,31 @@ Deno.test("bench: auto takes HTTP/1.1 where HTTP/2 carries no WebSockets", async
   });
 });
 
+Deno.test("bench: --cert and --key show who it is, by TCP alone", async () => {
+  await withServed({ "client-ca": "CA" }, async ({ port, ca, pair, folder }) => {
+    const [cert, key] = [`${folder}/client.pem`, `${folder}/client-key.pem`];
+    await Deno.writeTextFile(cert, pair.client!.certPem);
+    await Deno.writeTextFile(key, pair.client!.keyPem);
+    const args = [`wss://localhost:${port}/ws`, "--ca", ca, "-d", "50ms", "-c", "2"];
+    const shown = [...args, "--cert", cert, "--key", key];
+    for (const [version, http] of [["-1", "1.1"], ["-2", "2"], ["--http=auto", "2"]]) {
+      const { code, report } = await benchJson(...shown, version);
+      assert.deepEqual([code, report.http, report.errorTexts], [0, http, {}]);
+      const without = await bench(...args, version === "--http=auto" ? "-2" : version);
+      assert.equal(without.code, 1);
+      assert.match(
+        without.err,
+        /a client's certificate that it trusts; --cert and --key show one /,
+      );
+    }
+    const { code, err } = await bench(...shown, "-3");
+    const want = "h3ws: --cert can't be shown over HTTP/3; -1 and -2 show it\n";
+    assert.deepEqual([code, err], [1, want]);
+    const none = await bench(...args, "--cert", "none.pem", "--key", key);
+    assert.deepEqual([none.code, none.err], [1, "h3ws: Cannot read none.pem: no such file\n"]);
+  });
+});
+
 Deno.test("bench: a certificate of another name is told as such, by every version", async () => {
   await withServed({}, async ({ port, ca }) => {
     for (const version of ["-1", "-2", "-3"]) {
@@ -169,7 +198,7 @@ const NOBODY: [name: string, args: string[], want: RegExp][] = [
 ];
 
 Deno.test("bench: what can't be reached is one line, with what to try", async () => {
-  await withEcho(async (port) => {
+  await withEcho(async ({ port }) => {
     for (const [name, args, want] of NOBODY) {
       const { code, out, err } = await bench(...args.map((arg) => arg.replace("ECHO", `${port}`)));
       assert.deepEqual([code, out], [1, ""], name);

@@ -1,6 +1,6 @@
 // Each shell is run with its script and asked what it would complete.
 import assert from "node:assert/strict";
-import { run } from "../../src/cli/args.ts";
+import { commandsOf, run } from "../../src/cli/args.ts";
 import { completionsCommand } from "../../src/cli/completions.ts";
 import { COMMANDS } from "../../src/cli/main.ts";
 import { hasTerminals, OnTerminal } from "../support/terminal.ts";
@@ -143,6 +143,93 @@ shellTest("zsh", "what can be said next, by Tab", async () => {
     }
   });
 }, hasTerminals());
+
+/** What the help of a command says that may be written: each flag, with its words if it takes some. */
+async function helpOf(name: string): Promise<Map<string, string[] | null>> {
+  const io = new TestIo();
+  const own = new Set(commandsOf({}).map(({ name }) => name));
+  const handlers = { commands: COMMANDS.filter(({ name }) => !own.has(name)) };
+  assert.equal(await run([name, "--help"], handlers, io), 0, io.stderr);
+  const rows = io.stdout.matchAll(/^ {2}(?:(-\S), )?--([a-z][\w.-]*)(?: <([^>]+)>)? /gm);
+  const flags = new Map<string, string[] | null>();
+  for (const [, short, long, value] of rows) {
+    const words = value?.includes("|") ? value.split("|") : null;
+    flags.set(`--${long}`, words);
+    if (short !== undefined) flags.set(short, words);
+  }
+  assert.ok(flags.has("-h") && flags.has("--version"), name);
+  return flags;
+}
+
+interface Ask {
+  words: string[];
+  want: string[];
+}
+
+/** Each flag of each command, and each value that the help names. */
+async function allAsks(): Promise<Ask[]> {
+  const asks: Ask[] = [];
+  for (const name of commands) {
+    const flags = await helpOf(name);
+    asks.push({ words: [name, "-"], want: [...flags.keys()] });
+    for (const [flag, words] of flags) {
+      // What stands for any text (<off|url>) is no word.
+      const said = words?.filter((word) => !NOUNS.has(word));
+      if (said !== undefined) asks.push({ words: [name, flag, ""], want: said });
+    }
+  }
+  assert.ok(asks.length > commands.length + 10);
+  return asks;
+}
+
+const NOUNS = new Set(["address", "url", "port"]);
+
+function checkAsks(asks: readonly Ask[], answers: string): void {
+  const lines = answers.split("\n").slice(0, -1);
+  assert.equal(lines.length, asks.length);
+  asks.forEach(({ words, want }, i) => {
+    const got = lines[i].split(" ").filter((word) => word !== "");
+    assert.deepEqual(got.sort(), [...want].sort(), words.join(" "));
+  });
+}
+
+shellTest("bash", "every flag and word that the help of each command names", async () => {
+  const asks = await allAsks();
+  const script = asks.map(({ words }) =>
+    `COMP_WORDS=(h3ws ${
+      words.map((word) => `'${word}'`).join(" ")
+    }); COMP_CWORD=${words.length}; ` +
+    'COMPREPLY=(); _h3ws; echo "${COMPREPLY[@]}"'
+  );
+  const args = ["--norc", "-c", `${await scriptOf("bash")}\n${script.join("\n")}`];
+  checkAsks(asks, await output("bash", args));
+});
+
+shellTest("fish", "every flag and word that the help of each command names", async () => {
+  const asks = await allAsks();
+  const script = asks.map(({ words }) =>
+    `echo (complete -C 'h3ws ${words.join(" ")}' | string replace -r '\\t.*' '')`
+  );
+  checkAsks(
+    asks,
+    await output("fish", ["-N", "-c", `${await scriptOf("fish")}\n${script.join("\n")}`]),
+  );
+});
+
+Deno.test("completions zsh: every flag and word that the help of each command names", async () => {
+  const script = await scriptOf("zsh");
+  for (const name of commands) {
+    const flags = await helpOf(name);
+    const block = new RegExp(`^    ${name}\\)\\n([^]*?);;$`, "m").exec(script)?.[1];
+    assert.ok(block !== undefined, name);
+    const got = [...block.matchAll(/'(?:\([^)]*\))?\*?(-[\w.-]+)\[|(?<=[{,])(-[\w.-]+)(?=[,}])/g)];
+    assert.deepEqual(
+      new Set(got.map(([, one, other]) => one ?? other)),
+      new Set(flags.keys()),
+      name,
+    );
+  }
+});
 
 Deno.test("completions: a shell that is not known is told, exit code 2", async () => {
   const io = new TestIo();

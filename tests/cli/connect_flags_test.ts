@@ -22,26 +22,13 @@ const USAGE: [args: string[], err: RegExp][] = [
     /^--cert: is for TCP: client certificates can't be shown over QUIC/,
   ],
   [[URL_WSS, "-3", "--proxy", "http://p:1"], /^--proxy: is for TCP: an HTTP proxy carries no QUIC/],
-  [[URL_WSS, "--cert", "c"], /^--cert: needs --key; allowed: both or neither$/],
   [[URL_WSS, "--key", "k"], /^--key: needs --cert; allowed: both or neither$/],
   [[URL_WSS, "--listen", "80"], /^--listen: and a URL exclude each other/],
   [[URL_WSS, "--binary", "--json"], /^--binary: and --json exclude each other/],
-  [
-    [URL_WSS, "-H", "Cookie"],
-    /^--header: "Cookie" is not a header field; allowed: a name, a colon/,
-  ],
-  [
-    [URL_WSS, "-H", "a: b", "-H", "host: x"],
-    /^--header: "host: x" can't be given; .*--host sets it$/,
-  ],
-  [[URL_WSS, "-s", "a b"], /^--subprotocol: "a b" is not a subprotocol; /],
+  [[URL_WSS, "--timeout", "0"], /^--timeout: "0" is no time at all; allowed: seconds \(10, 0\.5\)/],
+  [[URL_WSS, "--ping-timeout", "0s"], /^--ping-timeout: "0s" is no time at all; /],
   [[URL_WSS, "-w", "soon"], /^--wait: "soon" is not a time; allowed: .*; -1 for ever$/],
-  [
-    [URL_WSS, "--auth", "me"],
-    /^--auth: "me" is not a user and a password; allowed: user:password$/,
-  ],
   [[URL_WSS, "--proxy", "socks5://p:1"], /^--proxy: "socks5:\/\/p:1" is not an HTTP proxy; /],
-  [[URL_WSS, "--host", "a b"], /^--host: "a b" is not a host; allowed: host or host:port$/],
   [["--listen", "99999"], /^--listen: "99999" is not where to listen; /],
 ];
 
@@ -70,13 +57,6 @@ const KINDS: [kind: Kind<unknown>, text: string, want: unknown][] = [
   [kinds.optionalWait, "", null],
   [kinds.optionalWait, "-1", Infinity],
   [kinds.optionalWait, "0", 0],
-  [kinds.header, "Cookie: a=b; c=d ", ["cookie", "a=b; c=d"]],
-  [kinds.header, "X-Empty:", ["x-empty", ""]],
-  [kinds.header, "X-Url: http://a:1", ["x-url", "http://a:1"]],
-  // RFC 7617 §2 and §2.1.
-  [kinds.basicAuth, "Aladdin:open sesame", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="],
-  [kinds.basicAuth, "test:123£", "Basic dGVzdDoxMjPCow=="],
-  [kinds.basicAuth, "a:b:c", "Basic YTpiOmM="],
   [kinds.httpProxy, "off", "off"],
   [kinds.httpProxy, "p.example:3128", { hostname: "p.example", port: 3128 }],
   [kinds.httpProxy, "http://p.example", { hostname: "p.example", port: 80 }],
@@ -90,14 +70,6 @@ const KINDS: [kind: Kind<unknown>, text: string, want: unknown][] = [
 
 Deno.test("connect: what the values of flags are", () => {
   for (const [kind, text, want] of KINDS) assert.deepEqual(kind.parse(text), want, text);
-});
-
-Deno.test("connect: a user in the URL is no part of where it goes", () => {
-  assert.deepEqual(kinds.splitUser("wss://me:s%3Acret@a.example/x?y"), {
-    url: "wss://a.example/x?y",
-    authorization: `Basic ${btoa("me:s:cret")}`,
-  });
-  assert.deepEqual(kinds.splitUser(URL_WSS), { url: URL_WSS, authorization: null });
 });
 
 const P = "http://p:1";

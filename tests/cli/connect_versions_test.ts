@@ -1,25 +1,15 @@
 // h3ws connect by each version of HTTP, as a process of its own.
 import assert from "node:assert/strict";
 import { makeCertificates } from "../../src/cli/certificates.ts";
-import { startEcho } from "../../src/cli/echo_server.ts";
 import { serve } from "../../src/cli/serve.ts";
 import { readProxyConfig } from "../../src/config/proxy.ts";
 import { serve as serveHandler } from "../../src/server/server.ts";
 import { runCli } from "../support/cli.ts";
 import { startConnectProxy } from "../support/connect_proxy.ts";
-import { withFolder } from "./support.ts";
-
-async function withEcho(body: (url: string) => Promise<void>): Promise<void> {
-  const echo = await startEcho({ hostname: "127.0.0.1", port: 0 });
-  try {
-    await body(`ws://127.0.0.1:${echo.port}/`);
-  } finally {
-    await echo.close();
-  }
-}
+import { withEcho, withFolder } from "./support.ts";
 
 Deno.test("connect: over HTTP/3, over TLS, with a client's certificate, and through a proxy", () =>
-  withEcho((backend) =>
+  withEcho(({ url: backend }) =>
     withFolder(async (folder) => {
       const pair = await makeCertificates({ hosts: ["localhost"], days: 1, client: "alice" });
       await Deno.writeTextFile(`${folder}/ca.pem`, pair.caPem);
@@ -110,6 +100,33 @@ Deno.test("connect: where nobody listens by TCP, HTTP/3 may serve alone; not wit
       const unchecked = await runCli(["connect", url, "-n", ...said]);
       assert.equal(unchecked.code, 1);
       assert.match(unchecked.stderr, / nobody listens at localhost:/);
+    } finally {
+      await server.stop();
+    }
+  }));
+
+Deno.test("connect --reconnect: what a server said of HTTP/3 is gone by the next time", () =>
+  withFolder(async (folder) => {
+    const pair = await makeCertificates({ hosts: ["localhost"], days: 1 });
+    await Deno.writeTextFile(`${folder}/ca.pem`, pair.caPem);
+    const { certPem, keyPem } = pair;
+    const server = await serveHandler(
+      { listen: "127.0.0.1:0", certPem, keyPem },
+      async (request) => {
+        const socket = await request.accept();
+        // RFC 7838: Alt-Svc came with the first answer.
+        await socket.send(request.httpVersion);
+        await socket.close(request.httpVersion === "3" ? 1000 : 1012);
+      },
+    );
+    try {
+      const args = ["connect", `wss://localhost:${server.port}/`, "--ca", `${folder}/ca.pem`];
+      const { code, stdout, stderr } = await runCli([...args, "--reconnect"]);
+      assert.deepEqual([code, stdout], [0, "2\n3\n"], stderr);
+      // One that can't have HTTP/3 stays where it is.
+      const checked = await runCli([...args, "-n", "--reconnect", "--max-messages", "1"]);
+      assert.equal(checked.stdout, "2\n");
+      assert.match(checked.stderr, /^connected by HTTP\/2 /);
     } finally {
       await server.stop();
     }

@@ -3,12 +3,6 @@ import { doctor } from "../support/doctor.ts";
 
 const USAGE = [
   { args: ["http//x"], want: /--url/ },
-  { args: ["wss://a/", "-H", "novalue"], want: /--header: "novalue" is not a header field/ },
-  { args: ["wss://a/", "-H", "Host: b"], want: /is a field of the handshake's own/ },
-  { args: ["wss://a/", "-s", "a b"], want: /--subprotocol/ },
-  { args: ["wss://a/", "-s", "a", "-s", "a"], want: /--subprotocol.*twice/ },
-  { args: ["wss://a/", "-o", "a.example"], want: /--origin/ },
-  { args: ["wss://a/", "-o", "https://a.example/path"], want: /--origin/ },
   { args: ["wss://a/", "--resolver", "dns.example"], want: /--resolver/ },
   { args: ["wss://a/", "--timeout", "0"], want: /--timeout/ },
   { args: ["wss://a/", "wss://b/"], want: /one url too many/ },

@@ -25,7 +25,7 @@ function recorderOf(expectedIntervalMs = 0): Recorder {
 async function openRun(): Promise<Recorder> {
   const clock = new FakeClock();
   const recorder = recorderOf();
-  const turn = { schedule: { ratePerSecond: RATE, rampMs: 0 }, first: 0, step: 1 };
+  const turn = { schedule: { ratePerSecond: RATE, rampMs: 0 }, next: 0, step: 1 };
   await clock.run(openLoop(stallingEcho(clock, STALL), workOf(clock, recorder), turn));
   return recorder;
 }
@@ -85,7 +85,7 @@ Deno.test("bench: what backpressure holds back counts from when it was due", asy
       if (++sends === 1) await clock.sleep(1_000);
     },
   };
-  const turn = { schedule: { ratePerSecond: 10, rampMs: 0 }, first: 0, step: 1 };
+  const turn = { schedule: { ratePerSecond: 10, rampMs: 0 }, next: 0, step: 1 };
   await clock.run(openLoop(narrow, workOf(clock, recorder, 1_000), turn));
   assert.deepEqual([recorder.counts.sent, recorder.counts.roundTrips], [10, 10]);
   near(recorder.latency.at(100), 901_000);
@@ -98,7 +98,7 @@ Deno.test("bench: what is due in the warmup is sent and not counted", async () =
   const echo = stallingEcho(clock, { serviceMs: 1, fromMs: 0, toMs: 500 });
   const work = workOf(clock, recorder, 2_000);
   recorder.begin(1_000);
-  const turn = { schedule: { ratePerSecond: RATE, rampMs: 0 }, first: 0, step: 1 };
+  const turn = { schedule: { ratePerSecond: RATE, rampMs: 0 }, next: 0, step: 1 };
   await clock.run(openLoop(echo, work, turn));
   assert.deepEqual([recorder.counts.sent, recorder.counts.roundTrips], [100, 100]);
   near(recorder.latency.at(100), 1_000);
@@ -115,7 +115,7 @@ Deno.test("bench: an echo that is not what was sent, or that nobody asked for, e
       send: () => Promise.resolve(),
       receive: () => clock.sleep(10).then(() => reply),
     };
-    const turn = { schedule: { ratePerSecond: 10, rampMs: 0 }, first: 0, step: 1 };
+    const turn = { schedule: { ratePerSecond: 10, rampMs: 0 }, next: 0, step: 1 };
     const loop = openLoop(echo, workOf(clock, recorderOf()), turn);
     await assert.rejects(clock.run(loop), { name: "WrongEcho", message: want });
   }
@@ -128,10 +128,11 @@ Deno.test("bench: echoes that never come are counted when the socket has ended",
     send: () => Promise.resolve(),
     receive: () => clock.sleep(995).then(() => null),
   };
-  const turn = { schedule: { ratePerSecond: 10, rampMs: 0 }, first: 0, step: 1 };
+  const turn = { schedule: { ratePerSecond: 10, rampMs: 0 }, next: 0, step: 1 };
   await clock.run(openLoop(echo, workOf(clock, recorder), turn));
   assert.deepEqual({ ...recorder.counts, bytesSent: 0 }, {
     ...{ sent: 10, roundTrips: 0, bytesSent: 0, bytesReceived: 0, unanswered: 10, errors: 0 },
+    openedAnew: 0,
   });
 });
 
@@ -151,7 +152,7 @@ Deno.test("bench: a timer that fires early sends nothing before it is due", asyn
     },
   };
   const work = { ...workOf(clock, recorderOf(), 500), clock: hasty };
-  const turn = { schedule: { ratePerSecond: 10, rampMs: 0 }, first: 0, step: 1 };
+  const turn = { schedule: { ratePerSecond: 10, rampMs: 0 }, next: 0, step: 1 };
   await clock.run(openLoop(watched, work, turn));
   sentMs.forEach((ms, n) => assert.ok(Math.abs(ms - n * 100) < 1e-6, `${n} at ${ms} ms`));
   assert.equal(sentMs.length, 5);

@@ -1,3 +1,4 @@
+import { startEcho } from "../../src/cli/echo_server.ts";
 import type { Io } from "../../src/cli/io.ts";
 
 /** An `Io` that keeps what is written, and is stopped by `stop`. */
@@ -36,5 +37,17 @@ export async function withFolder(body: (folder: string) => Promise<void>): Promi
     await body(folder);
   } finally {
     await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** The echo of the demo, in the clear over HTTP/1.1. */
+export async function withEcho(
+  body: (echo: { port: number; url: string }) => Promise<void>,
+): Promise<void> {
+  const echo = await startEcho({ hostname: "127.0.0.1", port: 0 });
+  try {
+    await body({ port: echo.port, url: `ws://127.0.0.1:${echo.port}/` });
+  } finally {
+    await echo.close();
   }
 }

@@ -4,7 +4,7 @@ import * as net from "node:net";
 import * as tls from "node:tls";
 import { makeCertificates } from "../../src/cli/certificates.ts";
 import { explain } from "../../src/cli/connect_explain.ts";
-import { open, type Plan } from "../../src/cli/connect_open.ts";
+import { open, type Plan, Ways } from "../../src/cli/connect_open.ts";
 import type { HttpProxy } from "../../src/net/http_proxy.ts";
 import { within } from "../support/within.ts";
 
@@ -27,7 +27,8 @@ export async function whyNot(attempt: Try): Promise<string> {
   };
   let tried = plan;
   const onTry = (plan: Plan) => tried = plan;
-  const hooks = { signal: new AbortController().signal, onPing() {}, onPong() {}, onTry };
+  const { signal } = new AbortController();
+  const hooks = { ways: new Ways(), signal, onPing() {}, onPong() {}, onTry };
   const opening = open(plan, hooks).then(({ socket }) => {
     socket.abort();
     return null;

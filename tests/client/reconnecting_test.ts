@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { UpgradeRefused } from "../../src/client/connect.ts";
 import { reconnecting, type ReconnectingEnd } from "../../src/client/reconnecting.ts";
 import { NetError } from "../../src/net/error.ts";
+import type { Field } from "../../src/protocol/wire/field.ts";
 import { within } from "../support/within.ts";
 import { settled, World } from "./reconnecting_support.ts";
 
@@ -129,8 +130,8 @@ for (const { code, comesBack } of ENDS) {
   });
 }
 
-function refusal(status: number): UpgradeRefused {
-  return new UpgradeRefused("ws://a", { status, fields: [], body: new Uint8Array(0) });
+function refusal(status: number, fields: readonly Field[] = []): UpgradeRefused {
+  return new UpgradeRefused("ws://a", { status, fields, body: new Uint8Array(0) });
 }
 
 const FAILURES: { name: string; error: unknown; comesBack: boolean }[] = [
@@ -150,6 +151,28 @@ for (const { name, error, comesBack } of FAILURES) {
     await (await world.attempt()).fail(error);
     assert.deepEqual(world.told, [`close 1006 ${comesBack ? 500 : null}`]);
     if (!comesBack) await assert.rejects(world.socket.receive(), error as Error);
+    await world.socket.close();
+  });
+}
+
+const AFTER: { name: string; status?: number; value: string; maxMs?: number; want: number }[] = [
+  { name: "seconds of a 503, and the lot behind them", value: "7", want: 7_500 },
+  { name: "seconds of a 429", status: 429, value: "7", want: 7_500 },
+  { name: "a date", value: "Fri, 31 Dec 1999 23:59:59 GMT", want: 9_500 },
+  { name: "more than 5 min", value: "86400", want: 300_500 },
+  { name: "more than maxRetryAfterMs", value: "7", maxMs: 1_000, want: 1_500 },
+  { name: "nothing, where maxRetryAfterMs says so", value: "7", maxMs: 0, want: 500 },
+  { name: "nothing that can be read", value: "soon", want: 500 },
+  { name: "nothing of a 500", status: 500, value: "7", want: 500 },
+];
+
+for (const { name, status = 503, value, maxMs, want } of AFTER) {
+  Deno.test(`reconnecting: RFC 9110 §10.2.3: Retry-After: it waits for ${name}`, async () => {
+    const world = new World(maxMs === undefined ? {} : { maxRetryAfterMs: maxMs });
+    const date = "Fri, 31 Dec 1999 23:59:50 GMT";
+    await (await world.attempt()).fail(refusal(status, [["retry-after", value], ["date", date]]));
+    assert.deepEqual(world.told, [`close 1006 ${want}`]);
+    assert.deepEqual(world.clock.waits, [want]);
     await world.socket.close();
   });
 }

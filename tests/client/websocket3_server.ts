@@ -2,6 +2,8 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import { sha1 } from "../../src/net/sha1.ts";
+import { acceptFor } from "../../src/protocol/websocket/handshake.ts";
 // @ts-types="@types/ws"
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
 
@@ -21,6 +23,20 @@ const PATHS: Readonly<Record<string, (socket: WebSocket, request: IncomingMessag
     socket.on("message", (data: RawData, binary: boolean) => socket.send(data, { binary }));
   },
   "/headers": (socket, request) => socket.send(JSON.stringify(request.headers)),
+  "/url": (socket, request) => socket.send(request.url!),
+  // Reads nothing for a while, then says how long each message was.
+  "/slow-sizes": (socket) => {
+    rawOf(socket).pause();
+    setTimeout(() => rawOf(socket).resume(), 200);
+    socket.on("message", (data: RawData) => socket.send(String((data as Uint8Array).length)));
+  },
+  // Says Close, and text behind it, which no server may.
+  "/close-data": (socket) => {
+    socket.once("message", () => {
+      rawOf(socket).write(Uint8Array.of(0x88, 2, 0x03, 0xe8, 0x81, 1, 0x61));
+    });
+  },
+  "/unchosen": () => {},
   "/text": (socket) => socket.send("text"),
   "/binary": (socket) => socket.send(Uint8Array.of(0, 1, 255)),
   "/hundred": (socket) => {
@@ -59,7 +75,9 @@ export async function startTestServer(): Promise<TestServer> {
   const held = new Set<Duplex>();
   const sockets = new WebSocketServer({
     noServer: true,
-    handleProtocols: (offered: Set<string>) => offered.values().next().value ?? false,
+    handleProtocols: (offered: Set<string>, { url }) => {
+      return url === "/unchosen" ? false : offered.values().next().value ?? false;
+    },
   });
   http.on("upgrade", (request: IncomingMessage, duplex: Duplex, head) => {
     const path = request.url!.replace(/\?.*/, "");
@@ -69,6 +87,18 @@ export async function startTestServer(): Promise<TestServer> {
     if (path === "/hang") return;
     if (path === "/refuse") {
       duplex.end("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n");
+      return;
+    }
+    if (path === "/bad-accept" || path === "/other-protocol") {
+      const protocol = path === "/bad-accept" ? "" : "sec-websocket-protocol: other\r\n";
+      const accept = path === "/bad-accept" ? "AAAAAAAAAAAAAAAAAAAAAAAAAAA=" : acceptFor(
+        request.headers["sec-websocket-key"]!,
+        sha1,
+      );
+      duplex.write(
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n" +
+          `sec-websocket-accept: ${accept}\r\n${protocol}\r\n`,
+      );
       return;
     }
     sockets.handleUpgrade(request, duplex, head, (socket: WebSocket) => {

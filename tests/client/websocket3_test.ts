@@ -13,6 +13,7 @@ import { INTERFACE_CASES } from "./websocket3_interface_cases.ts";
 import { SEND_CASES } from "./websocket3_send_cases.ts";
 import { startTestServer } from "./websocket3_server.ts";
 import { type Case, type WebSocketClass, withGiven } from "./websocket3_support.ts";
+import { WPT_CASES } from "./websocket3_wpt_cases.ts";
 
 const TABLES: Readonly<Record<string, readonly Case[]>> = {
   constructor: CONSTRUCTOR_CASES,
@@ -20,6 +21,7 @@ const TABLES: Readonly<Record<string, readonly Case[]>> = {
   events: EVENT_CASES,
   send: SEND_CASES,
   close: CLOSE_CASES,
+  others: WPT_CASES,
 };
 
 for (const [table, cases] of Object.entries(TABLES)) {

@@ -5,6 +5,7 @@ import { type CreateProxyOptions } from "../../src/config/create_options.ts";
 import { createProxy, type ManagedProxy } from "../../src/config/create_proxy.ts";
 import type { Socket } from "../../src/endpoint/socket.ts";
 import { type Fields, silentLog } from "../../src/observe/log.ts";
+import { CloseCode } from "../../src/protocol/websocket/close.ts";
 import { CMUX_DEFAULTS } from "../../src/proxy/cmux.ts";
 import type { SessionEnd, SessionStart } from "../../src/proxy/observer.ts";
 import { DoorPeers } from "../support/door_peers.ts";
@@ -37,8 +38,12 @@ async function withCreated(
   body: (proxy: ManagedProxy, main: NamedBackend) => Promise<void>,
 ): Promise<void> {
   await using main = await NamedBackend.listen("main");
-  await using proxy = createProxy({ ...HERE, backend: main.url, ...options });
-  await body(proxy, main);
+  const proxy = createProxy({ ...HERE, backend: main.url, ...options });
+  try {
+    await body(proxy, main);
+  } finally {
+    await proxy.stop();
+  }
 }
 
 const NONE = {
@@ -137,6 +142,19 @@ Deno.test("createProxy: drain closes sockets with 1001, and a stop meanwhile end
   });
 });
 
+Deno.test("createProxy: to dispose of it is to drain it", async () => {
+  await withCreated({}, async (proxy) => {
+    await proxy.start();
+    const sockets = await Promise.all(Array.from({ length: 8 }, () => connect(proxy)));
+    const disposed = proxy[Symbol.asyncDispose]();
+    // They get their Close in the course of it.
+    const first = await within("a Close", Promise.race(sockets.map(({ closed }) => closed)));
+    assert.equal(first.code, CloseCode.GOING_AWAY);
+    await proxy.stop();
+    await disposed;
+  });
+});
+
 Deno.test("createProxy: its signal stops it, and it starts no more", async () => {
   const controller = new AbortController();
   await withCreated({ signal: controller.signal }, async (proxy) => {
@@ -174,6 +192,7 @@ Deno.test("createProxy: two live side by side, each counts its own, one stops an
   for (const other of others) assert.equal(await sayOver(other, "still"), "right still");
   assert.equal(one.getStats().websocketConnections, 0);
   assert.equal(two.getStats().websocketConnections, 2);
+  await two.stop();
 });
 
 Deno.test("createProxy: onOpen and onClose are told once each, of the same session", async () => {

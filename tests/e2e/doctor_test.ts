@@ -243,3 +243,30 @@ async function selfSigned(): Promise<{ cert: string; key: string }> {
   const pkcs8 = await crypto.subtle.exportKey("pkcs8", keys.privateKey);
   return { cert: certificate.toString("pem"), key: PemConverter.encode(pkcs8, "PRIVATE KEY") };
 }
+
+Deno.test("doctor: a server that wants a client's certificate gets the one of --cert and --key", async () => {
+  const { certPem, keyPem, caPem, client } = await makeCertificates({
+    ...{ hosts: ["localhost"], days: 30, client: "alice" },
+  });
+  for (const maxVersion of ["TLSv1.2", "TLSv1.3"] as const) {
+    const tls = { cert: certPem, key: keyPem, ca: [caPem], maxVersion };
+    const wants = { ...tls, requestCert: true, rejectUnauthorized: true };
+    await withTlsServer(wants, () => {}, (port) =>
+      withFolder(async (folder) => {
+        const [ca, cert, key] = ["ca", "cert", "key"].map((name) => `${folder}/${name}.pem`);
+        await Deno.writeTextFile(ca, caPem);
+        await Deno.writeTextFile(cert, client!.certPem);
+        await Deno.writeTextFile(key, client!.keyPem);
+        const args = [`wss://localhost:${port}/`, "--ca", ca, "--timeout", "1s"];
+        const without = await diagnose(args, false);
+        assert.equal(without.code, 1);
+        const told = without.report.findings.filter(({ level }) => level === "fail");
+        const want = "the server wants a client's certificate that it trusts";
+        assert.deepEqual(told.map(({ value }) => value), [want]);
+        assert.match(told[0].advice, /--cert and --key show it here\.$/);
+        const { code, at } = await diagnose([...args, "--cert", cert, "--key", key], false);
+        assert.equal(at("ws_h1")[0], "ok");
+        assert.equal(code, 0);
+      }));
+  }
+});

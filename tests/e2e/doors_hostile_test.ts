@@ -230,7 +230,7 @@ Deno.test("doors: hostile: 10,000 fields over h3 are 431", async () => {
   });
 });
 
-// A failing test: the door in clear text has no limit of its own for connections that said nothing yet.
+// Each door limits connections that said nothing yet, that in clear text too.
 Deno.test("doors: hostile: silent connections in clear text give way, as handshakes of TLS and QUIC do, and keep nobody out", async () => {
   await withDoors({ handshakeTimeoutMs: 20_000, maxConnections: 100 }, async (t) => {
     const held: RawH1[] = [];

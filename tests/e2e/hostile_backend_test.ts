@@ -176,6 +176,7 @@ async function assertSeen({ seen }: Doors, row: Row, client: Seen): Promise<void
   await until("the record", () => seen.requests.length > 0);
   assert.deepEqual(seen.requests.length, 1, row.name);
   assert.match(seen.requests[0].broken, /^backend: /, row.name);
+  assert.deepEqual(seen.failures, [], `${row.name}: it is told once`);
 }
 
 const EVIL = `${OK}Content-Length: 4\r\n\r\nevil`;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { NetError } from "../../src/net/error.ts";
 import { Sweeper } from "../../src/net/sweeper.ts";
 import { FakeTime } from "./fake_time.ts";
 import { ROLES, socketOn } from "./support.ts";
@@ -78,10 +79,29 @@ for (const role of ROLES) {
       stream.feed(peer.text("waits"));
       await time.pass(100_000);
       assert.equal(await socket.receive(), "waits");
-      await time.pass(9_000);
-      assert.equal(pings(stream.rest), 0);
-      await time.pass(20_000);
+      await time.pass(30_000);
       assert.equal((await socket.closed).by, "lost");
+    });
+
+    Deno.test(`${name}: while a message waits, Pings that can't be written tell that the peer is gone`, async () => {
+      const { socket, stream, peer, time } = setUp();
+      using _ = time;
+      stream.feed(peer.text("waits"));
+      await time.pass(31_000);
+      const before = pings(stream.rest);
+      assert.ok(before >= 2 && before <= 3, `${before} Pings`);
+      // None piles up behind one that the peer does not take.
+      stream.fill();
+      await time.pass(100_000);
+      assert.equal(pings(stream.rest), before + 1);
+      stream.makeRoom();
+      stream.breakWrites(new NetError("reset", "reset by peer"));
+      await time.pass(45_000);
+      assert.deepEqual(await socket.closed, {
+        ...{ code: 1006, reason: "reset by peer", wasClean: false, by: "lost" },
+      });
+      assert.equal(await socket.receive(), "waits");
+      assert.equal(await socket.receive(), null);
     });
 
     Deno.test(`${name}: a process that was stopped reads first what came meanwhile`, async () => {

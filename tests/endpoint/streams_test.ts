@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { NetError } from "../../src/net/error.ts";
 import { within } from "../support/within.ts";
+import { FakeTime } from "./fake_time.ts";
 import { ROLES, sent, settled, socketOn } from "./support.ts";
 
 for (const role of ROLES) {
@@ -62,6 +63,34 @@ for (const role of ROLES) {
       assert.equal((await socket.closed).by, "us");
     });
   }
+
+  Deno.test(`writable, ${role}: to abort it while a write waits for room ends the socket in time`, async () => {
+    using time = new FakeTime();
+    const { socket, stream } = socketOn(role);
+    stream.fill();
+    const writer = socket.writable.getWriter();
+    const write = assert.rejects(writer.write(new Uint8Array(200_000)));
+    await time.turn();
+    const aborting = writer.abort("enough");
+    await time.turn();
+    assert.equal(socket.open, false);
+    await time.pass(6_000);
+    assert.equal((await socket.closed).by, "us");
+    await Promise.all([write, aborting]);
+  });
+
+  Deno.test(`readable and writable, ${role}: a code that can't be sent is a RangeError, and the socket closes all the same`, async () => {
+    for (const way of ["cancel", "abort"] as const) {
+      const { socket, stream, peer } = socketOn(role);
+      const bad = { closeCode: 1006 };
+      const giving = way === "cancel" ? socket.readable.cancel(bad) : socket.writable.abort(bad);
+      const failed = assert.rejects(giving, RangeError);
+      assert.equal(await stream.next(), sent(role, "CLOSE 1000"));
+      stream.feed(peer.close(1000), null);
+      await within("the end", failed);
+      assert.equal((await socket.closed).by, "us");
+    }
+  });
 
   Deno.test(`writable, ${role}: sends what is written, waits for room, and closes the socket`, async () => {
     const { socket, stream, peer } = socketOn(role);

@@ -26,6 +26,7 @@ export class TestStream implements ByteStream {
   #room: PromiseWithResolvers<void> | null = null;
   #broken: Error | null = null;
   reads = 0;
+  onLost: ((error: Error) => void) | null = null;
 
   read(): Promise<Uint8Array | null> {
     assert.equal(this.#reader, null, "two reads at once");

@@ -4,10 +4,8 @@ import { Buffer } from "node:buffer";
 import type { Frame } from "../../src/protocol/websocket/encoder.ts";
 import type { Field } from "../../src/protocol/wire/field.ts";
 import { testCertificates, type TestProxy } from "../support/proxy.ts";
-import { within } from "../support/within.ts";
 import type { PeerFrame, PeerSocket } from "./flows.ts";
-
-const CLIENT = new URL("./aioquic_client.py", import.meta.url).pathname;
+import { PythonProcess } from "./python_process.ts";
 
 /** What aioquic tells of what came; the fields are those of the one event. */
 export interface AioquicEvent {
@@ -48,34 +46,22 @@ export interface AioquicOptions {
 
 /** One QUIC connection of aioquic's, in a process of its own. */
 export class Aioquic implements AsyncDisposable {
-  readonly #child: Deno.ChildProcess;
-  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #folder: string;
-  readonly #reading: Promise<void>;
-  readonly #events: AioquicEvent[] = [];
-  #ended = false;
-  #wake = Promise.withResolvers<void>();
+  readonly #process: PythonProcess<AioquicEvent>;
 
-  private constructor(child: Deno.ChildProcess, folder: string) {
-    this.#child = child;
-    this.#folder = folder;
-    this.#input = child.stdin.getWriter();
-    this.#reading = this.#read();
+  private constructor(process: PythonProcess<AioquicEvent>) {
+    this.#process = process;
   }
 
   /** Resolves when the handshake is over. */
-  static async connect(options: AioquicOptions): Promise<Aioquic> {
-    const folder = await Deno.makeTempDir();
-    await Deno.writeTextFile(`${folder}/ca.pem`, options.caPem);
-    const { raw, early } = options;
-    const mode = raw ? ["raw"] : early ? [JSON.stringify(early)] : [];
-    const child = new Deno.Command(options.python, {
-      args: ["-u", CLIENT, String(options.port), `${folder}/ca.pem`, ...mode],
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "inherit",
-    }).spawn();
-    const client = new Aioquic(child, folder);
+  static async connect({ python, port, caPem, raw, early }: AioquicOptions): Promise<Aioquic> {
+    const client = new Aioquic(
+      await PythonProcess.spawn<AioquicEvent>({
+        ...{ name: "aioquic", python, program: "aioquic_client.py" },
+        args: [String(port)],
+        files: { "ca.pem": caPem },
+        more: raw ? ["raw"] : early ? [JSON.stringify(early)] : [],
+      }),
+    );
     try {
       assert.equal((await client.event("connected")).alpn, "h3");
       return client;
@@ -85,39 +71,17 @@ export class Aioquic implements AsyncDisposable {
     }
   }
 
-  async #read(): Promise<void> {
-    let rest = "";
-    for await (const part of this.#child.stdout.pipeThrough(new TextDecoderStream())) {
-      const lines = (rest + part).split("\n");
-      rest = lines.pop()!;
-      for (const line of lines) this.#events.push(JSON.parse(line));
-      this.#woken();
-    }
-    this.#ended = true;
-    this.#woken();
-  }
-
-  #woken(): void {
-    this.#wake.resolve();
-    this.#wake = Promise.withResolvers();
-  }
-
   /** The next event of these names, for that stream if one is named, that was not taken yet. */
-  async event(names: string | string[], stream?: number): Promise<AioquicEvent> {
-    const name = [names].flat().join(" or ");
-    const isIt = (event: AioquicEvent) =>
-      [names].flat().includes(event.event) && (stream === undefined || event.stream === stream);
-    for (;;) {
-      const index = this.#events.findIndex(isIt);
-      if (index >= 0) return this.#events.splice(index, 1)[0];
-      const left = JSON.stringify(this.#events);
-      if (this.#ended) throw new Error(`aioquic ended without "${name}"; it told ${left}`);
-      await within(`"${name}" from aioquic, which told ${left}`, this.#wake.promise);
-    }
+  event(names: string | string[], stream?: number): Promise<AioquicEvent> {
+    const all = [names].flat();
+    return this.#process.event(
+      `"${all.join(" or ")}"`,
+      (event) => all.includes(event.event) && (stream === undefined || event.stream === stream),
+    );
   }
 
-  async do(what: string, args: Record<string, unknown> = {}): Promise<void> {
-    await this.#input.write(new TextEncoder().encode(JSON.stringify({ do: what, ...args }) + "\n"));
+  do(what: string, args: Record<string, unknown> = {}): Promise<void> {
+    return this.#process.do(what, args);
   }
 
   /** A request with these very fields; gives its stream. */
@@ -159,13 +123,8 @@ export class Aioquic implements AsyncDisposable {
     return { opcode: opcode!, rsv: rsv!, payload: new Uint8Array(Buffer.from(hex!, "hex")) };
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    // It ends by itself with its stdin, unless it has ended already.
-    await this.#input.close().catch(() => {});
-    await within("the end of aioquic", this.#child.status).catch(() => this.#child.kill("SIGKILL"));
-    await this.#reading;
-    await this.#child.status;
-    await Deno.remove(this.#folder, { recursive: true });
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#process[Symbol.asyncDispose]();
   }
 }
 

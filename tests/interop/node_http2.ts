@@ -48,10 +48,20 @@ export class NodeHttp2 implements Peer {
     return Promise.resolve(this.request(fields));
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async #ended(end: () => void): Promise<void> {
+    if (this.#session.destroyed) return;
     const closed = new Promise<void>((resolve) => this.#session.once("close", resolve));
-    this.#session.close();
+    end();
     await within("the end of node:http2's connection", closed);
+  }
+
+  /** Ends all that is open. */
+  leave(): Promise<void> {
+    return this.#ended(() => this.#session.destroy());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#ended(() => this.#session.close());
   }
 }
 

@@ -1,10 +1,10 @@
 // A server of WebSockets over HTTP/2 in which nothing is ours: node:http2 for RFC 8441, npm's ws for
 // RFC 6455.
-import { Buffer } from "node:buffer";
 import * as http2 from "node:http2";
 import type { AddressInfo } from "node:net";
 import { WebSocket, WebSocketServer } from "ws";
 import { testCertificates } from "../support/proxy.ts";
+import { wsOver } from "./ws_end.ts";
 
 export interface NodeHttp2ServerOptions {
   /** RFC 8441 §3; default `true`. */
@@ -17,6 +17,8 @@ export interface NodeHttp2ServerOptions {
   allowHTTP1?: boolean;
   /** More fields of each answer. */
   fields?: Record<string, string>;
+  /** Answers requests over HTTP/2 in place of what stands below. */
+  take?: (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => void;
 }
 
 /** What one request came with. */
@@ -72,6 +74,7 @@ export class NodeHttp2Server {
   #take(stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders): void {
     this.requests.push({ headers, stream });
     stream.on("error", () => {});
+    if (this.#options.take !== undefined) return this.#options.take(stream, headers);
     const path = headers[":path"]!;
     if (path.startsWith("/reset/")) return stream.close(Number(path.slice(7)));
     if (path.startsWith("/wait")) return;
@@ -82,21 +85,8 @@ export class NodeHttp2Server {
   }
 
   #open(stream: http2.ServerHttp2Stream): void {
-    const protocol = stream.sentHeaders?.["sec-websocket-protocol"];
     stream.respond({ ":status": 200, ...this.#options.fields });
-    const socket = new WebSocket(null as unknown as string, undefined, { autoPong: true });
-    const receiver = socket as unknown as {
-      _isServer: boolean;
-      setSocket(stream: unknown, head: Uint8Array, options: object): void;
-    };
-    receiver._isServer = true;
-    const duplex = Object.assign(stream, { setNoDelay() {} });
-    receiver.setSocket(duplex, Buffer.alloc(0), {
-      allowSynchronousEvents: true,
-      maxPayload: 64 * 1024 * 1024,
-      skipUTF8Validation: false,
-      protocol,
-    });
+    const socket = wsOver(stream, { role: "server" });
     socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary }));
     socket.on("error", () => {});
   }

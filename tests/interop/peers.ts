@@ -28,12 +28,12 @@ export type PeerVariable =
  */
 export function peerTests(
   variable: PeerVariable,
-): (name: string, body: (peer: string) => Promise<void>) => void {
+): (name: string, body: (peer: string, t: Deno.TestContext) => Promise<void>) => void {
   const peer = Deno.env.get(variable) ?? "";
   const ignore = peer === "";
   const why = ignore ? ` (skipped: ${variable} is not set)` : "";
   return (name, body) =>
-    Deno.test(`${name}${why}`, { ignore, sanitizeOps: true, sanitizeResources: true }, () => {
-      return body(peer);
+    Deno.test(`${name}${why}`, { ignore, sanitizeOps: true, sanitizeResources: true }, (t) => {
+      return body(peer, t);
     });
 }

@@ -3,6 +3,7 @@
 import { createRequire } from "node:module";
 import { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
+import { H3Code } from "../../src/protocol/http3/codes.ts";
 import { encodeFrame, type Frame } from "../../src/protocol/websocket/encoder.ts";
 import type { Field } from "../../src/protocol/wire/field.ts";
 import { Inbox, type SeenFrame } from "../support/inbox.ts";
@@ -17,7 +18,10 @@ interface Package {
 
 interface Session {
   readonly alpnProtocol: string;
-  requestAsync(headers: Headers, options?: { endStream?: boolean }): Promise<Duplex>;
+  requestAsync(
+    headers: Headers,
+    options?: { endStream?: boolean },
+  ): Promise<QuicheStream["stream"]>;
   once(event: "goaway", listener: (info: { lastStreamId: number }) => void): void;
   once(event: "close", listener: (info: { errorCode: number }) => void): void;
   close(): Promise<void>;
@@ -63,18 +67,22 @@ export class Quiche implements AsyncDisposable {
     return this.request(fields);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#session.close();
+  leave(): Promise<void> {
+    return this.#session.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.leave();
   }
 }
 
 export class QuicheStream implements PeerSocket {
-  readonly #stream: Duplex;
+  readonly stream: Duplex & { close(code: number): void };
   readonly #response: Promise<Headers>;
   readonly inbox: Inbox;
 
-  constructor(stream: Duplex) {
-    this.#stream = stream;
+  constructor(stream: QuicheStream["stream"]) {
+    this.stream = stream;
     this.#response = new Promise((resolve) => stream.once("response", resolve));
     // Whatever breaks it is told where it is read.
     stream.on("error", () => {});
@@ -98,7 +106,7 @@ export class QuicheStream implements PeerSocket {
   /** A frame of a client: masked. */
   send(frame: Frame): void {
     const maskKey = crypto.getRandomValues(new Uint8Array(4));
-    this.#stream.write(Buffer.from(encodeFrame({ ...frame, maskKey })));
+    this.stream.write(Buffer.from(encodeFrame({ ...frame, maskKey })));
   }
 
   frame(): Promise<SeenFrame | null> {
@@ -106,6 +114,11 @@ export class QuicheStream implements PeerSocket {
   }
 
   fin(): void {
-    this.#stream.end();
+    this.stream.end();
+  }
+
+  /** RESET_STREAM and STOP_SENDING; `destroy` sends nothing. */
+  reset(): void {
+    this.stream.close(H3Code.H3_REQUEST_CANCELLED);
   }
 }

@@ -2,27 +2,24 @@
 import type { IncomingMessage } from "node:http";
 // @ts-types="@types/ws"
 import { type ClientOptions, type RawData, WebSocket } from "ws";
-import { within } from "../support/within.ts";
+import { Arrivals } from "./ends.ts";
 
 export type WsClientEvent =
   | { type: "open" }
   | { type: "message"; data: string | Uint8Array }
-  | { type: "ping" | "pong"; data: string }
+  | { type: "ping"; data: string }
+  | { type: "pong"; data: string }
   | { type: "close"; code: number; reason: string }
   /** The answer was none of 101. */
   | { type: "refused"; response: IncomingMessage };
 
 export class WsClient {
   readonly socket: WebSocket;
-  readonly #events: WsClientEvent[] = [];
-  #wake: () => void = () => {};
+  readonly #events: Arrivals<WsClientEvent> = new Arrivals<WsClientEvent>("at npm:ws");
 
   constructor(url: string, protocols: string[] = [], options: ClientOptions = {}) {
     this.socket = new WebSocket(url, protocols, options);
-    const tell = (event: WsClientEvent) => {
-      this.#events.push(event);
-      this.#wake();
-    };
+    const tell = (event: WsClientEvent) => this.#events.put(event);
     this.socket.on("open", () => tell({ type: "open" }));
     this.socket.on("message", (data: RawData, isBinary) => {
       const bytes = new Uint8Array(data as Uint8Array);
@@ -41,14 +38,7 @@ export class WsClient {
   }
 
   /** The next event, in the order they came, which must be of this type. */
-  async expect<T extends WsClientEvent["type"]>(type: T): Promise<WsClientEvent & { type: T }> {
-    while (this.#events.length === 0) {
-      await within(`${type} at npm:ws`, new Promise<void>((resolve) => this.#wake = resolve));
-    }
-    const event = this.#events.shift()!;
-    if (event.type !== type) {
-      throw new Error(`Expected ${type} at npm:ws, got ${JSON.stringify(event).slice(0, 200)}`);
-    }
-    return event as WsClientEvent & { type: T };
+  expect<T extends WsClientEvent["type"]>(type: T): Promise<Extract<WsClientEvent, { type: T }>> {
+    return this.#events.expect(type);
   }
 }

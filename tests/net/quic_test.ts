@@ -6,7 +6,15 @@ import { QuicServer } from "../../src/net/quic_server.ts";
 import { collected } from "../support/collected.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
-import { first, ofConnect, rejectsAs, streamOf, TRANSPORT, withServer } from "./quic_support.ts";
+import {
+  first,
+  ofConnect,
+  rejectsAs,
+  second,
+  streamOf,
+  TRANSPORT,
+  withServer,
+} from "./quic_support.ts";
 
 const MIB = 2 ** 20;
 
@@ -106,20 +114,22 @@ Deno.test("quic: abort with a write under way is over when the peer reads on, or
       const pair = await connect();
       const { here, there } = await streamOf(pair);
       let stuck = true;
-      const write = here.write(new Uint8Array(16 * MIB)).catch(() => {}).finally(() =>
-        stuck = false
-      );
+      const write = here.write(new Uint8Array(16 * MIB)).finally(() => stuck = false);
+      write.catch(() => {});
+      const next = rejectsAs("aborted", here.write(new Uint8Array(1)));
+      const fin = rejectsAs("aborted", here.closeWrite());
       await new Promise((resolve) => setTimeout(resolve, 300));
       assert.equal(stuck, true, "the peer's window takes it all");
       let freed = false;
       const abort = here.abort().then(() => freed = true);
+      // Who waits is told at once all the same.
+      await Promise.all([rejectsAs("aborted", write), next, fin]);
       // It can't be taken back: if this ever fails, Deno has learnt RESET_STREAM.
       await new Promise((resolve) => setTimeout(resolve, 300));
       assert.equal(freed, false);
       if (end === "closes") pair.far.close(0);
       else while (await there.read() !== null);
       await within("the abort", abort);
-      await write;
     }
   });
 });
@@ -144,6 +154,16 @@ Deno.test(
     });
   },
 );
+
+Deno.test("quic: a client that is lost in the handshake: the server's rejects, too", async () => {
+  await withServer(async ({ server }) => {
+    const accepting = server.incoming();
+    const connecting = connectQuic(ofConnect(server.port, second));
+    const far = (await within("an attempt", accepting))!.accept();
+    await Promise.all([rejectsAs("tls", connecting), rejectsAs("lost", far.handshake())]);
+    await within("its end", far.closed);
+  });
+});
 
 Deno.test(
   "quic: of a client's UDP sockets only some are kept to be used again",

@@ -205,4 +205,30 @@ for (const door of DOOR_IDS) {
       assert.deepEqual(ends, []);
     });
   });
+
+  Deno.test(`answers: ${door}: a handler whose client is gone needs not answer; what it throws of its own is its fault`, async () => {
+    let asked = Promise.withResolvers<void>();
+    const handler: WebSocketHandler = async ({ path, signal }) => {
+      const gone = new Promise((resolve) => signal.addEventListener("abort", resolve));
+      asked.resolve();
+      await gone;
+      if (path === "/throws") signal.throwIfAborted();
+      if (path === "/fails") throw new Error("of its own");
+    };
+    await withServer({}, handler, async ({ peers, lines }) => {
+      for (const path of ["/silent", "/throws", "/fails"]) {
+        asked = Promise.withResolvers();
+        const opening = peers.open(door, { path }).catch(() => {});
+        await within("the handler", asked.promise);
+        await peers.close();
+        await opening;
+        await until(`a line of ${path}`, () => lines.some((line) => line.path === path));
+      }
+      assert.deepEqual(lines.map(({ level, event }) => [level, event]), [
+        ["info", "socket.handler_ended"],
+        ["info", "socket.handler_ended"],
+        ["error", "socket.handler_failed"],
+      ]);
+    });
+  });
 }

@@ -1,9 +1,16 @@
 // RFC 6455 §4.2, RFC 8441 §5, RFC 9220 §3: which requests reach a handler, and what the others get.
 import assert from "node:assert/strict";
+import { H3Client } from "../../src/client/h3_client.ts";
+import { connectQuic } from "../../src/net/quic_connect.ts";
+import { FrameType } from "../../src/protocol/http3/frame.ts";
+import { UniStreamType } from "../../src/protocol/http3/connection.ts";
 import type { Field } from "../../src/protocol/wire/field.ts";
 import { answerAt } from "../support/doors.ts";
 import { DOOR_IDS, isOpen } from "../support/door_peers.ts";
+import { Rounds } from "../support/rounds.ts";
+import { startUdpRelay } from "../support/udp_relay.ts";
 import { until } from "../support/until.ts";
+import { within } from "../support/within.ts";
 import { echo, withServer } from "./support.ts";
 
 const KEY = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
@@ -229,5 +236,41 @@ Deno.test("handshake: without a handler there are no WebSockets", async () => {
       assert.equal(answer.status, door.startsWith("h1") ? 200 : 501);
       assert.equal((await peers.ask(door)).body, "plain");
     }
+  });
+});
+
+Deno.test("handshake: RFC 9114 §7.2.4.2: SETTINGS come with the server's first flight", async () => {
+  await withServer({}, echo, async ({ port, caPem }) => {
+    const rounds = new Rounds();
+    // Whatever a client says to what it has heard is lost: there will be no second flight.
+    await using relay = startUdpRelay(port, { rounds, loses: () => rounds.trips > 0 });
+    const at = { hostname: "127.0.0.1", port: relay.port, caCerts: [caPem] };
+    const client = await within("the handshake", H3Client.connect(at));
+    assert.equal(await within("SETTINGS", client.extendedConnect()), true);
+    client.close();
+    await client.closed;
+  });
+});
+
+// As of clients with ML-KEM: what they may be sent is known once all of their hello is here.
+Deno.test("handshake: RFC 9114 §7.2.4.2: SETTINGS come to a client whose hello takes two packets", async () => {
+  await withServer({}, echo, async ({ port, caPem }) => {
+    let datagrams = 0;
+    // The second part comes with the client's next try, well behind the first.
+    await using relay = startUdpRelay(port, { loses: () => ++datagrams === 2 });
+    const names = Array.from({ length: 8 }, (_, i) => `${i}`.padEnd(200, "."));
+    const client = await within(
+      "the handshake",
+      connectQuic({
+        ...{ hostname: "127.0.0.1", port: relay.port, caCerts: [caPem] },
+        ...{ alpnProtocols: ["h3", ...names], maxStreams: 0 },
+        ...{ idleTimeoutMs: 30_000, keepaliveMs: 0 },
+      }),
+    );
+    const control = await within("the control stream", client.acceptUniStream());
+    const bytes = await within("SETTINGS", control!.read());
+    assert.deepEqual([bytes![0], bytes![1]], [UniStreamType.CONTROL, FrameType.SETTINGS]);
+    client.close(0);
+    await client.closed;
   });
 });

@@ -1,12 +1,14 @@
 // How a server begins and ends.
 import assert from "node:assert/strict";
 import { makeCertificates } from "../../src/cli/certificates.ts";
+import { connectWebSocket } from "../../src/client/connect.ts";
+import type { Socket } from "../../src/endpoint/socket.ts";
 import { ListenError } from "../../src/ingress/listen.ts";
 import { NetError } from "../../src/net/error.ts";
 import { CloseCode } from "../../src/protocol/websocket/close.ts";
 import type { ServeOptions } from "../../src/server/options.ts";
 import { serve, type ServerAddress } from "../../src/server/server.ts";
-import { DOOR_IDS, DoorPeers, isOpen, say } from "../support/door_peers.ts";
+import { DOOR_IDS, DoorPeers, isOpen, say, TLS_DOOR_IDS } from "../support/door_peers.ts";
 import { fromClient, readClose } from "../support/frames.ts";
 import { collected } from "../support/collected.ts";
 import { testCertificates } from "../support/proxy.ts";
@@ -53,6 +55,24 @@ Deno.test("lifecycle: shutdown: Close 1001 to every socket, what is asked for is
       }
     });
   });
+});
+
+Deno.test("lifecycle: a port that was named is free behind stop and shutdown, by UDP too", async () => {
+  const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = probe.addr;
+  probe.close();
+  const options = { listen: `127.0.0.1:${port}`, plainListen: null };
+  for (const end of ["stop", "shutdown"] as const) {
+    await withServer(options, echo, async ({ server, peers }) => {
+      assert.equal(server.port, port);
+      for (const door of TLS_DOOR_IDS) {
+        assert.equal(await say(await peers.open(door), "hi"), "hi");
+      }
+      await server[end](10);
+      Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port }).close();
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+    });
+  }
 });
 
 Deno.test("lifecycle: shutdown: whoever does not go in time is cut off, and stop cuts a shutdown short", async () => {
@@ -137,6 +157,16 @@ Deno.test("lifecycle: stop does not wait for handlers that never answer; they ar
   }
 });
 
+Deno.test("lifecycle: what onListen throws is told, and nothing listens", async () => {
+  let port = 0;
+  const onListen = (addresses: readonly ServerAddress[]) => {
+    port = addresses[0].port;
+    throw new Error("of onListen");
+  };
+  await assert.rejects(serve({ plainListen: "127.0.0.1:0", onListen }, echo), /of onListen/);
+  Deno.listen({ hostname: "127.0.0.1", port }).close();
+});
+
 Deno.test("lifecycle: a signal that has fired already: nothing listens", async () => {
   const signal = AbortSignal.abort(new Error("too late"));
   await assert.rejects(serve({ ...LOCAL, ...await pair(), signal }, echo), /too late/);
@@ -144,11 +174,14 @@ Deno.test("lifecycle: a signal that has fired already: nothing listens", async (
 
 Deno.test("lifecycle: await using shuts it down", async () => {
   let finished: Promise<void>;
+  let socket: Socket;
   {
     await using server = await serve({ plainListen: "127.0.0.1:0" }, echo);
     finished = server.finished;
+    socket = await connectWebSocket(`ws://127.0.0.1:${server.plainPort}/`);
   }
   await within("the end", finished);
+  assert.equal((await socket.closed).code, CloseCode.GOING_AWAY);
 });
 
 Deno.test("lifecycle: a port that is taken is a ListenError, and nothing is left", async () => {

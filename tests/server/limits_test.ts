@@ -91,6 +91,15 @@ for (const door of DOOR_IDS) {
     });
   });
 
+  Deno.test(`limits: ${door}: maxHeaderBytes is of a head alone: content may be as large as it likes`, async () => {
+    const fetch = async (request: Request) => new Response(`${(await request.text()).length}`);
+    await withServer({ maxHeaderBytes: 1024, fetch }, echo, async ({ peers, rejections }) => {
+      const answer = await peers.ask(door, { method: "POST", body: "x".repeat(16_000) });
+      assert.deepEqual([answer.status, answer.body], [200, "16000"]);
+      assert.deepEqual(rejections, []);
+    });
+  });
+
   Deno.test(`limits: ${door}: Close 1001 when no byte went either way for readTimeoutMs`, async () => {
     await withServer({ readTimeoutMs: 100 }, echo, async ({ peers, ends }) => {
       const tunnel = await peers.open(door);

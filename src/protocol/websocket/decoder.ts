@@ -205,12 +205,12 @@ export class MessageDecoder implements Parser<MessageEvent> {
     return this.#left === 0;
   }
 
-  /** Makes room for `size` bytes: at most twice what has come, and no more than can still come. */
+  /** Makes room for `size` bytes: at most four times what has come, and what can still come. */
   #reserve(size: number): void {
     if (size <= this.#message.length) return;
     const { fin } = this.#header;
     const most = fin ? this.#size + this.#left : this.#maxMessageBytes;
-    const room = new Uint8Array(Math.min(Math.max(size, 2 * this.#message.length), most));
+    const room = new Uint8Array(Math.min(Math.max(size, 4 * this.#message.length), most));
     room.set(this.#message.subarray(0, this.#size));
     this.#message = room;
   }

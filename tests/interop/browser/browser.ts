@@ -11,8 +11,10 @@ export interface BrowserOptions {
   path: string;
   /** "h3" by default. */
   way?: Way;
-  /** The port of the proxy's door. */
+  /** The port of the door that the page comes by. */
   port: number;
+  /** Ports that it goes to from there, by HTTP/3 where the page came so. */
+  otherPorts?: readonly number[];
   /** Of the certificate that is trusted. */
   spkiHash: string;
 }
@@ -71,7 +73,7 @@ export class TestBrowser implements AsyncDisposable {
     });
   }
 
-  /** A WebSocket of the page's, to the server that the page came from. */
+  /** A WebSocket of the page's; of a path, to the server that the page came from. */
   open(path = "/ws", protocols: string[] = []): Promise<PageSocket> {
     return PageSocket.open(this.page, path, protocols);
   }

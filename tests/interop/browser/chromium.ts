@@ -5,7 +5,7 @@ export function startChromium(options: BrowserOptions): Promise<TestBrowser> {
   return TestBrowser.start({ ...options, launch });
 }
 
-function flags({ way = "h3", port, spkiHash }: BrowserOptions): string[] {
+function flags({ way = "h3", port, otherPorts = [], spkiHash }: BrowserOptions): string[] {
   return [
     "--no-sandbox",
     "--disable-gpu",
@@ -13,18 +13,18 @@ function flags({ way = "h3", port, spkiHash }: BrowserOptions): string[] {
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    ...WAYS[way](port),
+    ...WAYS[way]([port, ...otherPorts]),
     `--ignore-certificate-errors-spki-list=${spkiHash}`,
     "--host-resolver-rules=MAP localhost 127.0.0.1",
   ];
 }
 
 /** By itself Chromium takes HTTP/2 for a WebSocket where the page came so (RFC 8441). */
-const WAYS: Record<Way, (port: number) => string[]> = {
+const WAYS: Record<Way, (ports: number[]) => string[]> = {
   // The flags of the README: Chromium asks for WebSocket over HTTP/3 only with these.
-  h3: (port) => [
+  h3: (ports) => [
     "--enable-quic",
-    `--origin-to-force-quic-on=localhost:${port}`,
+    `--origin-to-force-quic-on=${ports.map((port) => `localhost:${port}`)}`,
     "--enable-features=EnableWebsocketsOverHttp3",
   ],
   // Alt-Svc tells it of HTTP/3.

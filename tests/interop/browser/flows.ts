@@ -16,7 +16,7 @@ export const LABELS: Record<Way, "1.1" | "2" | "3"> = { h3: "3", h2: "2", h1s: "
  * How many connections five sockets of a page may take. Over TCP a browser begins a second one when
  * the first is slow to come; over HTTP/1.1 each socket has its own.
  */
-const CONNECTIONS: Record<Way, { least: number; most: number }> = {
+export const CONNECTIONS: Record<Way, { least: number; most: number }> = {
   h3: { least: 1, most: 1 },
   h2: { least: 1, most: 2 },
   h1s: { least: 5, most: Infinity },
@@ -63,14 +63,14 @@ export function browserFlows({ name, test, which, ...visitor }: BrowserFlows): v
 }
 
 /** UTF-8 of one to four bytes a character, `length` bytes in all. */
-function text(length: number, seed: number): string {
+export function text(length: number, seed: number): string {
   const unit = `${seed} aé€😀`;
   const size = new TextEncoder().encode(unit).length;
   return unit.repeat(Math.floor(length / size)) + "x".repeat(length % size);
 }
 
 /** Bytes that no compression makes smaller. */
-function random(length: number): Uint8Array {
+export function random(length: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
   for (let at = 0; at < length; at += 65_536) {
     crypto.getRandomValues(bytes.subarray(at, at + 65_536));

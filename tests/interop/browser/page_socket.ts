@@ -67,16 +67,17 @@ export class PageSocket {
     }
   }
 
-  async close(code: number, reason: string): Promise<void> {
-    const close = ({ socket }: InPage, code: number, reason: string) => socket.close(code, reason);
+  /** Without a code Close has none. */
+  async close(code?: number, reason?: string): Promise<void> {
+    const close = ({ socket }: InPage, code?: number, reason?: string) =>
+      socket.close(code, reason);
     await this.#page.evaluate(close, code, reason);
   }
 }
 
 /** Runs in the page, and so refers to nothing outside of itself. */
 function inPage(path: string, protocols: string[]): InPage {
-  const scheme = location.protocol === "https:" ? "wss" : "ws";
-  const socket = new WebSocket(`${scheme}://${location.host}${path}`, protocols);
+  const socket = new WebSocket(new URL(path, location.href.replace(/^http/, "ws")), protocols);
   socket.binaryType = "arraybuffer";
   const events: PageEvent[] = [];
   let wake = () => {};

@@ -1,0 +1,108 @@
+// A program of the tests in Python: each line of its stdin is a command, each line of its stdout an
+// event, both JSON. It ends with its stdin.
+import { within } from "../support/within.ts";
+
+export interface PythonEvent {
+  event: string;
+}
+
+export interface PythonOptions {
+  /** For errors. */
+  name: string;
+  python: string;
+  /** In this folder. */
+  program: string;
+  /** Files for it, by their names; they follow `args`. */
+  files?: Record<string, string>;
+  args?: string[];
+  /** Behind the files. */
+  more?: string[];
+}
+
+export class PythonProcess<E extends PythonEvent> implements AsyncDisposable {
+  readonly #name: string;
+  readonly #child: Deno.ChildProcess;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #folder: string;
+  readonly #reading: Promise<void>;
+  readonly #events: E[] = [];
+  #ended = false;
+  #left: Promise<void> | null = null;
+  #wake = Promise.withResolvers<void>();
+
+  private constructor(
+    child: Deno.ChildProcess,
+    { name, folder }: { name: string; folder: string },
+  ) {
+    this.#child = child;
+    this.#name = name;
+    this.#folder = folder;
+    this.#input = child.stdin.getWriter();
+    this.#reading = this.#read();
+  }
+
+  static async spawn<E extends PythonEvent>(options: PythonOptions): Promise<PythonProcess<E>> {
+    const { name, python, program, files = {}, args = [], more = [] } = options;
+    const folder = await Deno.makeTempDir();
+    for (const [file, text] of Object.entries(files)) {
+      await Deno.writeTextFile(`${folder}/${file}`, text);
+    }
+    const script = new URL(`./${program}`, import.meta.url).pathname;
+    const paths = Object.keys(files).map((file) => `${folder}/${file}`);
+    const child = new Deno.Command(python, {
+      // -B: no __pycache__ beside the tests.
+      args: ["-B", "-u", script, ...args, ...paths, ...more],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    return new PythonProcess<E>(child, { name, folder });
+  }
+
+  async #read(): Promise<void> {
+    let rest = "";
+    for await (const part of this.#child.stdout.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + part).split("\n");
+      rest = lines.pop()!;
+      for (const line of lines) this.#events.push(JSON.parse(line));
+      this.#woken();
+    }
+    this.#ended = true;
+    this.#woken();
+  }
+
+  #woken(): void {
+    this.#wake.resolve();
+    this.#wake = Promise.withResolvers();
+  }
+
+  /** The next event for which `isIt` holds that was not taken yet; `what` stands in errors. */
+  async event(what: string, isIt: (event: E) => boolean): Promise<E> {
+    for (;;) {
+      const index = this.#events.findIndex(isIt);
+      if (index >= 0) return this.#events.splice(index, 1)[0];
+      const told = () => JSON.stringify(this.#events).slice(0, 1_000);
+      if (this.#ended) throw new Error(`${this.#name} ended without ${what}; it told ${told()}`);
+      await within(`${what} from ${this.#name}, which told ${told()}`, this.#wake.promise);
+    }
+  }
+
+  async do(what: string, args: Record<string, unknown> = {}): Promise<void> {
+    await this.#input.write(new TextEncoder().encode(JSON.stringify({ do: what, ...args }) + "\n"));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#left ??= this.#leave();
+  }
+
+  async #leave(): Promise<void> {
+    // It ends by itself with its stdin, unless it has ended already.
+    await this.#input.close().catch(() => {});
+    await within(`the end of ${this.#name}`, this.#child.status).catch(() =>
+      this.#child.kill("SIGKILL")
+    );
+    await this.#reading;
+    await this.#child.status;
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+}

@@ -1,0 +1,165 @@
+// A thousand handlers at once in one server, by each version: every one of them has its own client,
+// ends once, and leaves nothing behind.
+import assert from "node:assert/strict";
+import { connectWebSocket } from "../../src/client/connect.ts";
+import { Connections } from "../../src/client/connections.ts";
+import type { Socket } from "../../src/endpoint/socket.ts";
+import { until } from "../support/until.ts";
+import { within } from "../support/within.ts";
+import { type HandlersStats, LAST, PARTS } from "./handlers_process.ts";
+
+const SOCKETS = 1000;
+/** That bring the process to its working size: what is compiled, and what is kept for the next. */
+const WARM_UP = 300;
+/** As the process has it. */
+const STREAMS = 256;
+const AT_ONCE = 50;
+const MESSAGES = ["one", "two", "three"];
+const KIB = 1024;
+const PATIENCE_MS = 60_000;
+const PROGRAM = new URL("./handlers_process.ts", import.meta.url).pathname;
+
+interface Place {
+  port: number;
+  plainPort: number;
+  caPem: string;
+}
+
+interface Process extends Place, AsyncDisposable {
+  stats(): Promise<HandlersStats>;
+}
+
+async function startProcess(): Promise<Process> {
+  const flags = ["--unstable-net", "--v8-flags=--expose-gc"];
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", ...flags, PROGRAM],
+    stdin: "null",
+    stdout: "piped",
+  }).spawn();
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let line = "";
+  while (!line.endsWith("\n")) {
+    const { value, done } = await within("the server", reader.read());
+    assert.ok(!done, "the server has ended");
+    line += value;
+  }
+  const place: Place = JSON.parse(line);
+  return {
+    ...place,
+    async stats() {
+      const response = await fetch(`http://127.0.0.1:${place.plainPort}/stats`);
+      return await response.json();
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await child.status;
+      await reader.cancel();
+    },
+  };
+}
+
+interface Version {
+  http: "1.1" | "2" | "3";
+  url: (place: Place) => string;
+  /** That so many sockets take. */
+  connections: number;
+}
+
+const VERSIONS: readonly Version[] = [
+  { http: "1.1", url: ({ plainPort }) => `ws://127.0.0.1:${plainPort}`, connections: SOCKETS },
+  ...(["2", "3"] as const).map((http) => ({
+    http,
+    url: ({ port }: Place) => `wss://localhost:${port}`,
+    connections: Math.ceil(SOCKETS / STREAMS),
+  })),
+];
+
+async function openAll(
+  process: Process,
+  { http, url }: Version,
+  { count, connections }: { count: number; connections: Connections },
+): Promise<Socket[]> {
+  const sockets: Socket[] = [];
+  const options = { httpVersion: http, connections, caCerts: [process.caPem], protocols: ["chat"] };
+  let next = 0;
+  const some = async () => {
+    while (next < count) {
+      const id = next++;
+      sockets[id] = await connectWebSocket(
+        `${url(process)}/?who=${http}-${id}&count=${count}`,
+        options,
+      );
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, some));
+  return sockets;
+}
+
+/** All that one handler says, and nothing of any other's. */
+async function talk(socket: Socket, who: string): Promise<void> {
+  const { http } = socket;
+  assert.equal(await socket.receive(), `${who} over ${http}`);
+  for (const message of MESSAGES) await socket.send(message);
+  for (const message of MESSAGES) {
+    for (let part = 0; part < PARTS; part++) {
+      assert.equal(await socket.receive(), `${who}: ${message}, ${part}`);
+    }
+  }
+}
+
+/** One half closes, the other is closed by its handlers. */
+async function closeAll(sockets: readonly Socket[]): Promise<void> {
+  await Promise.all(sockets.map(async (socket, i) => {
+    if (i % 2 === 0) return assert.equal((await socket.close(4001, "enough")).code, 4001);
+    await socket.send(LAST);
+    assert.equal(await socket.receive(), null);
+    assert.deepEqual(await socket.closed, { code: 1000, reason: "", wasClean: true, by: "peer" });
+  }));
+}
+
+/** Opens, talks and closes; gives what the process held meanwhile. */
+async function round(process: Process, version: Version, count: number): Promise<HandlersStats> {
+  using connections = new Connections();
+  const sockets = await openAll(process, version, { count, connections });
+  const talks = sockets.map((socket, i) => talk(socket, `${version.http}-${i}`));
+  await within("all that they say", Promise.all(talks), PATIENCE_MS);
+  const open = await process.stats();
+  await closeAll(sockets);
+  return open;
+}
+
+/** Nothing is open but what asks. */
+async function rest(process: Process): Promise<HandlersStats> {
+  let stats = await process.stats();
+  await until("the end of all connections", async () => {
+    stats = await process.stats();
+    return stats.sockets === 0 && stats.connections === 1;
+  });
+  return stats;
+}
+
+for (const version of VERSIONS) {
+  Deno.test(`soak: ${SOCKETS} handlers at once over HTTP/${version.http}, and what each of them holds`, async () => {
+    await using process = await startProcess();
+    await round(process, version, WARM_UP);
+    const before = await rest(process);
+    const open = await round(process, version, SOCKETS);
+    const after = await rest(process);
+
+    assert.deepEqual([open.sockets, open.connections], [SOCKETS, version.connections + 1]);
+    const opened = WARM_UP + SOCKETS;
+    assert.deepEqual([after.opened, after.odd], [opened, 0]);
+    assert.deepEqual(after.ends, { "peer 4001": opened / 2, "us 1000": opened / 2 });
+
+    const held = open.heapBytes - before.heapBytes;
+    const left = after.heapBytes - before.heapBytes;
+    const kib = (bytes: number) => `${(bytes / KIB).toFixed(1)} KiB`;
+    // deno-lint-ignore no-console
+    console.log(
+      `HTTP/${version.http}: heap ${kib(held / SOCKETS)} a socket, left of all ${kib(left)}; ` +
+        `descriptors ${before.descriptors} -> ${open.descriptors} -> ${after.descriptors}`,
+    );
+    assert.ok(left < held / 10, `${kib(left)} are left of ${kib(held)}`);
+    assert.equal(after.descriptors, before.descriptors);
+  });
+}

@@ -1,0 +1,135 @@
+// What breaks, and what each side is told then: nothing that was acknowledged is lost without a
+// word, and nothing is left.
+import assert from "node:assert/strict";
+import * as net from "node:net";
+import { until } from "../support/until.ts";
+import { within } from "../support/within.ts";
+import { socksConnect } from "./socks_client.ts";
+import { type TestTunnel, withTunnel } from "./support.ts";
+
+const TRANSPORTS = { quic: ["quic"], ws: ["ws"] } as const;
+
+/** A TCP server whose connections a test holds. */
+async function withTarget(
+  take: (conn: net.Socket) => void,
+  run: (port: number, conns: Set<net.Socket>) => Promise<void>,
+): Promise<void> {
+  const conns = new Set<net.Socket>();
+  const server = net.createServer({ allowHalfOpen: true }, (conn) => {
+    conns.add(conn);
+    conn.on("close", () => conns.delete(conn));
+    conn.on("error", () => {});
+    take(conn);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    await run((server.address() as net.AddressInfo).port, conns);
+  } finally {
+    for (const conn of conns) conn.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  }
+}
+
+function isIdle({ gateway, agent }: TestTunnel): boolean {
+  return gateway.gateway.connections === 0 && agent.streams === 0;
+}
+
+for (const [name, transports] of Object.entries(TRANSPORTS)) {
+  Deno.test(`tunnel by ${name}: a target that resets is no end of stream for the client`, async () => {
+    await withTunnel({ transports }, async (tunnel) => {
+      await withTarget(() => {}, async (port, conns) => {
+        const client = await socksConnect(tunnel.gateway.socksPort!, "127.0.0.1", port);
+        await until("the target", () => conns.size === 1);
+        client.write("x");
+        const [conn] = conns;
+        await within("data", new Promise((resolve) => conn.once("data", resolve)));
+        conn.resetAndDestroy();
+        const ended = await within("the end", client.ended);
+        assert.equal(ended, "reset");
+        await until("nothing left", () => isIdle(tunnel));
+      });
+    });
+  });
+
+  Deno.test(`tunnel by ${name}: a client that resets ends the target's connection`, async () => {
+    await withTunnel({ transports }, async (tunnel) => {
+      await withTarget(() => {}, async (port, conns) => {
+        const client = await socksConnect(tunnel.gateway.socksPort!, "127.0.0.1", port);
+        await until("the target", () => conns.size === 1);
+        client.reset();
+        await until("the target's end", () => conns.size === 0);
+        await until("nothing left", () => isIdle(tunnel));
+      });
+    });
+  });
+
+  Deno.test(`tunnel by ${name}: half-close goes both ways`, async () => {
+    await withTunnel({ transports }, async (tunnel) => {
+      // Answers what came once the client has ended its side.
+      const take = (conn: net.Socket) => {
+        let got = "";
+        conn.on("data", (bytes) => got += bytes);
+        conn.on("end", () => conn.end(`got ${got}`));
+      };
+      await withTarget(take, async (port) => {
+        const client = await socksConnect(tunnel.gateway.socksPort!, "127.0.0.1", port);
+        client.write("all of it");
+        client.fin();
+        assert.equal(await within("the end", client.ended), "fin");
+        assert.equal(client.text, "got all of it");
+        await until("nothing left", () => isIdle(tunnel));
+      });
+    });
+  });
+
+  Deno.test(`tunnel by ${name}: an agent that goes resets its connections, and comes back`, async () => {
+    await withTunnel({ transports }, async (tunnel) => {
+      await withTarget((conn) => conn.pipe(conn), async (port) => {
+        const client = await socksConnect(tunnel.gateway.socksPort!, "127.0.0.1", port);
+        client.write("x");
+        await until("the echo", () => client.text === "x");
+        const [link] = tunnel.agent.links;
+        link.close("a test ends it");
+        assert.equal(await within("the end", client.ended), "reset");
+        await until("the next link", () => tunnel.gateway.gateway.agents.list().length === 1);
+        const again = await socksConnect(tunnel.gateway.socksPort!, "127.0.0.1", port);
+        again.write("y");
+        await until("the echo", () => again.text === "y");
+        again.fin();
+        await within("the end", again.ended);
+        await until("nothing left", () => isIdle(tunnel));
+      });
+    });
+  });
+
+  Deno.test(`tunnel by ${name}: who reads nothing stops nobody else`, async () => {
+    await withTunnel({ transports }, async (tunnel) => {
+      const flood = new Uint8Array(1 << 20);
+      const pour = (conn: net.Socket) => {
+        const more = () => {
+          while (!conn.destroyed && conn.write(flood));
+        };
+        conn.on("drain", more);
+        more();
+      };
+      const take = (conn: net.Socket) => {
+        conn.once("data", (first) => first[0] === 0x66 ? pour(conn) : conn.pipe(conn));
+      };
+      await withTarget(take, async (port) => {
+        const stuck = await socksConnect(tunnel.gateway.socksPort!, "127.0.0.1", port);
+        stuck.pause();
+        stuck.write("f");
+        const other = await socksConnect(tunnel.gateway.socksPort!, "127.0.0.1", port);
+        other.write("-");
+        for (let i = 0; i < 50; i++) {
+          const want = other.text.length + 5;
+          other.write("ping.");
+          await until("the echo", () => other.text.length >= want || (i === 0 && want === 5));
+        }
+        stuck.reset();
+        other.reset();
+        await until("nothing left", () => isIdle(tunnel));
+      });
+    });
+  });
+}

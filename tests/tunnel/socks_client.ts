@@ -1,0 +1,63 @@
+import * as net from "node:net";
+
+/** A connection through SOCKS5. */
+export interface SocksClient {
+  /** All that came; each character is one byte. */
+  readonly text: string;
+  /** How the other side ended. */
+  readonly ended: Promise<"fin" | "reset">;
+  write(data: string | Uint8Array): void;
+  fin(): void;
+  reset(): void;
+  /** Reads no more. */
+  pause(): void;
+}
+
+const utf8 = new TextEncoder();
+
+/** Connects without a password; throws with the reply's code where it is refused. */
+export async function socksConnect(
+  proxyPort: number,
+  host: string,
+  port: number,
+): Promise<SocksClient> {
+  const socket = net.connect({ port: proxyPort, host: "127.0.0.1", allowHalfOpen: true });
+  const ended = Promise.withResolvers<"fin" | "reset">();
+  let text = "";
+  socket.on("end", () => ended.resolve("fin"));
+  socket.on("error", () => ended.resolve("reset"));
+  socket.on("close", () => ended.resolve("reset"));
+  socket.on("data", (bytes: Uint8Array) => {
+    for (const byte of bytes) text += String.fromCharCode(byte);
+    wake();
+  });
+  let wake = () => {};
+  const has = async (length: number) => {
+    while (text.length < length) {
+      const more = new Promise<void>((resolve) => wake = resolve);
+      const end = await Promise.race([more, ended.promise]);
+      if (end !== undefined && text.length < length) throw new Error(`SOCKS5 ended by ${end}`);
+    }
+  };
+  socket.write(Uint8Array.of(5, 1, 0));
+  await has(2);
+  const name = utf8.encode(host);
+  socket.write(Uint8Array.of(5, 1, 0, 3, name.length, ...name, port >> 8, port & 0xff));
+  await has(12);
+  const reply = text.charCodeAt(3);
+  text = text.slice(12);
+  if (reply !== 0) {
+    socket.destroy();
+    throw new Error(`SOCKS5 reply ${reply}`);
+  }
+  return {
+    get text() {
+      return text;
+    },
+    ended: ended.promise,
+    write: (data) => void socket.write(data),
+    fin: () => void socket.end(),
+    reset: () => void socket.resetAndDestroy(),
+    pause: () => void socket.pause(),
+  };
+}
