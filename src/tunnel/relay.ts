@@ -1,7 +1,8 @@
 import type { ByteStream } from "../net/byte_stream.ts";
 import { NetError, toNetError } from "../net/error.ts";
-import { Deadline, type Sweeper, type Swept } from "../net/sweeper.ts";
+import type { Sweeper, Swept } from "../net/sweeper.ts";
 import { PeerError } from "../protocol/wire/error.ts";
+import { Linger } from "./linger.ts";
 
 /** How a relayed connection ended, and what went through it. */
 export interface RelayEnd {
@@ -27,9 +28,6 @@ export interface RelayOptions {
   onBug?: (where: string, error: unknown) => void;
 }
 
-/** How long one side may still speak where the other has ended both ways. */
-const LINGER_MS = 2_000;
-
 /** Carries bytes both ways until both sides have ended, or one is lost. Never rejects. */
 export function relay(options: RelayOptions): Promise<RelayEnd> {
   return new Relay(options).run();
@@ -40,7 +38,7 @@ class Relay implements Swept {
   #movedMs: number;
   #end: Pick<RelayEnd, "by" | "reason"> | null = null;
   #firstFin: "client" | "target" | null = null;
-  #late: Deadline | null = null;
+  #linger: Linger | null = null;
   #bytesToTarget = 0;
   #bytesToClient = 0;
 
@@ -56,7 +54,7 @@ class Relay implements Swept {
     if (idleTimeoutMs > 0) sweeper.add(this);
     if (signal?.aborted) onAbort();
     await Promise.all([this.#carry("client"), this.#carry("target")]);
-    this.#late?.clear();
+    this.#linger?.clear();
     sweeper.delete(this);
     signal?.removeEventListener("abort", onAbort);
     client.abort();
@@ -91,19 +89,15 @@ class Relay implements Swept {
       this.#firstFin ??= from;
       writing = true;
       await sink.closeWrite();
-      if (source.endsBothWays) this.#linger(from);
+      if (source.endsBothWays) {
+        this.#linger = new Linger(sink, sweeper, () => this.#stop(from, "end of stream"));
+      }
     } catch (error) {
       const isPeers = error instanceof NetError || error instanceof PeerError;
       if (!isPeers) this.#options.onBug?.("tunnel relay", error);
       const other = from === "client" ? "target" : "client";
       this.#stop(writing ? other : from, toNetError(error).message);
     }
-  }
-
-  /** The other side takes what it got, and should end too: what it says goes nowhere. */
-  #linger(from: "client" | "target"): void {
-    const { sweeper } = this.#options;
-    this.#late = new Deadline(sweeper, LINGER_MS, () => this.#stop(from, "end of stream"));
   }
 
   sweep(nowMs: number): void {

@@ -170,6 +170,40 @@ for (const { type, data, want } of REFUSALS) {
   });
 }
 
+Deno.test("JSON agent: a target that reads late gets all that came before close", async () => {
+  const target = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  try {
+    await withAgent({ transports: ["json"] }, async ({ peer }) => {
+      await peer.send("auth_response", { success: true, message: "" });
+      const connect = { target_host: "127.0.0.1", target_port: target.addr.port, protocol: "tcp" };
+      await peer.send("connect", { connection_id: "1", ...connect });
+      using accepted = await target.accept();
+      assert.equal((await peer.next("connect_response")).success, true);
+      // More than the system takes for one that does not read.
+      const size = 4 * 1024 * 1024;
+      const bytes = new Uint8Array(size / 8).fill(7);
+      const sent = (async () => {
+        for (let i = 0; i < 8; i++) await peer.sendBytes("1", bytes);
+        await peer.send("close", { connection_id: "1", reason: "" });
+      })();
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const buffer = new Uint8Array(64 * 1024);
+      let came = 0;
+      // Slower than what ends a connection that is over, until most of it is read.
+      while (came < size) {
+        const count = await accepted.read(buffer);
+        if (count === null) break;
+        came += count;
+        if (came % (1024 * 1024) < count) await new Promise((done) => setTimeout(done, 1_500));
+      }
+      assert.equal(came, size);
+      await sent;
+    });
+  } finally {
+    target.close();
+  }
+});
+
 Deno.test("JSON agent: a target whose gateway closed it is let go, though it never ends", async () => {
   const target = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   try {
