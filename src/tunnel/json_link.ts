@@ -3,12 +3,13 @@ import type { ByteStream } from "../net/byte_stream.ts";
 import { NetError } from "../net/error.ts";
 import type { Sweeper } from "../net/sweeper.ts";
 import { TunnelCode, tunnelCodeName } from "../protocol/tunnel/code.ts";
-import { encodeMessage, parseMessage } from "../protocol/tunnel/json.ts";
+import { parseMessage } from "../protocol/tunnel/json.ts";
 import { type JsonMessage, MessageError } from "../protocol/tunnel/message.ts";
 import { CloseCode } from "../protocol/websocket/close.ts";
 import { JsonBacklog } from "./json_backlog.ts";
 import { JsonConnects } from "./json_connects.ts";
 import { keepJsonAlive } from "./json_heartbeat.ts";
+import { JsonOutbox } from "./json_outbox.ts";
 import { JsonStream } from "./json_stream.ts";
 import type { GatewayLink, LinkEnd } from "./link.ts";
 import type { AskedStream } from "./mux_link.ts";
@@ -17,12 +18,6 @@ import { TunnelRefused, type TunnelTarget } from "./target.ts";
 
 /** The most bytes of a "data" message that is taken; its text is one frame of at most 1 MiB. */
 export const JSON_LIMITS = { maxPayloadBytes: 512 * 1024 } as const;
-
-/** The most bytes in one message of ours; a datagram is never cut. */
-const MAX_SENT_BYTES = 64 * 1024;
-
-/** Answers that the peer has not taken; with more of them it is not read. */
-const MAX_ANSWERS = 1000;
 
 /** Connections that have ended, for which messages may still be on their way. */
 const MAX_ENDED = 4096;
@@ -52,20 +47,19 @@ export class JsonLink implements GatewayLink {
   readonly #streams = new Map<string, JsonStream>();
   readonly #connects: JsonConnects;
   readonly #backlog: JsonBacklog;
+  readonly #outbox: JsonOutbox;
   readonly #ended = new Set<string>();
   readonly #stopPings: () => void;
   #heard = 0;
-  #answers = 0;
-  /** Settles with the last data or "close" that is sent: one message at a time is encoded. */
-  #turn: Promise<void> = Promise.resolve();
   #end: LinkEnd | null = null;
 
   constructor(options: JsonLinkOptions) {
     const { sweeper, stalledMs = DEFAULT_STALLED_MS } = options;
     this.#options = options;
+    this.#outbox = new JsonOutbox(options.socket);
     this.#backlog = new JsonBacklog(sweeper, stalledMs);
     this.#connects = new JsonConnects({
-      say: (message) => void this.#say(message),
+      say: (message) => void this.#outbox.say(message),
       add: (id, protocol) => this.#add(id, protocol),
       ended: (id) => this.#forget(id),
     });
@@ -84,7 +78,7 @@ export class JsonLink implements GatewayLink {
       sweeper,
       pingMs,
       heard: () => this.#heard,
-      ping: (timestamp) => void this.#say({ type: "ping", timestamp }),
+      ping: (timestamp) => void this.#outbox.say({ type: "ping", timestamp }),
       lost: (reason) => {
         this.#end ??= { by: "lost", reason };
         this.#options.socket.abort(reason);
@@ -126,10 +120,10 @@ export class JsonLink implements GatewayLink {
   /** What came was no message, or none that belongs here. */
   async #refuse(error: MessageError): Promise<void> {
     const { connectionId, message, code, scope } = error;
-    const told = this.#say({ type: "error", code, message, connectionId });
+    const told = this.#outbox.answer({ type: "error", code, message, connectionId });
     if (connectionId !== null) this.#reject(connectionId, error);
     if (scope === "connection") return this.#close(CloseCode.PROTOCOL_ERROR, message);
-    if (this.#answers > MAX_ANSWERS) await told;
+    await told;
   }
 
   /** Ends the one connection that something is wrong with. */
@@ -137,9 +131,8 @@ export class JsonLink implements GatewayLink {
     this.#connects.failed(id, new TunnelRefused(code, message));
     const reason = `${tunnelCodeName(code)}: ${message}`;
     const stream = this.#streams.get(id);
-    if (stream !== undefined) return stream.abort(reason);
-    void this.#say({ type: "close", connectionId: id, reason });
-    this.#forget(id);
+    stream?.fail(new NetError("aborted", reason));
+    this.#sendClose(id, reason);
   }
 
   async #take(message: JsonMessage): Promise<void> {
@@ -151,7 +144,7 @@ export class JsonLink implements GatewayLink {
       case "error":
         return this.#failedByPeer(message);
       case "ping":
-        return await this.#answer({ type: "pong", timestamp: message.timestamp });
+        return await this.#outbox.answer({ type: "pong", timestamp: message.timestamp });
       case "pong":
         return;
       case "connect":
@@ -177,7 +170,7 @@ export class JsonLink implements GatewayLink {
   }
 
   async #disown(id: string): Promise<void> {
-    await this.#answer({ type: "close", connectionId: id, reason: "no such connection" });
+    await this.#outbox.answer({ type: "close", connectionId: id, reason: "no such connection" });
     this.#forget(id);
   }
 
@@ -193,8 +186,9 @@ export class JsonLink implements GatewayLink {
     if (id === null) return;
     this.#connects.failed(id, new TunnelRefused(code, message));
     const stream = this.#streams.get(id);
-    stream?.fail(new NetError("reset", `${tunnelCodeName(code)}: ${message}`));
-    if (stream !== undefined) this.sendClose(stream, "ended by an error");
+    if (stream === undefined) return;
+    stream.fail(new NetError("reset", `${tunnelCodeName(code)}: ${message}`));
+    this.#sendClose(id, "ended by an error");
   }
 
   async #answered(message: JsonMessage & { type: "connect_response" }): Promise<void> {
@@ -233,51 +227,28 @@ export class JsonLink implements GatewayLink {
     if (this.#ended.size > MAX_ENDED) this.#ended.delete(this.#ended.values().next().value!);
   }
 
-  async sendData(stream: JsonStream, bytes: Uint8Array): Promise<void> {
-    const sent: Promise<void>[] = [];
-    for (let at = 0; at < bytes.length; at += MAX_SENT_BYTES) {
-      const payload = bytes.subarray(at, at + MAX_SENT_BYTES);
-      sent.push(
-        this.#inTurn(() =>
-          stream.isDeaf ? null : encodeMessage({ type: "data", connectionId: stream.id, payload })
-        ),
-      );
-    }
-    await Promise.all(sent);
+  sendData(stream: JsonStream, bytes: Uint8Array): Promise<void> {
+    return this.#outbox.data(stream, bytes);
   }
 
-  sendClose(stream: JsonStream, reason: string): void {
-    this.#streams.delete(stream.id);
-    this.#forget(stream.id);
-    if (this.#end !== null) return;
-    const text = encodeMessage({ type: "close", connectionId: stream.id, reason });
-    void this.#inTurn(() => text).catch(ignore);
+  sendClose({ id }: JsonStream, reason: string): void {
+    this.#sendClose(id, reason);
+  }
+
+  sendError({ id }: JsonStream, reason: string): void {
+    const code = TunnelCode.CONNECTION_FAILED;
+    void this.#outbox.say({ type: "error", code, message: reason, connectionId: id });
+    this.#sendClose(id, reason);
+  }
+
+  #sendClose(id: string, reason: string): void {
+    this.#streams.delete(id);
+    this.#forget(id);
+    if (this.#end === null) this.#outbox.close(id, reason);
   }
 
   took(stream: JsonStream, bytes: number): void {
     this.#backlog.took(stream, bytes);
-  }
-
-  #inTurn(make: () => string | null): Promise<void> {
-    const sent = this.#turn.then(async () => {
-      const text = make();
-      if (text !== null) await this.#options.socket.send(text);
-    });
-    this.#turn = sent.catch(ignore);
-    return sent;
-  }
-
-  /** Sends what is not data, at once. */
-  async #say(message: JsonMessage): Promise<void> {
-    this.#answers++;
-    await this.#options.socket.send(encodeMessage(message)).catch(ignore);
-    this.#answers--;
-  }
-
-  /** Answers what came; who takes no answers is not heard any more. */
-  async #answer(message: JsonMessage): Promise<void> {
-    const said = this.#say(message);
-    if (this.#answers > MAX_ANSWERS) await said;
   }
 
   #fail(error: unknown): void {

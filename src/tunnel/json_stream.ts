@@ -7,6 +7,8 @@ export interface JsonLinkOfStream {
   sendData(stream: JsonStream, bytes: Uint8Array): Promise<void>;
   /** Sends a "close" behind all data. */
   sendClose(stream: JsonStream, reason: string): void;
+  /** Sends an "error", and then a "close": it has not come to its end. */
+  sendError(stream: JsonStream, reason: string): void;
   /** So many bytes are not held any more. */
   took(stream: JsonStream, bytes: number): void;
 }
@@ -65,20 +67,17 @@ export class JsonStream implements ByteStream {
 
   closeWrite(): Promise<void> {
     if (this.#error !== null) return Promise.reject(this.#error);
-    this.#close("end of stream");
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#reading?.resolve();
+      this.#link.sendClose(this, "end of stream");
+    }
     return Promise.resolve();
   }
 
   abort(reason = "aborted"): void {
-    this.#close(reason);
+    if (!this.#closed) this.#link.sendError(this, reason);
     this.fail(new NetError("aborted", reason));
-  }
-
-  #close(reason: string): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#reading?.resolve();
-    this.#link.sendClose(this, reason);
   }
 
   /** Bytes have come. */

@@ -148,6 +148,8 @@ Deno.test("JSON link: no more connections than the agent takes", async () => {
     const { stream } = await open(ends);
     await assert.rejects(ends.link.open(TARGET, NEVER), { code: TunnelCode.RATE_LIMITED });
     stream.abort("enough");
+    const { code, message } = await ends.peer.next("error");
+    assert.deepEqual([code, message], ["CONNECTION_FAILED", "enough"]);
     assert.equal((await ends.peer.next("close")).reason, "enough");
     await open(ends);
   });
@@ -356,6 +358,7 @@ Deno.test("JSON link: a connection that takes nothing is closed alone", async ()
   await withLink({ role: "gateway", stalledMs: 1_000 }, async (ends) => {
     const [stuck, other] = [await open(ends), await open(ends)];
     await flood(ends, stuck.id);
+    await ends.peer.next("error");
     const { connection_id, reason } = await ends.peer.next("close");
     assert.deepEqual([connection_id, reason], [stuck.id, "nothing was taken for 1 s"]);
     await assert.rejects(stuck.stream.read(), /nothing was taken/);
