@@ -94,6 +94,11 @@ export class Anyproxy implements AsyncDisposable {
     this.#process.kill();
   }
 
+  /** From now on it does nothing. */
+  freeze(): void {
+    this.#process.kill("SIGSTOP");
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.#process[Symbol.asyncDispose]();
   }

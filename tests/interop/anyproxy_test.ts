@@ -5,7 +5,7 @@ import { Sweeper } from "../../src/net/sweeper.ts";
 import type { GatewayServer } from "../../src/tunnel/gateway_server.ts";
 import { until } from "../support/until.ts";
 import { curlThrough, withBytes, withTarget } from "../tunnel/socks_curl.ts";
-import { startAgent, startGateway, Told } from "../tunnel/support.ts";
+import { startAgent, startGateway, Told, type TunnelOptions } from "../tunnel/support.ts";
 import { Anyproxy, LANGUAGES } from "./anyproxy.ts";
 
 const MIB = 1024 * 1024;
@@ -55,11 +55,11 @@ for (const language of LANGUAGES) {
   const { name: tongue, test } = language;
 
   /** An agent of theirs at a gateway of ours. */
-  const testAgent = (name: string, run: (at: At) => Promise<void>) =>
+  const testAgent = (name: string, run: (at: At) => Promise<void>, options?: TunnelOptions) =>
     test(`anyproxy: an agent in ${tongue}: ${name}`, async (peer) => {
       const sweeper = new Sweeper(50);
       const told = new Told();
-      const gateway = await startGateway({ told, sweeper });
+      const gateway = await startGateway({ told, sweeper }, options);
       const agent = (options = {}) =>
         Anyproxy.agent(language, peer, { port: gateway.port, ...options });
       try {
@@ -127,6 +127,19 @@ for (const language of LANGUAGES) {
       target.close();
     }
   });
+
+  testAgent(
+    "it is gone when it is frozen",
+    async ({ gateway, agent }) => {
+      await using stranger = await agent();
+      await stranger.event("pong");
+      assert.equal(gateway.gateway.agents.list().length, 1);
+      stranger.freeze();
+      await until("no agent", () => gateway.gateway.agents.list().length === 0);
+      stranger.kill();
+    },
+    { gateway: { heartbeatMs: 500 } },
+  );
 
   /** Our agent at a gateway of theirs. */
   const testGateway = (

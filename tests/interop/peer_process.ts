@@ -91,9 +91,9 @@ export class PeerProcess<E extends PeerEvent> implements AsyncDisposable {
     await this.#input.write(new TextEncoder().encode(JSON.stringify({ do: what, ...args }) + "\n"));
   }
 
-  /** Ends it at once. */
-  kill(): void {
-    this.#child.kill("SIGKILL");
+  /** Ends it at once, or whatever else the signal does. */
+  kill(signal: Deno.Signal = "SIGKILL"): void {
+    this.#child.kill(signal);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
