@@ -2,7 +2,7 @@ import type { ListenAddress } from "../ingress/listen.ts";
 import { ListenError } from "../ingress/listen.ts";
 import type { Accepted } from "../net/accepted.ts";
 import type { Sweeper } from "../net/sweeper.ts";
-import { RawTcpServer } from "../net/raw_tcp.ts";
+import { listenRaw, type RawTcpServer } from "../net/raw_tcp.ts";
 import { serve, type Server } from "../server/server.ts";
 import type { ServeOptions } from "../server/options.ts";
 import type { WebSocketRequest } from "../server/request.ts";
@@ -123,14 +123,17 @@ export class GatewayServer {
   }
 
   #listenSocks({ listen, users, group }: FrontOptions): Promise<RawTcpServer> {
-    const { observer, sweeper, handshakeTimeoutMs } = this.#options;
+    const { observer, sweeper, handshakeTimeoutMs, maxConnections } = this.#options;
     const onBug = (where: string, error: unknown) => observer.bug(where, error);
     const { gateway } = this;
     const gate = new ClientGate({ users, group, observer });
     const front = new SocksFront({ gateway, gate, sweeper, handshakeTimeoutMs, onBug });
-    return RawTcpServer.listen({
+    return listenRaw({
       ...listen,
       sweeper,
+      maxHandshakes: maxConnections,
+      handshakeTimeoutMs,
+      onBug,
       onAccept: (accepted: Accepted) => void front.take(accepted),
       onRefused: () => {},
     });
