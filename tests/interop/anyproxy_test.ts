@@ -111,7 +111,7 @@ for (const language of LANGUAGES) {
     assert.equal(gateway.gateway.connections, 0);
   });
 
-  testAgent("its death ends what it carries", async ({ gateway, agent }) => {
+  testAgent("its death ends what it carries", async ({ gateway, told, agent }) => {
     const target = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     try {
       await using stranger = await agent();
@@ -119,6 +119,7 @@ for (const language of LANGUAGES) {
       const url = `http://127.0.0.1:${target.addr.port}/`;
       const asking = curlThrough(gateway.socksPort!, url);
       using _accepted = await target.accept();
+      await until("the connection", () => told.lines.some((line) => line.startsWith("open ")));
       stranger.kill();
       assert.match(await asking, /^exit (52|56): /);
       await until("no agent", () => gateway.gateway.agents.list().length === 0);
