@@ -71,9 +71,11 @@ const way = {
   }),
   transports: envFlag({
     name: "transport",
-    kind: list(choice(["quic", "ws"])),
+    kind: list(choice(["quic", "ws", "json"])),
     default: "quic,ws",
-    meaning: "what is tried, in this order",
+    meaning:
+      "what is tried, in this order: QUIC, frames over a WebSocket (JSON where the gateway is " +
+      "AnyProxy's), JSON alone",
   }),
 };
 

@@ -25,7 +25,7 @@ export interface TunnelTexts {
 /** Keys, each with the name of its flag. */
 const GATEWAY_KEYS = {
   ...{ listen_addr: "listen", tls_cert: "cert", tls_key: "key", client_ca: "client-ca" },
-  ...{ path: "path", users_file: "users", group: "group", balance: "balance" },
+  ...{ path: "path", json: "json", users_file: "users", group: "group", balance: "balance" },
   ...{ max_connections: "max-connections", max_conns_per_agent: "max-conns-per-agent" },
   ...{ connect_timeout: "connect-timeout", idle_timeout: "idle-timeout" },
   ...{ handshake_timeout: "handshake-timeout", heartbeat: "heartbeat", window: "window" },

@@ -12,6 +12,7 @@ import {
   count,
   duration,
   onOff,
+  onOrOff,
   optionalAddress,
   optionalFile,
   size,
@@ -67,6 +68,12 @@ const doors = {
     kind: plainPath,
     default: "/ws",
     meaning: "path of the agents' WebSocket; all others are 404",
+  }),
+  json: envFlag({
+    name: "json",
+    kind: onOrOff,
+    default: "on",
+    meaning: "take agents of AnyProxy too; off hides from strangers that there is a WebSocket",
   }),
   socks: envFlag({
     name: "socks",

@@ -1,6 +1,6 @@
 import type { ListenAddress } from "../ingress/listen.ts";
 import { type Accepted, addressText } from "../net/accepted.ts";
-import { RawTcpServer } from "../net/raw_tcp.ts";
+import { listenRaw } from "../net/raw_tcp.ts";
 import { UdpSocket } from "../net/udp_socket.ts";
 import type { Agent } from "./agents.ts";
 import type { GatewayConnection } from "./gateway.ts";
@@ -36,12 +36,14 @@ export async function forwardPort(options: ForwardPortOptions): Promise<ForwardP
 }
 
 async function tcpPort(options: ForwardPortOptions): Promise<ForwardPort> {
-  const { listen, sweeper } = options;
-  const server = await RawTcpServer.listen({
+  const { listen, sweeper, maxFlows, onBug } = options;
+  const server = await listenRaw({
     ...listen,
     sweeper,
     onAccept: (accepted) => void forward(accepted, options),
-    onRefused: () => {},
+    ...{ onRefused: () => {}, onBug },
+    // No header comes first: there is no handshake.
+    ...{ maxHandshakes: maxFlows, handshakeTimeoutMs: 0 },
   });
   return { port: server.port, close: () => server.closeAll() };
 }

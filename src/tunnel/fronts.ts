@@ -2,7 +2,7 @@ import { type ListenAddress, ListenError } from "../ingress/listen.ts";
 import type { Accepted } from "../net/accepted.ts";
 import { NetError } from "../net/error.ts";
 import type { Sweeper } from "../net/sweeper.ts";
-import { RawTcpServer } from "../net/raw_tcp.ts";
+import { listenRaw, type RawTcpServer } from "../net/raw_tcp.ts";
 import { ClientGate } from "./client_gate.ts";
 import { type ForwardPort, forwardPort } from "./forward_port.ts";
 import type { Gateway } from "./gateway.ts";
@@ -106,7 +106,11 @@ export class Fronts {
       void front.take(accepted).finally(() => clients--);
     };
     return inWords("TCP", listen, () => {
-      return RawTcpServer.listen({ ...listen, sweeper, onAccept, onRefused: () => {} });
+      return listenRaw({
+        ...{ ...listen, sweeper, onAccept, onBug, onRefused: () => {} },
+        // No header comes first: there is no handshake.
+        ...{ maxHandshakes: maxConnections, handshakeTimeoutMs: 0 },
+      });
     });
   }
 

@@ -12,6 +12,8 @@ import type { Admission, Admitted, Applicant } from "./admission.ts";
 import type { Auth, Authed } from "../protocol/tunnel/auth.ts";
 import { FrameStream } from "./frame_stream.ts";
 import type { Gateway } from "./gateway.ts";
+import { answerJsonAuth, readJsonAuth } from "./json_auth.ts";
+import { JsonLink } from "./json_link.ts";
 import type { GatewayLink } from "./link.ts";
 import { MuxLink } from "./mux_link.ts";
 import { QuicLink, TUNNEL_ALPN } from "./quic_link.ts";
@@ -42,8 +44,13 @@ export class GatewayLinks {
     return { alpnProtocols: [TUNNEL_ALPN], take: (quic) => void this.#takeQuic(quic) };
   }
 
-  /** Resolves when the link is over. */
+  /** By frames, or by the JSON messages of AnyProxy. Resolves when the link is over. */
   async takeSocket(request: WebSocketRequest): Promise<void> {
+    const speaksFrames = request.subprotocols.includes(TUNNEL_SUBPROTOCOL);
+    await (speaksFrames ? this.#takeFrames(request) : this.#takeJson(request));
+  }
+
+  async #takeFrames(request: WebSocketRequest): Promise<void> {
     const { gateway, onBug, windowBytes } = this.#options;
     const socket = await request.accept({ protocol: TUNNEL_SUBPROTOCOL });
     const auth = await this.#inTime(readAuth(socket), () => socket.abort("no AUTH in time"));
@@ -55,6 +62,21 @@ export class GatewayLinks {
     if (agent === null) return void await socket.close(CloseCode.POLICY_VIOLATION, "AUTH_FAILED");
     const { maxStreams } = agent;
     const link = new MuxLink({ socket, role: "gateway", windowBytes, maxStreams, onBug });
+    gateway.take({ ...agent, link });
+    await link.closed;
+  }
+
+  async #takeJson(request: WebSocketRequest): Promise<void> {
+    const { gateway, sweeper, onBug } = this.#options;
+    const socket = await request.accept();
+    const auth = await this.#inTime(readJsonAuth(socket), () => socket.abort("no auth in time"));
+    if (auth === null) return void await socket.close(CloseCode.POLICY_VIOLATION, "expected auth");
+    const remote = remoteOf(request);
+    const { authed, agent } = await this.#options.admission.admit({ auth, remote });
+    await answerJsonAuth(socket, authed);
+    if (agent === null) return void await socket.close(CloseCode.POLICY_VIOLATION, "AUTH_FAILED");
+    const { maxStreams } = agent;
+    const link = new JsonLink({ socket, role: "gateway", maxStreams, sweeper, onBug });
     gateway.take({ ...agent, link });
     await link.closed;
   }

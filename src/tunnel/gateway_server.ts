@@ -23,6 +23,9 @@ export interface OpenPortsConfig {
   ranges: readonly PortRange[];
 }
 
+/** Above all that is sent by frames and by JSON. */
+const MAX_MESSAGE_BYTES = 1024 * 1024;
+
 export interface GatewayServerOptions extends FrontsConfig {
   /** Where agents come in, by QUIC and by WebSocket over TLS. */
   listen: ListenAddress;
@@ -31,6 +34,11 @@ export interface GatewayServerOptions extends FrontsConfig {
   clientCaPem?: string | null;
   /** The path of the WebSocket. */
   path: string;
+  /**
+   * Whether agents of AnyProxy are served, which offer no subprotocol: then anybody can see that a
+   * WebSocket is there. Default `true`.
+   */
+  json?: boolean;
   agents: Users;
   /** Default: none, but what is said of single users. */
   openPorts?: OpenPortsConfig;
@@ -94,6 +102,7 @@ export class GatewayServer {
       keepaliveMs: heartbeatMs,
       pingIntervalMs: heartbeatMs,
       otherQuic: this.#links.quic,
+      ...{ maxFrameBytes: MAX_MESSAGE_BYTES, maxMessageBytes: MAX_MESSAGE_BYTES },
       fetch: () => notFound(),
     }, (request) => this.#take(request));
     try {
@@ -135,8 +144,9 @@ export class GatewayServer {
   }
 
   async #take(request: WebSocketRequest): Promise<void> {
-    const speaksFrames = request.subprotocols.includes(TUNNEL_SUBPROTOCOL);
-    if (request.path !== this.#options.path || !speaksFrames) return await request.reject(404);
+    const { path, json = true } = this.#options;
+    const isOurs = json || request.subprotocols.includes(TUNNEL_SUBPROTOCOL);
+    if (request.path !== path || !isOurs) return await request.reject(404);
     await this.#links.takeSocket(request);
   }
 

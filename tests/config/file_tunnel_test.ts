@@ -163,7 +163,7 @@ const WRONG: [text: string, ...want: string[]][] = [
   [
     "client: { replicas: 0, transports: [tcp] }\n",
     '1:21: client.replicas: "0" is out of range; allowed: 1 to 64',
-    '1:37: client.transports[0]: "tcp" is not known; allowed: quic, ws',
+    '1:37: client.transports[0]: "tcp" is not known; allowed: quic, ws, json',
   ],
 ];
 

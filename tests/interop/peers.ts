@@ -9,6 +9,8 @@ export type PeerVariable =
   | "H3WS_FIREFOX"
   /** A Python that has aioquic and websockets. */
   | "H3WS_PYTHON"
+  /** The executable that tests/interop/anyproxy builds. */
+  | "H3WS_ANYPROXY"
   /** The folder of the npm package @currentspace/http3, which is quiche. */
   | "H3WS_QUICHE"
   /** h2spec's executable. */

@@ -2,6 +2,7 @@
 import type { OpenPort } from "../../src/protocol/tunnel/auth.ts";
 import { Sweeper } from "../../src/net/sweeper.ts";
 import { TunnelAgent } from "../../src/tunnel/agent.ts";
+import type { AgentTransport } from "../../src/tunnel/agent_links.ts";
 import { agentDial } from "../../src/tunnel/agent_dial.ts";
 import { GatewayServer, type GatewayServerOptions } from "../../src/tunnel/gateway_server.ts";
 import { parseHostPattern } from "../../src/tunnel/host_pattern.ts";
@@ -58,7 +59,7 @@ export class Told {
 export interface TunnelOptions {
   gateway?: Partial<GatewayServerOptions>;
   agents?: readonly User[];
-  transports?: readonly ("quic" | "ws")[];
+  transports?: readonly AgentTransport[];
   allowed?: readonly string[] | null;
   /** What the agent asks the gateway for. */
   openPorts?: readonly OpenPort[];
@@ -77,7 +78,7 @@ const USER = { name: "ann", password: "secret" };
 
 /** Another agent than that of `withTunnel`; whoever starts it stops it. */
 export function testAgent(
-  gateway: GatewayServer,
+  { port }: Pick<GatewayServer, "port">,
   options: TunnelOptions & {
     caPem: string;
     sweeper: Sweeper;
@@ -93,7 +94,7 @@ export function testAgent(
     ...{ forbidden: [], services: [], openPorts },
   });
   return new TunnelAgent({
-    gateways: [new URL(`wss://localhost:${gateway.port}/ws`)],
+    gateways: [new URL(`wss://localhost:${port}/ws`)],
     replicas: 1,
     auth: {
       ...{ version: 1, clientId, group: null, agent: "test", openPorts, maxConns: null },
@@ -107,17 +108,22 @@ export function testAgent(
   });
 }
 
-export async function withTunnel(
-  options: TunnelOptions,
-  run: (tunnel: TestTunnel) => Promise<void>,
-): Promise<void> {
-  const { certPem, keyPem, caPem } = await testCertificates();
-  const sweeper = new Sweeper(50);
-  const told = new Told();
+/** What both ends of a test share. */
+export interface Shared {
+  readonly told: Told;
+  readonly sweeper: Sweeper;
+}
+
+/** A gateway that listens, and SOCKS5 for anybody. */
+export async function startGateway(
+  { told, sweeper }: Shared,
+  { gateway: given, agents = [USER] }: TunnelOptions = {},
+): Promise<GatewayServer> {
+  const { certPem, keyPem } = await testCertificates();
   const gateway = new GatewayServer({
     listen: LOOPBACK,
     ...{ certPem, keyPem, path: "/ws", balance: "round-robin", sweeper, observer: told.gateway },
-    agents: new Users(options.agents ?? [USER]),
+    agents: new Users(agents),
     socks: { listen: LOOPBACK, users: null },
     http: { listen: LOOPBACK, users: null },
     mixed: { listen: LOOPBACK, users: null },
@@ -128,10 +134,30 @@ export async function withTunnel(
       handshakeTimeoutMs: 5_000,
       heartbeatMs: 15_000,
     },
-    ...options.gateway,
+    ...given,
   });
   await gateway.listen();
-  const agent = testAgent(gateway, { ...options, caPem, sweeper, observer: told.agent });
+  return gateway;
+}
+
+/** An agent of whatever gateway is at the port. */
+export async function startAgent(
+  { told, sweeper }: Shared,
+  port: number,
+  options: TunnelOptions = {},
+): Promise<TunnelAgent> {
+  const { caPem } = await testCertificates();
+  return testAgent({ port }, { ...options, caPem, sweeper, observer: told.agent });
+}
+
+export async function withTunnel(
+  options: TunnelOptions,
+  run: (tunnel: TestTunnel) => Promise<void>,
+): Promise<void> {
+  const sweeper = new Sweeper(50);
+  const told = new Told();
+  const gateway = await startGateway({ told, sweeper }, options);
+  const agent = await startAgent({ told, sweeper }, gateway.port, options);
   try {
     await until(
       "the link",
