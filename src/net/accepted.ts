@@ -53,6 +53,8 @@ export interface AcceptOptions {
   readonly proxyProtocol: boolean;
   /** TLS handshakes and PROXY headers under way at once; above that, the slow ones give way. */
   readonly maxHandshakes: number;
+  /** In clear text: whether a stream that is aborted ends by RST; see `canReset`. Default: by FIN. */
+  readonly resets?: boolean;
   /** How long a connection may take for both together. */
   readonly handshakeTimeoutMs: number;
   readonly sweeper: Sweeper;

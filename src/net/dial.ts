@@ -14,6 +14,8 @@ export interface DialTarget {
   port: number;
   /** Without it there is no TLS. */
   tls?: TlsClientOptions;
+  /** In clear text: whether to abort it ends it by RST; see `canReset`. Default: by FIN. */
+  resets?: boolean;
   /** What is said first of all, before TLS too: a PROXY header. */
   preface?: Uint8Array;
   /** An HTTP proxy that connects there in our place, by CONNECT. */
@@ -76,7 +78,7 @@ const IPV4 = /^\d+\.\d+\.\d+\.\d+$/;
 export async function dial(target: DialTarget, signal: AbortSignal): Promise<Dialled> {
   const { tls } = target;
   if (tls !== undefined) return await dialTls({ ...target, tls }, signal);
-  const stream = new ConnStream(await connect(addressOf(target), signal));
+  const stream = new ConnStream(await connect(addressOf(target), signal), target);
   if (target.preface !== undefined) await sayFirst(stream, target.preface, signal);
   if (target.proxy !== undefined) await throughProxy(stream, target, signal);
   return stream;

@@ -1,15 +1,32 @@
 // TCP for tunnels: what is given up ends by RST, so that the peer does not take what it has for the
-// whole. Deno's own connections can't be reset; those of node:net can.
+// whole. Deno's own connections serve where they can be reset (see reset.ts), else those of node:net,
+// which cost a third more CPU and twice the memory.
 import * as net from "node:net";
 import type * as tls from "node:tls";
 import { type Accepted, type AcceptOptions, addressText } from "./accepted.ts";
 import type { ByteStream } from "./byte_stream.ts";
+import { dial } from "./dial.ts";
 import { NetError, toNetError } from "./error.ts";
 import { NodeListener } from "./node_listener.ts";
 import { NodeStream } from "./node_stream.ts";
+import { canReset } from "./reset.ts";
+import { TcpServer } from "./tcp_server.ts";
+
+export interface RawTcpOptions {
+  /** By node:net, whatever Deno can. For tests. */
+  byNode?: boolean;
+}
 
 /** Connects by TCP, with Nagle's algorithm off. Throws `NetError`. */
 export function dialRaw(
+  address: { hostname: string; port: number },
+  signal: AbortSignal,
+  { byNode = !canReset }: RawTcpOptions = {},
+): Promise<ByteStream> {
+  return byNode ? dialNode(address, signal) : dial({ ...address, resets: true }, signal);
+}
+
+function dialNode(
   { hostname, port }: { hostname: string; port: number },
   signal: AbortSignal,
 ): Promise<ByteStream> {
@@ -41,21 +58,40 @@ function streamOf(socket: net.Socket, onClosed?: () => void): ByteStream {
 }
 
 /** One TCP port whose connections can be reset. */
-export class RawTcpServer {
+export interface RawTcpServer {
+  readonly hostname: string;
+  readonly port: number;
+  /** Those that are not over yet. */
+  readonly connections: number;
+  /** Frees the port; what was accepted lives on. */
+  close(): void;
+  /** Frees the port at once, and ends all that was accepted. */
+  closeAll(): Promise<void>;
+}
+
+type ListenOptions = Omit<AcceptOptions, "proxyProtocol" | "resets">;
+
+/** Listens; throws `NetError` when the port is taken or the address is not ours. */
+export async function listenRaw(
+  options: ListenOptions,
+  { byNode = !canReset }: RawTcpOptions = {},
+): Promise<RawTcpServer> {
+  if (byNode) return await NodeTcpServer.listen(options);
+  return new TcpServer({ ...options, proxyProtocol: false, resets: true });
+}
+
+class NodeTcpServer implements RawTcpServer {
   readonly #listener: NodeListener;
   readonly #streams: Set<ByteStream>;
 
-  /** Listens; throws `NetError` when the port is taken or the address is not ours. */
-  static async listen(
-    options: Pick<AcceptOptions, "hostname" | "port" | "sweeper" | "onRefused" | "onAccept">,
-  ): Promise<RawTcpServer> {
+  static async listen(options: ListenOptions): Promise<NodeTcpServer> {
     const streams = new Set<ByteStream>();
     const listener = await NodeListener.listen(options, (socket) => {
       const accepted = acceptedOf(socket, () => streams.delete(accepted.stream));
       streams.add(accepted.stream);
       options.onAccept(accepted);
     });
-    return new RawTcpServer(listener, streams);
+    return new NodeTcpServer(listener, streams);
   }
 
   private constructor(listener: NodeListener, streams: Set<ByteStream>) {
@@ -71,20 +107,18 @@ export class RawTcpServer {
     return this.#listener.port;
   }
 
-  /** Those that are not over yet. */
   get connections(): number {
     return this.#streams.size;
   }
 
-  /** Frees the port; what was accepted lives on. */
   close(): void {
     this.#listener.close();
   }
 
-  /** Frees the port, and ends all that was accepted. */
-  closeAll(): void {
+  closeAll(): Promise<void> {
     this.close();
     for (const stream of this.#streams) stream.abort();
+    return Promise.resolve();
   }
 }
 

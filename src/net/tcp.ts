@@ -1,6 +1,7 @@
 import type { ByteStream } from "./byte_stream.ts";
 import { toNetError } from "./error.ts";
 import { HEADROOM, ReadSize } from "./read_buffer.ts";
+import { resetConn } from "./reset.ts";
 import { unsentBytes } from "./send_queue.ts";
 import { Turns } from "./turns.ts";
 
@@ -16,9 +17,14 @@ export class ConnStream implements ByteStream {
   #buffer: Uint8Array<ArrayBuffer> = EMPTY;
   readonly #turns = new Turns();
   #closed = false;
+  /** Whether `abort` ends what is not over by RST, in place of FIN. */
+  readonly #resets: boolean;
+  #ended = false;
+  #finished = false;
 
-  constructor(conn: Deno.Conn) {
+  constructor(conn: Deno.Conn, { resets = false }: { resets?: boolean } = {}) {
     this.#conn = conn;
+    this.#resets = resets;
   }
 
   ref(): void {
@@ -38,7 +44,10 @@ export class ConnStream implements ByteStream {
   }
 
   readonly #came = (count: number | null): Uint8Array | null => {
-    if (count === null) return null;
+    if (count === null) {
+      this.#ended = true;
+      return null;
+    }
     this.#size.took(count);
     const buffer = this.#buffer;
     return count === buffer.length ? buffer : buffer.subarray(0, count);
@@ -65,6 +74,7 @@ export class ConnStream implements ByteStream {
     if (turn !== null) await turn;
     try {
       await this.#conn.closeWrite();
+      this.#finished = true;
     } catch (error) {
       throw toNetError(error);
     } finally {
@@ -82,6 +92,8 @@ export class ConnStream implements ByteStream {
     if (this.#closed) return;
     this.#closed = true;
     try {
+      // Behind both FINs what was written is still on its way, and RST would take it back.
+      if (this.#resets && !(this.#ended && this.#finished)) resetConn(this.#conn);
       this.#conn.close();
     } catch {
       // Already closed.

@@ -73,7 +73,7 @@ export class TcpServer {
   }
 
   #take(conn: Deno.TcpConn): void {
-    const stream = new AcceptedStream(conn, () => this.#streams.delete(stream));
+    const stream = new AcceptedStream(conn, this.#options, () => this.#streams.delete(stream));
     const { remoteAddr, localAddr } = conn;
     const remote = addressText(remoteAddr.hostname, remoteAddr.port);
     const local = addressText(localAddr.hostname, localAddr.port);
@@ -156,8 +156,8 @@ class AcceptedStream extends ConnStream {
   #unread: Uint8Array | null = null;
   readonly #onAbort: () => void;
 
-  constructor(conn: Deno.TcpConn, onAbort: () => void) {
-    super(conn);
+  constructor(conn: Deno.TcpConn, options: { resets?: boolean }, onAbort: () => void) {
+    super(conn, options);
     this.#onAbort = onAbort;
   }
 

@@ -1,6 +1,6 @@
 import type { ListenAddress } from "../ingress/listen.ts";
 import { type Accepted, addressText } from "../net/accepted.ts";
-import { RawTcpServer } from "../net/raw_tcp.ts";
+import { listenRaw } from "../net/raw_tcp.ts";
 import { UdpSocket } from "../net/udp_socket.ts";
 import type { Agent } from "./agents.ts";
 import type { GatewayConnection } from "./gateway.ts";
@@ -36,14 +36,14 @@ export async function forwardPort(options: ForwardPortOptions): Promise<ForwardP
 }
 
 async function tcpPort(options: ForwardPortOptions): Promise<ForwardPort> {
-  const { listen, sweeper } = options;
-  const server = await RawTcpServer.listen({
+  const { listen, sweeper, onBug } = options;
+  const server = await listenRaw({
     ...listen,
-    sweeper,
+    ...{ maxHandshakes: 0, handshakeTimeoutMs: 0, sweeper, onBug },
     onAccept: (accepted) => void forward(accepted, options),
     onRefused: () => {},
   });
-  return { port: server.port, close: () => server.closeAll() };
+  return { port: server.port, close: () => void server.closeAll() };
 }
 
 async function forward({ stream, remote }: Accepted, options: ForwardPortOptions): Promise<void> {

@@ -2,7 +2,7 @@ import { type ListenAddress, ListenError } from "../ingress/listen.ts";
 import type { Accepted } from "../net/accepted.ts";
 import { NetError } from "../net/error.ts";
 import type { Sweeper } from "../net/sweeper.ts";
-import { RawTcpServer } from "../net/raw_tcp.ts";
+import { listenRaw, type RawTcpServer } from "../net/raw_tcp.ts";
 import { ClientGate } from "./client_gate.ts";
 import { type ForwardPort, forwardPort } from "./forward_port.ts";
 import type { Gateway } from "./gateway.ts";
@@ -106,7 +106,8 @@ export class Fronts {
       void front.take(accepted).finally(() => clients--);
     };
     return inWords("TCP", listen, () => {
-      return RawTcpServer.listen({ ...listen, sweeper, onAccept, onRefused: () => {} });
+      const nothing = { maxHandshakes: 0, handshakeTimeoutMs: 0, onRefused: () => {} };
+      return listenRaw({ ...listen, ...nothing, sweeper, onAccept, onBug });
     });
   }
 
@@ -134,9 +135,9 @@ export class Fronts {
   }
 
   /** Frees all ports, and ends all clients. */
-  stop(): void {
+  async stop(): Promise<void> {
     for (const forward of this.#forwards) forward.close();
-    for (const server of this.#servers.values()) server.closeAll();
+    await Promise.all([...this.#servers.values()].map((server) => server.closeAll()));
   }
 }
 

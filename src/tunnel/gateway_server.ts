@@ -144,7 +144,7 @@ export class GatewayServer {
   async stop(): Promise<void> {
     this.#ports.close();
     this.gateway.stop();
-    this.#fronts.stop();
+    await this.#fronts.stop();
     await this.#server?.stop();
   }
 }

@@ -1,0 +1,84 @@
+// What is given up ends by RST, what is over does not; by Deno's own connections and by node:net.
+import assert from "node:assert/strict";
+import type { ByteStream } from "../../src/net/byte_stream.ts";
+import { NetError } from "../../src/net/error.ts";
+import { dialRaw, listenRaw } from "../../src/net/raw_tcp.ts";
+import { canReset } from "../../src/net/reset.ts";
+import { Sweeper } from "../../src/net/sweeper.ts";
+import { within } from "../support/within.ts";
+
+const NEVER = new AbortController().signal;
+
+async function withPair(
+  byNode: boolean,
+  run: (client: ByteStream, server: ByteStream) => Promise<void>,
+): Promise<void> {
+  const sweeper = new Sweeper(50);
+  const accepted = Promise.withResolvers<ByteStream>();
+  const server = await listenRaw({
+    ...{ hostname: "127.0.0.1", port: 0, maxHandshakes: 10, handshakeTimeoutMs: 5_000, sweeper },
+    onAccept: ({ stream }) => accepted.resolve(stream),
+    onRefused: () => {},
+    onBug: (_, error) => accepted.reject(error),
+  }, { byNode });
+  const client = await dialRaw({ hostname: "127.0.0.1", port: server.port }, NEVER, { byNode });
+  const stream = await within("the connection", accepted.promise);
+  try {
+    await run(client, stream);
+  } finally {
+    client.abort();
+    stream.abort();
+    server.close();
+    sweeper.stop();
+  }
+}
+
+Deno.test("raw TCP: Deno's connections can be reset here", {
+  ignore: Deno.build.os !== "linux",
+}, () => assert.equal(canReset, true));
+
+for (const byNode of [false, true]) {
+  const name = `raw TCP by ${byNode ? "node:net" : "Deno"}`;
+
+  Deno.test(`${name}: what is aborted is reset for the peer, either way`, async () => {
+    for (const isClient of [true, false]) {
+      await withPair(byNode, async (client, server) => {
+        const [one, other] = isClient ? [client, server] : [server, client];
+        await one.write(Uint8Array.of(1));
+        assert.deepEqual([...(await other.read())!], [1]);
+        const reading = other.read();
+        one.abort();
+        await assert.rejects(within("RST", reading), (error) => {
+          assert.ok(error instanceof NetError);
+          assert.equal(error.kind, "reset");
+          return true;
+        });
+      });
+    }
+  });
+
+  Deno.test(`${name}: what was sent before both FINs comes whole, and the end is none by RST`, async () => {
+    await withPair(byNode, async (client, server) => {
+      const bytes = new Uint8Array(1 << 20).fill(3);
+      await client.closeWrite();
+      assert.equal(await server.read(), null);
+      const sent = server.write(bytes).then(() => server.closeWrite()).then(() => server.abort());
+      let got = 0;
+      for (let chunk = await client.read(); chunk !== null; chunk = await client.read()) {
+        got += chunk.length;
+      }
+      await sent;
+      assert.equal(got, bytes.length);
+    });
+  });
+
+  Deno.test(`${name}: an attempt that is given up, and one that nobody takes`, async () => {
+    const gone = AbortSignal.abort(new NetError("timeout", "too late"));
+    const nobody = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = nobody.addr;
+    nobody.close();
+    const at = { hostname: "127.0.0.1", port };
+    await assert.rejects(dialRaw(at, gone, { byNode }), { kind: "timeout" });
+    await assert.rejects(dialRaw(at, NEVER, { byNode }), { kind: "refused" });
+  });
+}
