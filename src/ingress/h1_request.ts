@@ -282,6 +282,7 @@ function toOfferRequest({ event, remote, local, secure }: H1RequestOptions): Off
     scheme: secure ? "https" : "http",
     authority,
     path,
+    target: head.target,
     fields: withHost(head.fields, head.target, authority),
     remote,
     local,

@@ -37,6 +37,8 @@ export interface AgentLinkOptions {
   quicTimeoutMs: number;
   connectTimeoutMs: number;
   sweeper: Sweeper;
+  /** The gateway has taken us. */
+  onAuthed: (authed: Authed) => void;
   onOpen: (target: TunnelTarget, asked: AskedStream) => void;
   onBug: (where: string, error: unknown) => void;
   signal: AbortSignal;
@@ -85,7 +87,7 @@ async function byQuic(options: AgentLinkOptions): Promise<Link> {
   try {
     const control = new FrameStream(await quic.openStream());
     await control.send({ type: "auth", auth });
-    check(await inTime(control.expect(), options));
+    options.onAuthed(check(await inTime(control.expect(), options)));
     return new QuicLink({ quic, control, maxStreams, onOpen, onBug });
   } catch (error) {
     quic.close(0, "");
@@ -120,7 +122,7 @@ async function byFrames(socket: Socket, options: AgentLinkOptions): Promise<Link
   if (message === null || typeof message === "string") {
     throw new NetError("lost", "the gateway closed before it answered AUTH");
   }
-  check(decodeFrame(message));
+  options.onAuthed(check(decodeFrame(message)));
   return new MuxLink({ socket, role: "agent", windowBytes, maxStreams, onOpen, onBug });
 }
 

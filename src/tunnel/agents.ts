@@ -1,6 +1,7 @@
 import { NetError } from "../net/error.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
 import type { GatewayLink } from "./link.ts";
+import type { PortClaims } from "./open_ports.ts";
 import { TunnelRefused } from "./target.ts";
 
 /** How the next agent of a group is chosen. */
@@ -18,6 +19,8 @@ export interface Agent {
   /** Connections through it at once, as it says itself. */
   readonly maxStreams: number;
   readonly sinceMs: number;
+  /** The ports of the gateway that it has. */
+  readonly ports: PortClaims;
 }
 
 /** All agents of a gateway, by group. */

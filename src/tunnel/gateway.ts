@@ -1,5 +1,5 @@
 import type { ByteStream } from "../net/byte_stream.ts";
-import { NetError, toNetError } from "../net/error.ts";
+import { messageOf, NetError, toNetError } from "../net/error.ts";
 import type { Sweeper } from "../net/sweeper.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
 import { type Agent, type AgentBalance, Agents } from "./agents.ts";
@@ -51,6 +51,7 @@ export class Gateway {
     const { observer } = this.#options;
     observer.agentConnected(agent);
     this.agents.add(agent);
+    agent.ports.hold(agent);
     void agent.link.closed.then((end: LinkEnd) => observer.agentGone(agent, end));
   }
 
@@ -58,9 +59,14 @@ export class Gateway {
    * Has an agent connect to the target, or the next one where that is of use. Whoever gets the
    * connection calls `carry`, or ends its stream and calls `release`.
    *
+   * @param agents those that are tried, where it is not for any of the group
    * @throws {TunnelRefused}
    */
-  async open(ask: Omit<Asked, "id">, signal?: AbortSignal): Promise<GatewayConnection> {
+  async open(
+    ask: Omit<Asked, "id">,
+    signal?: AbortSignal,
+    agents?: readonly Agent[],
+  ): Promise<GatewayConnection> {
     const asked = { ...ask, id: ++this.#asked };
     const { observer, maxConnections, connectTimeoutMs } = this.#options;
     const startedMs = performance.now();
@@ -74,7 +80,7 @@ export class Gateway {
       if (this.#taken > maxConnections) {
         throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the gateway has all it can carry");
       }
-      const found = await this.#try(asked, AbortSignal.any(signals));
+      const found = await this.#try(asked, AbortSignal.any(signals), agents);
       const openedMs = performance.now();
       observer.opened(asked, { agent: found.agent.id, dialMs: openedMs - startedMs });
       return { ...found, asked, openedMs };
@@ -88,9 +94,9 @@ export class Gateway {
     }
   }
 
-  async #try({ group, target }: Asked, signal: AbortSignal) {
+  async #try({ group, target }: Asked, signal: AbortSignal, agents?: readonly Agent[]) {
     let last: unknown = null;
-    for (const agent of this.agents.pick(group)) {
+    for (const agent of agents ?? this.agents.pick(group)) {
       try {
         return { stream: await agent.link.open(target, signal), agent };
       } catch (error) {
@@ -101,9 +107,17 @@ export class Gateway {
     throw signal.aborted ? signal.reason : last;
   }
 
-  /** Carries bytes between the client and the target to their end. Never rejects. */
-  async carry(connection: GatewayConnection, client: ByteStream): Promise<RelayEnd> {
-    const { sweeper, idleTimeoutMs, observer } = this.#options;
+  /**
+   * Carries bytes between the client and the target to their end. Never rejects.
+   *
+   * @param idleTimeoutMs what counts where it is not that of all connections
+   */
+  async carry(
+    connection: GatewayConnection,
+    client: ByteStream,
+    idleTimeoutMs: number = this.#options.idleTimeoutMs,
+  ): Promise<RelayEnd> {
+    const { sweeper, observer } = this.#options;
     const end = await relay({
       client,
       target: connection.stream,
@@ -114,6 +128,25 @@ export class Gateway {
     });
     this.release(connection, end);
     return end;
+  }
+
+  /** The same, for a client that has to be told first; who can't be is gone. */
+  async carryTo(
+    connection: GatewayConnection,
+    accept: () => Promise<ByteStream>,
+  ): Promise<RelayEnd> {
+    let client: ByteStream;
+    try {
+      client = await accept();
+    } catch (error) {
+      connection.stream.abort("the client is gone");
+      const reason = messageOf(error);
+      const end = { by: "client", reason, bytesToTarget: 0, bytesToClient: 0 } as const;
+      this.release(connection, end);
+      if (error instanceof NetError) return end;
+      throw error;
+    }
+    return await this.carry(connection, client);
   }
 
   /** Tells of a connection that has ended. */

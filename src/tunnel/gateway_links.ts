@@ -8,8 +8,8 @@ import { encodeFrame } from "../protocol/tunnel/encode.ts";
 import { TunnelError } from "../protocol/tunnel/code.ts";
 import { CloseCode } from "../protocol/websocket/close.ts";
 import type { WebSocketRequest } from "../server/request.ts";
-import type { Admission, Admitted } from "./admission.ts";
-import type { Auth } from "../protocol/tunnel/auth.ts";
+import type { Admission, Admitted, Applicant } from "./admission.ts";
+import type { Auth, Authed } from "../protocol/tunnel/auth.ts";
 import { FrameStream } from "./frame_stream.ts";
 import type { Gateway } from "./gateway.ts";
 import { answerJsonAuth, readJsonAuth } from "./json_auth.ts";
@@ -56,8 +56,9 @@ export class GatewayLinks {
     const auth = await this.#inTime(readAuth(socket), () => socket.abort("no AUTH in time"));
     if (auth === null) return void await socket.close(CloseCode.POLICY_VIOLATION, "expected AUTH");
     const remote = remoteOf(request);
-    const { authed, agent } = await this.#options.admission.admit({ auth, remote });
-    await socket.send(encodeFrame({ type: "authed", authed }));
+    const agent = await this.#admit({ auth, remote }, (authed) => {
+      return socket.send(encodeFrame({ type: "authed", authed }));
+    });
     if (agent === null) return void await socket.close(CloseCode.POLICY_VIOLATION, "AUTH_FAILED");
     const { maxStreams } = agent;
     const link = new MuxLink({ socket, role: "gateway", windowBytes, maxStreams, onBug });
@@ -107,16 +108,28 @@ export class GatewayLinks {
     const control = new FrameStream(stream);
     const frame = await control.expect();
     if (frame.type !== "auth") throw new NetError("other", `${frame.type} where AUTH belongs`);
-    const admitted: Admitted = await this.#options.admission.admit({
-      auth: frame.auth,
-      remote: quic.remote,
+    const agent = await this.#admit({ auth: frame.auth, remote: quic.remote }, (authed) => {
+      return control.send({ type: "authed", authed });
     });
-    await control.send({ type: "authed", authed: admitted.authed });
-    const { agent } = admitted;
     if (agent !== null) return { control, agent };
     // It ends the connection itself, once it has read that; or else we do.
     await quic.closed;
     return null;
+  }
+
+  /** Tells an agent whether it is taken; `null` for who is not. */
+  async #admit(
+    applicant: Applicant,
+    tell: (authed: Authed) => Promise<void>,
+  ): Promise<Admitted["agent"]> {
+    const { authed, agent } = await this.#options.admission.admit(applicant);
+    try {
+      await tell(authed);
+    } catch (error) {
+      agent?.ports.release();
+      throw error;
+    }
+    return agent;
   }
 
   /** Ends by `late` what takes longer than AUTH may. */

@@ -1,4 +1,5 @@
 // A gateway and an agent of a test, over every transport.
+import type { OpenPort } from "../../src/protocol/tunnel/auth.ts";
 import { Sweeper } from "../../src/net/sweeper.ts";
 import { TunnelAgent } from "../../src/tunnel/agent.ts";
 import type { AgentTransport } from "../../src/tunnel/agent_links.ts";
@@ -35,6 +36,7 @@ export class Told {
     return {
       linked: (_, { transport }) => this.#say(`linked ${transport}`),
       unlinked: (_, { end }) => this.#say(`unlinked ${end.by}: ${end.reason}`),
+      portRefused: (_, { message }) => this.#say(`port refused: ${message}`),
       failed: (_, { reason }) => this.#say(`failed ${reason}`),
       opened: () => {},
       refused: () => {},
@@ -58,6 +60,8 @@ export interface TunnelOptions {
   agents?: readonly User[];
   transports?: readonly AgentTransport[];
   allowed?: readonly string[] | null;
+  /** What the agent asks the gateway for. */
+  openPorts?: readonly OpenPort[];
 }
 
 /** A tunnel that stands. */
@@ -68,7 +72,40 @@ export interface TestTunnel {
   readonly transport: LinkTransport;
 }
 
+export const LOOPBACK = { hostname: "127.0.0.1", port: 0 };
 const USER = { name: "ann", password: "secret" };
+
+/** Another agent than that of `withTunnel`; whoever starts it stops it. */
+export function testAgent(
+  gateway: { readonly port: number },
+  options: TunnelOptions & {
+    caPem: string;
+    sweeper: Sweeper;
+    observer: AgentObserver;
+    clientId?: string;
+    user?: { name: string; password: string };
+  },
+): TunnelAgent {
+  const { allowed = ["127.0.0.1", "localhost"], openPorts = [], clientId = "one" } = options;
+  const { caPem, sweeper, observer, transports = ["quic", "ws"], user = USER } = options;
+  const reach = new Reach({
+    allowed: allowed === null ? null : allowed.map(parseHostPattern),
+    ...{ forbidden: [], services: [], openPorts },
+  });
+  return new TunnelAgent({
+    gateways: [new URL(`wss://localhost:${gateway.port}/ws`)],
+    replicas: 1,
+    auth: {
+      ...{ version: 1, clientId, group: null, agent: "test", openPorts, maxConns: null },
+      login: { username: user.name, password: user.password },
+    },
+    ...{ caCerts: [caPem], transports, sweeper, observer },
+    ...{ maxStreams: 10_000, windowBytes: 256 * 1024 },
+    ...{ quicTimeoutMs: 1_500, connectTimeoutMs: 5_000 },
+    ...{ idleTimeoutMs: 0, stableMs: 60_000, minDelayMs: 50, maxDelayMs: 200 },
+    connect: agentDial({ reach, connectTimeoutMs: 5_000 }),
+  });
+}
 
 /** What both ends of a test share. */
 export interface Shared {
@@ -83,10 +120,12 @@ export async function startGateway(
 ): Promise<GatewayServer> {
   const { certPem, keyPem } = await testCertificates();
   const gateway = new GatewayServer({
-    listen: { hostname: "127.0.0.1", port: 0 },
+    listen: LOOPBACK,
     ...{ certPem, keyPem, path: "/ws", balance: "round-robin", sweeper, observer: told.gateway },
     agents: new Users(agents),
-    socks: { listen: { hostname: "127.0.0.1", port: 0 }, users: null },
+    socks: { listen: LOOPBACK, users: null },
+    http: { listen: LOOPBACK, users: null },
+    mixed: { listen: LOOPBACK, users: null },
     ...{ maxConnections: 20_000, maxStreamsPerAgent: 10_000, windowBytes: 256 * 1024 },
     ...{
       connectTimeoutMs: 5_000,
@@ -107,31 +146,7 @@ export async function startAgent(
   options: TunnelOptions = {},
 ): Promise<TunnelAgent> {
   const { caPem } = await testCertificates();
-  const { allowed = ["127.0.0.1", "localhost"] } = options;
-  const reach = new Reach({
-    allowed: allowed === null ? null : allowed.map(parseHostPattern),
-    forbidden: [],
-    services: [],
-  });
-  return new TunnelAgent({
-    gateways: [new URL(`wss://localhost:${port}/ws`)],
-    replicas: 1,
-    auth: {
-      ...{ version: 1, clientId: "one", group: null, agent: "test", openPorts: [], maxConns: null },
-      login: { username: USER.name, password: USER.password },
-    },
-    caCerts: [caPem],
-    transports: options.transports ?? ["quic", "ws"],
-    ...{
-      maxStreams: 10_000,
-      windowBytes: 256 * 1024,
-      quicTimeoutMs: 1_500,
-      connectTimeoutMs: 5_000,
-    },
-    ...{ idleTimeoutMs: 0, stableMs: 60_000, minDelayMs: 50, maxDelayMs: 200, sweeper },
-    connect: agentDial({ reach, connectTimeoutMs: 5_000 }),
-    observer: told.agent,
-  });
+  return testAgent({ port }, { ...options, caPem, sweeper, observer: told.agent });
 }
 
 export async function withTunnel(
