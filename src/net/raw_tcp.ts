@@ -65,8 +65,8 @@ export interface RawTcpServer {
   readonly connections: number;
   /** Frees the port; what was accepted lives on. */
   close(): void;
-  /** Frees the port, and ends all that was accepted. */
-  closeAll(): void;
+  /** Frees the port at once, and ends all that was accepted. */
+  closeAll(): Promise<void>;
 }
 
 type ListenOptions = Omit<AcceptOptions, "proxyProtocol" | "resets">;
@@ -115,9 +115,10 @@ class NodeTcpServer implements RawTcpServer {
     this.#listener.close();
   }
 
-  closeAll(): void {
+  closeAll(): Promise<void> {
     this.close();
     for (const stream of this.#streams) stream.abort();
+    return Promise.resolve();
   }
 }
 

@@ -36,9 +36,9 @@ export interface AgentLinkOptions {
   /** How long QUIC may take before the next is tried. */
   quicTimeoutMs: number;
   connectTimeoutMs: number;
+  sweeper: Sweeper;
   /** The gateway has taken us. */
   onAuthed: (authed: Authed) => void;
-  sweeper: Sweeper;
   onOpen: (target: TunnelTarget, asked: AskedStream) => void;
   onBug: (where: string, error: unknown) => void;
   signal: AbortSignal;

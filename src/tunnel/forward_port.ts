@@ -36,16 +36,14 @@ export async function forwardPort(options: ForwardPortOptions): Promise<ForwardP
 }
 
 async function tcpPort(options: ForwardPortOptions): Promise<ForwardPort> {
-  const { listen, sweeper, maxFlows, onBug } = options;
+  const { listen, sweeper, onBug } = options;
   const server = await listenRaw({
     ...listen,
-    sweeper,
+    ...{ maxHandshakes: 0, handshakeTimeoutMs: 0, sweeper, onBug },
     onAccept: (accepted) => void forward(accepted, options),
-    ...{ onRefused: () => {}, onBug },
-    // No header comes first: there is no handshake.
-    ...{ maxHandshakes: maxFlows, handshakeTimeoutMs: 0 },
+    onRefused: () => {},
   });
-  return { port: server.port, close: () => server.closeAll() };
+  return { port: server.port, close: () => void server.closeAll() };
 }
 
 async function forward({ stream, remote }: Accepted, options: ForwardPortOptions): Promise<void> {

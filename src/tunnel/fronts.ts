@@ -106,11 +106,8 @@ export class Fronts {
       void front.take(accepted).finally(() => clients--);
     };
     return inWords("TCP", listen, () => {
-      return listenRaw({
-        ...{ ...listen, sweeper, onAccept, onBug, onRefused: () => {} },
-        // No header comes first: there is no handshake.
-        ...{ maxHandshakes: maxConnections, handshakeTimeoutMs: 0 },
-      });
+      const nothing = { maxHandshakes: 0, handshakeTimeoutMs: 0, onRefused: () => {} };
+      return listenRaw({ ...listen, ...nothing, sweeper, onAccept, onBug });
     });
   }
 
@@ -143,9 +140,9 @@ export class Fronts {
   }
 
   /** Frees all ports, and ends all clients. */
-  stop(): void {
+  async stop(): Promise<void> {
     for (const forward of this.#forwards) forward.close();
-    for (const server of this.#servers.values()) server.closeAll();
+    await Promise.all([...this.#servers.values()].map((server) => server.closeAll()));
   }
 }
 

@@ -12,6 +12,8 @@ import type { GatewayObserver } from "./observer.ts";
 import { OpenPorts } from "./open_ports.ts";
 import type { PortRange, Users } from "./users.ts";
 
+/** Above all that is sent by frames and by JSON. */
+const MAX_MESSAGE_BYTES = 1024 * 1024;
 const UDP_IDLE_TIMEOUT_MS = 60_000;
 const NO_PORTS: OpenPortsConfig = { hostname: "0.0.0.0", ranges: [] };
 
@@ -22,9 +24,6 @@ export interface OpenPortsConfig {
   /** Which ones, where nothing else is said of the user. */
   ranges: readonly PortRange[];
 }
-
-/** Above all that is sent by frames and by JSON. */
-const MAX_MESSAGE_BYTES = 1024 * 1024;
 
 export interface GatewayServerOptions extends FrontsConfig {
   /** Where agents come in, by QUIC and by WebSocket over TLS. */
@@ -171,7 +170,7 @@ export class GatewayServer {
   async stop(): Promise<void> {
     this.#ports.close();
     this.gateway.stop();
-    this.#fronts.stop();
+    await this.#fronts.stop();
     await this.#server?.stop();
   }
 }

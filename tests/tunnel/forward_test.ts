@@ -7,7 +7,7 @@ import { Users } from "../../src/tunnel/users.ts";
 import { testCertificates } from "../support/proxy.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
-import { Raw, withRawTarget } from "./raw.ts";
+import { endOf, Raw, withRawTarget } from "./raw.ts";
 import { LOOPBACK, testAgent, type TestTunnel, Told, withTunnel } from "./support.ts";
 import { udpEcho } from "./udp.ts";
 
@@ -72,18 +72,6 @@ for (const [name, transports] of [["quic", ["quic"]], ["ws", ["ws"]]] as const) 
       echo.close();
     }
   });
-}
-
-/** How a connection to this port ends, of which nothing comes. */
-async function endOf(port: number): Promise<"fin" | "reset"> {
-  try {
-    using client = await Raw.connect(port);
-    return await client.end();
-  } catch (error) {
-    // It may be over before it is known here.
-    if (error instanceof Deno.errors.ConnectionReset) return "reset";
-    throw error;
-  }
 }
 
 Deno.test("forward: a target that refuses, or no agent at all, ends the connection", async () => {

@@ -6,7 +6,7 @@ import { HttpFront } from "../../src/tunnel/http_front.ts";
 import { Sweeper } from "../../src/net/sweeper.ts";
 import { TcpServer } from "../../src/net/tcp_server.ts";
 import { until } from "../support/until.ts";
-import { Raw, withRawTarget } from "./raw.ts";
+import { endOf, Raw, withRawTarget } from "./raw.ts";
 import { type TestTunnel, withTunnel } from "./support.ts";
 
 /** A client of the proxy and a target, each played by the test. */
@@ -254,5 +254,40 @@ Deno.test("http front: 1,000 idle clients disturb nobody, and nothing of them is
       assert.equal(await (await target.accept()).until("hi"), "hi");
     });
     for (const raw of idle) raw.close();
+  });
+});
+
+Deno.test("http front: 503 while the agents have all they can carry, and room again behind it", async () => {
+  const gateway = { maxStreamsPerAgent: 1 };
+  await withTunnel({ transports: ["ws"], gateway }, async ({ gateway }) => {
+    await withRawTarget(async ({ port, accept }) => {
+      const ask = `CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: a\r\n\r\n`;
+      using first = await Raw.connect(gateway.httpPort!);
+      await first.send(ask);
+      assert.match(await first.until("\r\n\r\n"), /^HTTP\/1.1 200 /);
+      (await accept()).close();
+      using second = await Raw.connect(gateway.httpPort!);
+      await second.send(ask);
+      assert.match(await second.until("\r\n\r\n"), /^HTTP\/1.1 503 [^]*\r\nretry-after: 1\r\n/i);
+      first.close();
+      await until("there is room", () => gateway.gateway.connections === 0);
+      using third = await Raw.connect(gateway.httpPort!);
+      await third.send(ask);
+      assert.match(await third.until("\r\n\r\n"), /^HTTP\/1.1 200 /);
+      (await accept()).close();
+    });
+  });
+});
+
+Deno.test("fronts: one client more than the limit is let go, and its place is free again", async () => {
+  const gateway = { maxConnections: 3 };
+  await withTunnel({ transports: ["ws"], gateway }, async ({ gateway }) => {
+    for (const port of [gateway.socksPort!, gateway.httpPort!, gateway.mixedPort!]) {
+      const clients = await Promise.all([1, 2, 3].map(() => Raw.connect(port)));
+      await until("they are there", () => gateway.clients === 3);
+      assert.equal(await endOf(port), "reset");
+      for (const client of clients) client.close();
+      await until("they are gone", () => gateway.clients === 0);
+    }
   });
 });

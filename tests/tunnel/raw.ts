@@ -86,6 +86,18 @@ export class Raw {
   }
 }
 
+/** How a connection to this port ends, of which nothing comes. */
+export async function endOf(port: number): Promise<"fin" | "reset"> {
+  try {
+    using client = await Raw.connect(port);
+    return await client.end();
+  } catch (error) {
+    // It may be over before it is known here.
+    if (error instanceof Deno.errors.ConnectionReset) return "reset";
+    throw error;
+  }
+}
+
 /** A TCP server of which the test plays each connection. */
 export async function withRawTarget(
   run: (target: { port: number; accept: () => Promise<Raw> }) => Promise<void>,
