@@ -13,6 +13,7 @@ import {
   gatewayUrl,
   hostPattern,
   list,
+  openPort,
   optionalLogin,
   optionalName,
   optionalToken,
@@ -70,9 +71,11 @@ const way = {
   }),
   transports: envFlag({
     name: "transport",
-    kind: list(choice(["quic", "ws"])),
+    kind: list(choice(["quic", "ws", "json"])),
     default: "quic,ws",
-    meaning: "what is tried, in this order",
+    meaning:
+      "what is tried, in this order: QUIC, frames over a WebSocket (JSON where the gateway is " +
+      "AnyProxy's), JSON alone",
   }),
 };
 
@@ -99,6 +102,17 @@ const reach = {
     default: "",
     meaning:
       "name=host:port, and then these alone, by that name or address; /udp behind it for UDP",
+  }),
+};
+
+const ports = {
+  openPorts: envFlag({
+    name: "open-port",
+    kind: list(openPort),
+    default: "",
+    meaning:
+      "a port of the gateway that leads to a service: 8080=localhost:80, /udp behind it for " +
+      "UDP; the gateway must allow it",
   }),
 };
 
@@ -161,7 +175,7 @@ const limits = {
 };
 
 /** The flags of `h3ws agent`, in the order of the help. */
-export const agentFlags = { ...way, ...reach, ...limits, ...logFlags };
+export const agentFlags = { ...way, ...reach, ...ports, ...limits, ...logFlags };
 
 /** All that `h3ws agent` can be told. */
 export interface AgentConfig extends Omit<ConfigOf<typeof agentFlags>, "debug"> {

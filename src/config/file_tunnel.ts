@@ -1,14 +1,15 @@
 // The sections of the tunnel in a file: `proxy.socks5`, `gateway` and `client`. Each key stands for a
 // flag of `h3ws gateway` or `h3ws agent`; their names are those of AnyProxy, ours stand beside them.
+import { isIPv6 } from "node:net";
 import { z } from "zod";
 import { agentFlags } from "./agent.ts";
 import { ValueError } from "./error.ts";
 import type { FormFault } from "./file_form.ts";
-import { kindOfValue, map, oneOrMore, text, textOfKind, valueOf } from "./file_values.ts";
+import { kindOfValue, map, ofKind, oneOrMore, text, textOfKind, valueOf } from "./file_values.ts";
 import type { Flag, FlagTable } from "./flags.ts";
 import { gatewayFlags } from "./gateway.ts";
-import { addValue, choice, type Kind } from "./kinds.ts";
-import { isUserName, service } from "./tunnel_kinds.ts";
+import { addValue, choice, count, type Kind } from "./kinds.ts";
+import { isUserName, openPort as openPortKind, service } from "./tunnel_kinds.ts";
 
 /** Texts by the names of flags. */
 type Texts = Record<string, string>;
@@ -24,14 +25,17 @@ export interface TunnelTexts {
 /** Keys, each with the name of its flag. */
 const GATEWAY_KEYS = {
   ...{ listen_addr: "listen", tls_cert: "cert", tls_key: "key", client_ca: "client-ca" },
-  ...{ path: "path", users_file: "users", group: "group", balance: "balance" },
+  ...{ path: "path", json: "json", users_file: "users", group: "group", balance: "balance" },
   ...{ max_connections: "max-connections", max_conns_per_agent: "max-conns-per-agent" },
   ...{ connect_timeout: "connect-timeout", idle_timeout: "idle-timeout" },
   ...{ handshake_timeout: "handshake-timeout", heartbeat: "heartbeat", window: "window" },
-  ...{ drain: "drain", metrics: "metrics" },
+  ...{ open_ports: "open-ports", drain: "drain", metrics: "metrics" },
 };
 
-const SOCKS_KEYS = { listen_addr: "socks", open: "socks-open" };
+const PROXY_KEYS = { anonymous: "anonymous", forwards: "forward" };
+const SOCKS_KEYS = { listen_addr: "socks" };
+const HTTP_KEYS = { listen_addr: "http" };
+const MIXED_KEYS = { listen_addr: "mixed" };
 
 const CLIENT_KEYS = {
   ...{ gateway_addr: "gateway", gateway_tls_cert: "ca", client_id: "id", group: "group" },
@@ -82,24 +86,51 @@ const limit = map({
   protocol: textOfKind(choice(["tcp", "udp"]), { description: "default tcp" }).optional(),
 }).transform((given, context) => {
   const one = `${given.name}=${given.addr}/${given.protocol ?? "tcp"}`;
-  try {
-    service.parse(one);
-  } catch (error) {
-    if (!(error instanceof ValueError)) throw error;
+  tryKind(one, service, () =>
     context.issues.push({
       ...{ code: "custom", input: given, path: ["addr"], message: "is no address of a service" },
       params: { allowed: "host:port (localhost:8080), and a name without = and spaces" },
-    });
-  }
+    }));
   return one;
 });
+
+const port = (of: string) => ofKind(count({ max: 65_535 }), of);
+
+const openPort = map({
+  remote_port: port("that of the gateway"),
+  local_port: port("that of the service"),
+  local_host: filled("where the service is; default 127.0.0.1").optional(),
+  protocol: textOfKind(choice(["tcp", "udp"]), { description: "default tcp" }).optional(),
+}).transform((given, context) => {
+  const { remote_port, local_host = "127.0.0.1", local_port, protocol = "tcp" } = given;
+  const host = isIPv6(local_host) ? `[${local_host}]` : local_host;
+  const one = `${remote_port}=${host}:${local_port}/${protocol}`;
+  tryKind(one, openPortKind, () =>
+    context.issues.push({
+      ...{ code: "custom", input: given, path: ["local_host"], message: "is no host" },
+      params: { allowed: "a name or an IP address" },
+    }));
+  return one;
+});
+
+function tryKind(text: string, kind: Kind<unknown>, failed: () => void): void {
+  try {
+    kind.parse(text);
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error;
+    failed();
+  }
+}
 
 export const tunnelShape = {
   proxy: map({
     socks5: map({
       ...keysOf(SOCKS_KEYS, gatewayFlags),
       ...pairOf(isUserName, "a user for clients alone; that of gateway is one for agents then"),
-    }, "where clients of h3ws gateway come in").optional(),
+    }, "where clients of h3ws gateway come in by SOCKS5").optional(),
+    http: map(keysOf(HTTP_KEYS, gatewayFlags), "where they come in by HTTP").optional(),
+    mixed: map(keysOf(MIXED_KEYS, gatewayFlags), "where they come in by either").optional(),
+    ...keysOf(PROXY_KEYS, gatewayFlags),
   }, "the fronts of h3ws gateway").optional(),
   gateway: map({
     ...keysOf(GATEWAY_KEYS, gatewayFlags),
@@ -108,6 +139,9 @@ export const tunnelShape = {
   client: map({
     ...keysOf(CLIENT_KEYS, agentFlags),
     ...pairOf((name) => /^[^:\p{Cc}]+$/u.test(name), "who it is"),
+    open_ports: z.array(openPort).meta({
+      description: "ports of the gateway that lead to services; the gateway must allow them",
+    }).optional(),
     limit: z.array(limit).meta({
       description: "the services that may be asked for, by name or address, and nothing else",
     }).optional(),
@@ -121,23 +155,34 @@ export function tunnelTexts(
   { proxy, gateway, client }: z.output<typeof sections>,
   at: (path: string) => string,
 ): TunnelTexts {
-  const socks = textsOf(proxy?.socks5, { keys: SOCKS_KEYS, table: gatewayFlags, at });
+  const front = (section: Section | undefined, keys: Readonly<Record<string, string>>) =>
+    textsOf(section, { keys, table: gatewayFlags, at });
+  const fronts = {
+    ...front(proxy, PROXY_KEYS),
+    ...front(proxy?.socks5, SOCKS_KEYS),
+    ...front(proxy?.http, HTTP_KEYS),
+    ...front(proxy?.mixed, MIXED_KEYS),
+  };
   const ofGateway = textsOf(gateway, { keys: GATEWAY_KEYS, table: gatewayFlags, at });
   const ofSocks: Texts = proxy?.socks5?.auth_username === undefined
     ? {}
-    : { "socks-user": `${proxy.socks5.auth_username}:${proxy.socks5.auth_password}` };
-  const limits = client?.limit;
+    : { "client-user": `${proxy.socks5.auth_username}:${proxy.socks5.auth_password}` };
+  const joined = (all: readonly string[]) => all.reduce((text, one) => addValue(one, text), "");
+  const { limit: limits, open_ports: ports } = client ?? {};
   return {
     gateway: gateway === undefined && proxy === undefined
       ? null
-      : { ...userOf(gateway), ...ofGateway, ...ofSocks, ...socks },
+      : { ...userOf(gateway), ...ofGateway, ...ofSocks, ...fronts },
     agent: client === undefined ? null : {
       ...userOf(client),
       ...textsOf(client, { keys: CLIENT_KEYS, table: agentFlags, at }),
-      ...(limits !== undefined && { service: limits.reduce((all, one) => addValue(one, all), "") }),
+      ...(limits !== undefined && { service: joined(limits) }),
+      ...(ports !== undefined && { "open-port": joined(ports) }),
     },
   };
 }
+
+type Section = Readonly<Record<string, unknown>>;
 
 function userOf(section?: { auth_username?: string; auth_password?: string }): Texts {
   if (section?.auth_username === undefined) return {};

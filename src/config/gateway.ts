@@ -12,12 +12,13 @@ import {
   count,
   duration,
   onOff,
+  onOrOff,
   optionalAddress,
   optionalFile,
   size,
 } from "./kinds.ts";
 import { debugLevel, proxyFlags } from "./proxy.ts";
-import { optionalName, optionalUser, plainPath } from "./tunnel_kinds.ts";
+import { forward, list, optionalName, optionalUser, plainPath, portRange } from "./tunnel_kinds.ts";
 
 /** What an operator sees of a gateway or an agent: the flags of the proxy's log. */
 export const logFlags = {
@@ -68,11 +69,46 @@ const doors = {
     default: "/ws",
     meaning: "path of the agents' WebSocket; all others are 404",
   }),
+  json: envFlag({
+    name: "json",
+    kind: onOrOff,
+    default: "on",
+    meaning: "take agents of AnyProxy too; off hides from strangers that there is a WebSocket",
+  }),
   socks: envFlag({
     name: "socks",
     kind: optionalAddress,
     default: "127.0.0.1:1080",
     meaning: "TCP address where clients ask for connections by SOCKS5; off or empty for none",
+  }),
+  http: envFlag({
+    name: "http",
+    kind: optionalAddress,
+    default: "off",
+    meaning: "TCP address of an HTTP proxy for clients: CONNECT, and requests with a whole URL",
+  }),
+  mixed: envFlag({
+    name: "mixed",
+    kind: optionalAddress,
+    default: "off",
+    meaning: "TCP address of both, told apart by what comes first",
+  }),
+  forwards: envFlag({
+    name: "forward",
+    kind: list(forward),
+    default: "",
+    meaning:
+      "a port that leads to one service: :5432=db.internal:5432, /udp behind it for UDP, and " +
+      "a group before it where it is not that of --group (:53=home/10.0.0.1:53/udp); whoever " +
+      "reaches the port is let in",
+  }),
+  openPorts: envFlag({
+    name: "open-ports",
+    kind: list(portRange),
+    default: "",
+    meaning:
+      "ports, and ranges of them, that agents may ask for, at the host of --listen; the file " +
+      "of --users may say others of a user",
   }),
 };
 
@@ -92,18 +128,18 @@ const who = {
       "a YAML file of users, with hashes of h3ws passwd; read again when it changes, and on " +
       "SIGHUP: agents of a user that is gone or changed are closed",
   }),
-  socksUser: envFlag({
-    name: "socks-user",
+  clientUser: envFlag({
+    name: "client-user",
     kind: optionalUser,
     default: "",
     meaning: "a user for clients alone; that of --user is one for agents alone then",
   }),
-  socksOpen: envFlag({
-    name: "socks-open",
+  anonymous: envFlag({
+    name: "anonymous",
     kind: onOff,
     default: "false",
-    meaning: "take clients without asking who they are: whoever reaches --socks reaches what the " +
-      "agents reach",
+    meaning: "take clients without asking who they are: whoever reaches --socks, --http or " +
+      "--mixed reaches what the agents reach",
   }),
   group: envFlag({
     name: "group",

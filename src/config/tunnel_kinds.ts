@@ -1,9 +1,13 @@
 // What flags and keys of the tunnel take.
 import { type HostPattern, parseHostPattern } from "../tunnel/host_pattern.ts";
 import type { Service } from "../tunnel/reach.ts";
-import { parseAddress } from "../net/address.ts";
+import { type Address, parseAddress } from "../net/address.ts";
+import type { OpenPort } from "../protocol/tunnel/auth.ts";
+import type { TunnelTarget } from "../tunnel/target.ts";
+import type { PortRange } from "../tunnel/users.ts";
 import { ValueError } from "./error.ts";
 import { type Kind, many } from "./kinds.ts";
+import { parseCount } from "./units.ts";
 
 /** A user and a password. */
 export interface NameAndPassword {
@@ -18,13 +22,15 @@ export const optionalLogin: Kind<NameAndPassword | null> = {
   placeholder: "name:password",
   allowed: LOGIN_ALLOWED,
   takesEmpty: false,
-  parse(text) {
-    if (text === "") return null;
-    const found = /^([^:\p{Cc}]+):(\P{Cc}+)$/u.exec(text);
-    if (found === null) throw new ValueError("is no name with a password", LOGIN_ALLOWED, null);
-    return { name: found[1], password: found[2] };
-  },
+  parse: (text) => parseLogin(text, LOGIN_ALLOWED),
 };
+
+function parseLogin(text: string, allowed: string): NameAndPassword | null {
+  if (text === "") return null;
+  const found = /^([^:\p{Cc}]+):(\P{Cc}+)$/u.exec(text);
+  if (found === null) throw new ValueError("is no name with a password", allowed, null);
+  return { name: found[1], password: found[2] };
+}
 
 const USER_ALLOWED = "name:password, the name without : @ and control characters";
 
@@ -33,9 +39,22 @@ export const optionalUser: Kind<NameAndPassword | null> = {
   ...optionalLogin,
   allowed: USER_ALLOWED,
   parse(text) {
-    const login = optionalLogin.parse(text);
+    const login = parseLogin(text, USER_ALLOWED);
     if (login === null || isUserName(login.name)) return login;
     throw new ValueError("has a name with @ in it", USER_ALLOWED, null);
+  },
+};
+
+const USER_NAME_ALLOWED = "1 to 128 characters without : and @";
+
+/** The name of a user of a gateway's own, or none. */
+export const optionalUserName: Kind<string | null> = {
+  placeholder: "name",
+  allowed: USER_NAME_ALLOWED,
+  takesEmpty: false,
+  parse(text) {
+    if (text === "" || isUserName(text)) return text || null;
+    throw new ValueError("is not a user's name", USER_NAME_ALLOWED);
   },
 };
 
@@ -134,14 +153,76 @@ export const service: Kind<Service> = {
   placeholder: "name=address",
   allowed: SERVICE_ALLOWED,
   takesEmpty: true,
+  parse: (text) => {
+    const { name, ...where } = named(text, SERVICE_ALLOWED);
+    return { name: name.toLowerCase(), ...where };
+  },
+};
+
+/** `name=host:port/udp`. */
+function named(text: string, allowed: string): Service {
+  const found = /^([^=\s]+)=(.+?)(?:\/(tcp|udp))?$/.exec(text);
+  const address = found === null ? undefined : parseAddress(found[2]);
+  if (found === null || address === undefined || /^(?:\*|):/.test(found[2]) || !address.port) {
+    throw new ValueError("is no service", allowed, text);
+  }
+  const protocol = found[3] === "udp" ? "udp" : "tcp";
+  return { name: found[1], host: address.hostname, port: address.port, protocol };
+}
+
+const PORT_RANGE_ALLOWED = "ports and ranges of them (8080, 9000-9100)";
+
+/** Ports of a gateway, from and to. */
+export const portRange: Kind<PortRange> = {
+  placeholder: "ports",
+  allowed: PORT_RANGE_ALLOWED,
+  takesEmpty: true,
   parse(text) {
-    const found = /^([^=\s]+)=(.+?)(?:\/(tcp|udp))?$/.exec(text);
-    const address = found === null ? undefined : parseAddress(found[2]);
-    if (found === null || address === undefined || /^(?:\*|):/.test(found[2]) || !address.port) {
-      throw new ValueError("is no service", SERVICE_ALLOWED, text);
+    const [first, last = first, ...rest] = text.split("-").map(parseCount);
+    const isRange = first !== undefined && last !== undefined && rest.length === 0;
+    if (isRange && first >= 1 && last <= 65_535 && first <= last) return [first, last];
+    throw new ValueError("is no range of ports", PORT_RANGE_ALLOWED, text);
+  },
+};
+
+const OPEN_PORT_ALLOWED = "port=host:port, with /udp behind it for UDP (8080=localhost:80)";
+
+/** A port of the gateway that an agent asks for. */
+export const openPort: Kind<OpenPort> = {
+  placeholder: "port=address",
+  allowed: OPEN_PORT_ALLOWED,
+  takesEmpty: true,
+  parse(text) {
+    const { name, host, port, protocol } = named(text, OPEN_PORT_ALLOWED);
+    const [remotePort] = portRange.parse(name);
+    return { protocol, remotePort, localHost: host, localPort: port };
+  },
+};
+
+const FORWARD_ALLOWED =
+  "address=host:port, with a group and / before the host, and /udp behind it for UDP " +
+  "(:5432=db.internal:5432)";
+
+/** A port of the gateway that leads to one service. */
+export interface Forward {
+  readonly listen: Address;
+  /** `null` where nothing is said. */
+  readonly group: string | null;
+  readonly target: TunnelTarget;
+}
+
+export const forward: Kind<Forward> = {
+  placeholder: "address=address",
+  allowed: FORWARD_ALLOWED,
+  takesEmpty: true,
+  parse(text) {
+    const found = /^([^=]+)=(?:([^/=\s]+)\/)?([^/=\s]+:\d+(?:\/(?:tcp|udp))?)$/.exec(text);
+    const listen = found === null ? undefined : parseAddress(found[1]);
+    if (found === null || listen === undefined) {
+      throw new ValueError("is no port that leads somewhere", FORWARD_ALLOWED, text);
     }
-    const protocol = found[3] === "udp" ? "udp" : "tcp";
-    return { name: found[1].toLowerCase(), host: address.hostname, port: address.port, protocol };
+    const { host, port, protocol } = named(`x=${found[3]}`, FORWARD_ALLOWED);
+    return { listen, group: found[2] ?? null, target: { protocol, host, port } };
   },
 };
 

@@ -5,10 +5,10 @@ import type { User } from "../tunnel/users.ts";
 import { ValueError } from "./error.ts";
 import type { FormFault } from "./file_form.ts";
 import { decodeFile, readFile } from "./file_read.ts";
-import { map, oneOrMore, text, textOf, textOfKind, valueOf } from "./file_values.ts";
+import { map, ofKind, oneOrMore, text, textOf, textOfKind, valueOf } from "./file_values.ts";
 import type { Environment } from "./flags.ts";
 import { choice } from "./kinds.ts";
-import { isUserName, optionalName } from "./tunnel_kinds.ts";
+import { isUserName, optionalName, portRange } from "./tunnel_kinds.ts";
 
 const HASH_ALLOWED = "what h3ws passwd writes";
 
@@ -38,6 +38,7 @@ const user = map({
   token_sha256: tokenSha256.optional(),
   roles: oneOrMore(textOfKind(choice(["agent", "client"]), {})).optional(),
   groups: oneOrMore(textOfKind(optionalName, {})).optional(),
+  open_ports: oneOrMore(ofKind(portRange)).optional(),
 });
 
 const schema = map({ users: z.array(user) });
@@ -59,6 +60,7 @@ export function parseUsers(
     ...(one.token_sha256 !== undefined && { tokenSha256: one.token_sha256 }),
     ...(one.roles !== undefined && { roles: one.roles as ("agent" | "client")[] }),
     ...(one.groups !== undefined && { groups: one.groups }),
+    ...(one.open_ports !== undefined && { openPorts: one.open_ports }),
   }));
 }
 

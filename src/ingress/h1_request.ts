@@ -284,6 +284,7 @@ function toOfferRequest(options: H1RequestOptions): OfferRequest {
     scheme: secure ? "https" : "http",
     authority,
     path,
+    target: head.target,
     fields: withHost(head.fields, head.target, authority),
     remote,
     local,

@@ -24,6 +24,8 @@ export interface OfferRequest {
   readonly authority: string;
   /** Path and query; empty for a plain CONNECT. */
   readonly path: string;
+  /** HTTP/1.1: what stood in the request line, be it a path, an absolute URI or an authority. */
+  readonly target?: string;
   /** Its header fields in order, without the pseudo-header fields. */
   readonly fields: readonly Field[];
   /** The client, "ip:port". */

@@ -19,6 +19,8 @@ export interface ByteStream {
    * `bytes` in its buffer may be overwritten (default 0).
    */
   write(bytes: Uint8Array, headroom?: number): Promise<void>;
+  /** Whether its FIN, from either side, ends both directions: what is written then goes nowhere. */
+  readonly endsBothWays?: boolean;
   /** Ends our direction with FIN, behind all writes. */
   closeWrite(): Promise<void>;
   /**

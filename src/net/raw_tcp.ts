@@ -65,6 +65,8 @@ export interface RawTcpServer {
   readonly connections: number;
   /** Frees the port; what was accepted lives on. */
   close(): void;
+  /** Frees the port at once, and ends all that was accepted. */
+  closeAll(): Promise<void>;
 }
 
 type ListenOptions = Omit<AcceptOptions, "proxyProtocol" | "resets">;
@@ -80,20 +82,21 @@ export async function listenRaw(
 
 class NodeTcpServer implements RawTcpServer {
   readonly #listener: NodeListener;
-  readonly #sockets: Set<net.Socket>;
+  readonly #streams: Set<ByteStream>;
 
   static async listen(options: ListenOptions): Promise<NodeTcpServer> {
-    const sockets = new Set<net.Socket>();
+    const streams = new Set<ByteStream>();
     const listener = await NodeListener.listen(options, (socket) => {
-      sockets.add(socket);
-      options.onAccept(acceptedOf(socket, () => sockets.delete(socket)));
+      const accepted = acceptedOf(socket, () => streams.delete(accepted.stream));
+      streams.add(accepted.stream);
+      options.onAccept(accepted);
     });
-    return new NodeTcpServer(listener, sockets);
+    return new NodeTcpServer(listener, streams);
   }
 
-  private constructor(listener: NodeListener, sockets: Set<net.Socket>) {
+  private constructor(listener: NodeListener, streams: Set<ByteStream>) {
     this.#listener = listener;
-    this.#sockets = sockets;
+    this.#streams = streams;
   }
 
   get hostname(): string {
@@ -105,11 +108,17 @@ class NodeTcpServer implements RawTcpServer {
   }
 
   get connections(): number {
-    return this.#sockets.size;
+    return this.#streams.size;
   }
 
   close(): void {
     this.#listener.close();
+  }
+
+  closeAll(): Promise<void> {
+    this.close();
+    for (const stream of this.#streams) stream.abort();
+    return Promise.resolve();
   }
 }
 

@@ -1,8 +1,10 @@
 import { isIPv6 } from "node:net";
 import type { ByteStream } from "./byte_stream.ts";
+import { formatAddress, parseIPv6 } from "../protocol/wire/ip.ts";
 import { NetError, toNetError } from "./error.ts";
 
 const LENGTH_BYTES = 2;
+const EMPTY: Uint8Array = new Uint8Array(0);
 /** RFC 768: what the length field of UDP leaves for data, over IPv4. */
 export const MAX_DATAGRAM_BYTES = 65_507;
 
@@ -15,10 +17,39 @@ export function frameDatagram(datagram: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Takes datagrams out of the bytes of a stream. */
+/** Takes datagrams out of the bytes that carry them. */
+export class DatagramSplitter {
+  #held: Uint8Array = EMPTY;
+
+  push(bytes: Uint8Array): void {
+    if (this.#held.length === 0) {
+      this.#held = bytes;
+      return;
+    }
+    const joined = new Uint8Array(this.#held.length + bytes.length);
+    joined.set(this.#held);
+    joined.set(bytes, this.#held.length);
+    this.#held = joined;
+  }
+
+  /** The next one, a view; `null` when it is not whole yet, and the bytes pushed are done with. */
+  next(): Uint8Array | null {
+    const held = this.#held;
+    const size = held.length < LENGTH_BYTES ? Infinity : LENGTH_BYTES + ((held[0] << 8) | held[1]);
+    if (held.length < size) {
+      // Those who push bytes only lend them.
+      this.#held = held.slice();
+      return null;
+    }
+    this.#held = held.subarray(size);
+    return held.subarray(LENGTH_BYTES, size);
+  }
+}
+
+/** Takes datagrams out of a stream. */
 export class DatagramReader {
   readonly #stream: ByteStream;
-  #held: Uint8Array = new Uint8Array(0);
+  readonly #splitter = new DatagramSplitter();
 
   constructor(stream: ByteStream) {
     this.#stream = stream;
@@ -27,23 +58,12 @@ export class DatagramReader {
   /** The next one, the caller's own; `null` at the end. Throws `NetError` as the stream does. */
   async next(): Promise<Uint8Array | null> {
     for (;;) {
-      const size = this.#held.length < LENGTH_BYTES ? Infinity : this.#size();
-      if (this.#held.length >= size) {
-        const datagram = this.#held.slice(LENGTH_BYTES, size);
-        this.#held = this.#held.subarray(size);
-        return datagram;
-      }
+      const datagram = this.#splitter.next();
+      if (datagram !== null) return datagram.slice();
       const chunk = await this.#stream.read();
       if (chunk === null) return null;
-      const joined = new Uint8Array(this.#held.length + chunk.length);
-      joined.set(this.#held);
-      joined.set(chunk, this.#held.length);
-      this.#held = joined;
+      this.#splitter.push(chunk);
     }
-  }
-
-  #size(): number {
-    return LENGTH_BYTES + ((this.#held[0] << 8) | this.#held[1]);
   }
 }
 
@@ -55,7 +75,7 @@ export class UdpFlow implements ByteStream {
   readonly headroom = 0;
   readonly #socket: Deno.DatagramConn;
   readonly #peer: Deno.NetAddr;
-  #held: Uint8Array = new Uint8Array(0);
+  readonly #splitter = new DatagramSplitter();
   #closed = false;
 
   /** Binds at once; throws `NetError`. */
@@ -67,7 +87,10 @@ export class UdpFlow implements ByteStream {
     } catch (error) {
       throw toNetError(error);
     }
-    this.#peer = { transport: "udp", hostname: address, port };
+    // As the system writes the address that a datagram comes from.
+    const ipv6 = parseIPv6(address);
+    const hostname = ipv6 === null ? address : formatAddress(ipv6);
+    this.#peer = { transport: "udp", hostname, port };
   }
 
   /** Datagrams of others are dropped. */
@@ -79,22 +102,17 @@ export class UdpFlow implements ByteStream {
       });
       if (came === null) return null;
       const [bytes, from] = came;
-      if (from.transport === "udp" && from.port === this.#peer.port) return frameDatagram(bytes);
+      const { hostname, port } = this.#peer;
+      if (from.transport !== "udp" || from.port !== port || from.hostname !== hostname) continue;
+      return frameDatagram(bytes);
     }
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    const joined = new Uint8Array(this.#held.length + bytes.length);
-    joined.set(this.#held);
-    joined.set(bytes, this.#held.length);
-    let at = 0;
-    while (joined.length - at >= LENGTH_BYTES) {
-      const end = at + LENGTH_BYTES + ((joined[at] << 8) | joined[at + 1]);
-      if (end > joined.length) break;
-      await this.#send(joined.subarray(at + LENGTH_BYTES, end));
-      at = end;
+    this.#splitter.push(bytes);
+    for (let one = this.#splitter.next(); one !== null; one = this.#splitter.next()) {
+      await this.#send(one);
     }
-    this.#held = joined.slice(at);
   }
 
   /** A datagram that can't be sent is lost, as any may be. */

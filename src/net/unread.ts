@@ -2,6 +2,8 @@ import type { ByteStream } from "./byte_stream.ts";
 
 /** A stream of which something was read already: that comes first, once more. */
 export function unread(stream: ByteStream, bytes: Uint8Array): ByteStream {
+  // No chunk is empty: who reads one takes it for the beginning of something.
+  if (bytes.length === 0) return stream;
   const { headroom } = stream;
   let first: Uint8Array | null = new Uint8Array(headroom + bytes.length).subarray(headroom);
   first.set(bytes);

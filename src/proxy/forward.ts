@@ -176,12 +176,18 @@ class Way {
 }
 
 /** The request's content on its way to the backend. */
-function contentFor({ content, request }: Offer, rules: RequestRules): Content | null {
+export function contentFor(
+  { content, request }: Offer,
+  rules: RequestRules = {},
+): Content | null {
   return content && withTrailers(content, (all) => trailerFields(all, request.fields, rules));
 }
 
 /** The answer's content on its way to the client. */
-function bodyOf({ content, fields }: H1Response, rules: ResponseRules): Body | undefined {
+export function bodyOf(
+  { content, fields }: H1Response,
+  rules: ResponseRules = {},
+): Body | undefined {
   if (content === null) return undefined;
   if (content instanceof WholeContent) return content.whole;
   return withTrailers(content, (all) => trailerFields(all, fields, rules));

@@ -4,6 +4,7 @@ import { TunnelCode } from "../protocol/tunnel/code.ts";
 import type { Agent } from "./agents.ts";
 import { ipOf } from "./client_gate.ts";
 import type { GatewayObserver } from "./observer.ts";
+import type { OpenPorts } from "./open_ports.ts";
 import type { Credentials, User, Users, Verdict } from "./users.ts";
 
 /** Somebody who says that he is an agent. */
@@ -27,6 +28,7 @@ export interface AdmissionOptions {
   /** No agent has more connections at once, whatever it says. */
   maxStreams: number;
   heartbeatMs: number;
+  ports: OpenPorts;
   observer: GatewayObserver;
 }
 
@@ -52,23 +54,30 @@ export class Admission {
     if (group === null) {
       return this.#refused(auth, remote, `group ${auth.group} is not one of this user's`);
     }
-    const { user, pass } = verdict;
-    return this.#taken(auth, { remote, group, user: user.name, pass });
+    return await this.#taken(auth, { remote, group, pass: verdict.pass }, verdict.user);
   }
 
   #refused(auth: Auth, remote: string, message: string): Admitted {
     const user = auth.login !== null && "username" in auth.login ? auth.login.username : "";
     this.#options.observer.authFailed({ front: "agent", remote, user, reason: message });
-    const authed = { success: false, message, code: TunnelCode.AUTH_FAILED };
+    const authed = { success: false, message, code: TunnelCode.AUTH_FAILED, refusedPorts: [] };
     return { authed: { ...authed, session: null, heartbeatMs: null }, agent: null };
   }
 
-  #taken(auth: Auth, who: Pick<Agent, "remote" | "group" | "user" | "pass">): Admitted {
-    const { maxStreams: most, heartbeatMs } = this.#options;
+  async #taken(
+    auth: Auth,
+    who: Pick<Agent, "remote" | "group" | "pass">,
+    user: User,
+  ): Promise<Admitted> {
+    const { maxStreams: most, heartbeatMs, ports: open } = this.#options;
     const maxStreams = Math.min(most, auth.maxConns ?? most);
-    const agent = { ...who, id: auth.clientId, maxStreams, sinceMs: performance.now() };
+    const ports = await open.claim(auth.openPorts, user, who.group);
+    const agent = { ...who, user: user.name, id: auth.clientId, maxStreams, ports };
     const authed = { success: true, message: "Authentication successful", code: null };
-    return { authed: { ...authed, session: randomUUID(), heartbeatMs }, agent };
+    return {
+      authed: { ...authed, session: randomUUID(), heartbeatMs, refusedPorts: ports.refused },
+      agent: { ...agent, sinceMs: performance.now() },
+    };
   }
 }
 

@@ -1,6 +1,7 @@
 import { backoff, type BackoffOptions } from "../client/backoff.ts";
 import { messageOf } from "../net/error.ts";
 import type { Sweeper } from "../net/sweeper.ts";
+import type { RefusedPort } from "../protocol/tunnel/auth.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
 import { type AgentLinkOptions, connectGateway } from "./agent_links.ts";
 import type { ConnectTarget, Link, LinkEnd } from "./link.ts";
@@ -22,6 +23,8 @@ export interface AgentObserver {
   linked(gateway: string, link: Link): void;
   /** Once for each `linked`; `retryMs` is `null` where it does not come back. */
   unlinked(gateway: string, info: { end: LinkEnd; retryMs: number | null }): void;
+  /** A port of the gateway that was asked for is not open; all else goes on. */
+  portRefused(gateway: string, port: RefusedPort): void;
   failed(gateway: string, info: { reason: string; retryMs: number | null }): void;
   opened(served: Served, info: { dialMs: number }): void;
   /** Where the bytes of one that was opened are counted as they pass; their sum is in its end. */
@@ -32,7 +35,7 @@ export interface AgentObserver {
   bug(where: string, error: unknown): void;
 }
 
-type OfLinks = "url" | "signal" | "onOpen" | "onBug";
+type OfLinks = "url" | "signal" | "onAuthed" | "onOpen" | "onBug";
 
 export interface AgentOptions extends Omit<AgentLinkOptions, OfLinks>, BackoffOptions {
   /** One link to each, `replicas` times. */
@@ -103,6 +106,9 @@ export class TunnelAgent {
       url,
       auth: { ...auth, clientId },
       signal: this.#stopped.signal,
+      onAuthed: ({ refusedPorts }) => {
+        for (const port of refusedPorts) observer.portRefused(url.host, port);
+      },
       onOpen: (target, asked) => {
         void this.#serve({ id: ++this.#served, gateway: url.host, target }, asked);
       },
@@ -131,9 +137,12 @@ export class TunnelAgent {
       const openedMs = performance.now();
       observer.opened(served, { dialMs: openedMs - startedMs });
       const { sweeper, idleTimeoutMs } = this.#options;
-      const traffic = observer.traffic?.(served);
       const end = await relay({
-        ...{ client: tunnel, target: stream, sweeper, idleTimeoutMs, traffic },
+        client: tunnel,
+        target: stream,
+        sweeper,
+        idleTimeoutMs,
+        traffic: observer.traffic?.(served),
         onBug: (where, error) => observer.bug(where, error),
       });
       observer.closed(served, { ...end, durationMs: performance.now() - openedMs });

@@ -1,7 +1,9 @@
 import { connectWebSocket } from "../client/connect.ts";
 import { type ClientCertificate, type Dial, dial } from "../net/dial.ts";
+import type { Socket } from "../endpoint/socket.ts";
 import { messageOf, NetError } from "../net/error.ts";
 import { connectQuic } from "../net/quic_connect.ts";
+import type { Sweeper } from "../net/sweeper.ts";
 import { type Auth, type Authed } from "../protocol/tunnel/auth.ts";
 import { decodeFrame } from "../protocol/tunnel/decode.ts";
 import { encodeFrame } from "../protocol/tunnel/encode.ts";
@@ -9,10 +11,15 @@ import type { Frame } from "../protocol/tunnel/frame.ts";
 import { CloseCode } from "../protocol/websocket/close.ts";
 import { FrameStream } from "./frame_stream.ts";
 import { TUNNEL_SUBPROTOCOL } from "./gateway_links.ts";
+import { sendJsonAuth } from "./json_auth.ts";
+import { JsonLink } from "./json_link.ts";
 import type { Link } from "./link.ts";
 import { type AskedStream, MuxLink } from "./mux_link.ts";
 import { QuicLink, TUNNEL_ALPN } from "./quic_link.ts";
 import { TunnelRefused, type TunnelTarget } from "./target.ts";
+
+/** By what an agent looks for its gateway. */
+export type AgentTransport = "quic" | "ws" | "json";
 
 export interface AgentLinkOptions {
   /** Of the gateway: `wss://gw.example:8443/ws`. */
@@ -24,13 +31,19 @@ export interface AgentLinkOptions {
   certificateHashes?: Uint8Array[];
   /** Who we are, over TCP: QUIC can't show it. */
   clientCertificate?: ClientCertificate;
-  /** What is tried, in this order. */
-  transports: readonly ("quic" | "ws")[];
+  /**
+   * What is tried, in this order. By "ws" a gateway that does not choose our subprotocol is spoken
+   * to in JSON, as by "json", which does not even offer it.
+   */
+  transports: readonly AgentTransport[];
   maxStreams: number;
   windowBytes: number;
   /** How long QUIC may take before the next is tried. */
   quicTimeoutMs: number;
   connectTimeoutMs: number;
+  sweeper: Sweeper;
+  /** The gateway has taken us. */
+  onAuthed: (authed: Authed) => void;
   onOpen: (target: TunnelTarget, asked: AskedStream) => void;
   onBug: (where: string, error: unknown) => void;
   signal: AbortSignal;
@@ -40,6 +53,9 @@ export interface AgentLinkOptions {
 const PING_MS = 15_000;
 const LOST_MS = 45_000;
 const DEFAULT_PORT = 443;
+
+/** Of a WebSocket: above all that is sent by frames and by JSON. */
+const MAX_MESSAGE_BYTES = 1024 * 1024;
 
 /**
  * A link to a gateway that has taken us, by the first transport that stands.
@@ -51,7 +67,7 @@ export async function connectGateway(options: AgentLinkOptions): Promise<Link> {
   const failed: string[] = [];
   for (const transport of transportsOf(options)) {
     try {
-      return await (transport === "quic" ? byQuic(options) : bySocket(options));
+      return await (transport === "quic" ? byQuic(options) : bySocket(options, transport));
     } catch (error) {
       if (error instanceof TunnelRefused || options.signal.aborted) throw error;
       failed.push(`${transport}: ${messageOf(error)}`);
@@ -64,7 +80,7 @@ export async function connectGateway(options: AgentLinkOptions): Promise<Link> {
 }
 
 /** Who has nothing to say but his certificate can't come by QUIC. */
-function transportsOf({ transports, auth }: AgentLinkOptions): readonly ("quic" | "ws")[] {
+function transportsOf({ transports, auth }: AgentLinkOptions): readonly AgentTransport[] {
   return auth.login === null ? transports.filter((one) => one !== "quic") : transports;
 }
 
@@ -85,7 +101,7 @@ async function byQuic(options: AgentLinkOptions): Promise<Link> {
   try {
     const control = new FrameStream(await quic.openStream());
     await control.send({ type: "auth", auth });
-    check(await inTime(control.expect(), options));
+    options.onAuthed(check(await inTime(control.expect(), options)));
     return new QuicLink({ quic, control, maxStreams, onOpen, onBug });
   } catch (error) {
     quic.close(0, "");
@@ -93,28 +109,21 @@ async function byQuic(options: AgentLinkOptions): Promise<Link> {
   }
 }
 
-async function bySocket(options: AgentLinkOptions): Promise<Link> {
-  const { url, auth, maxStreams, windowBytes, onOpen, onBug, signal } = options;
+async function bySocket(options: AgentLinkOptions, transport: "ws" | "json"): Promise<Link> {
+  const { url, caCerts, signal } = options;
   const socket = await connectWebSocket(url, {
-    protocols: [TUNNEL_SUBPROTOCOL],
-    caCerts: options.caCerts,
+    protocols: transport === "ws" ? [TUNNEL_SUBPROTOCOL] : [],
+    caCerts,
     dial: dialFor(options),
     tcpOnly: true,
     timeoutMs: options.connectTimeoutMs,
+    ...{ maxFrameBytes: MAX_MESSAGE_BYTES, maxMessageBytes: MAX_MESSAGE_BYTES },
     keepalive: { pingIntervalMs: PING_MS, pongTimeoutMs: LOST_MS - PING_MS },
     signal,
   });
   try {
-    if (socket.protocol !== TUNNEL_SUBPROTOCOL) {
-      throw new NetError("other", `${url.href} did not choose ${TUNNEL_SUBPROTOCOL}`);
-    }
-    await socket.send(encodeFrame({ type: "auth", auth }));
-    const message = await inTime(socket.receive(), options);
-    if (message === null || typeof message === "string") {
-      throw new NetError("lost", "the gateway closed before it answered AUTH");
-    }
-    check(decodeFrame(message));
-    return new MuxLink({ socket, role: "agent", windowBytes, maxStreams, onOpen, onBug });
+    // RFC 6455 §4.1: a server may choose none. One that knows nothing of ours is of AnyProxy.
+    return await (socket.protocol === "" ? byJson(socket, options) : byFrames(socket, options));
   } catch (error) {
     void socket.close(CloseCode.GOING_AWAY, "").catch(() => {});
     throw error;
@@ -129,6 +138,23 @@ function dialFor({ certificateHashes, clientCertificate }: AgentLinkOptions): Di
       { ...target, ...(tls && { tls: { ...tls, certificateHashes, clientCertificate } }) },
       signal,
     );
+}
+
+async function byFrames(socket: Socket, options: AgentLinkOptions): Promise<Link> {
+  const { auth, maxStreams, windowBytes, onOpen, onBug } = options;
+  await socket.send(encodeFrame({ type: "auth", auth }));
+  const message = await inTime(socket.receive(), options);
+  if (message === null || typeof message === "string") {
+    throw new NetError("lost", "the gateway closed before it answered AUTH");
+  }
+  options.onAuthed(check(decodeFrame(message)));
+  return new MuxLink({ socket, role: "agent", windowBytes, maxStreams, onOpen, onBug });
+}
+
+async function byJson(socket: Socket, options: AgentLinkOptions): Promise<Link> {
+  const { auth, maxStreams, sweeper, onOpen, onBug } = options;
+  await inTime(sendJsonAuth(socket, auth), options);
+  return new JsonLink({ socket, role: "agent", maxStreams, sweeper, onOpen, onBug });
 }
 
 /** Whether the gateway has taken us. */

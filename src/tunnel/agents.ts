@@ -1,6 +1,7 @@
 import { NetError } from "../net/error.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
 import type { GatewayLink } from "./link.ts";
+import type { PortClaims } from "./open_ports.ts";
 import { TunnelRefused } from "./target.ts";
 import type { Pass } from "./users.ts";
 
@@ -21,6 +22,8 @@ export interface Agent {
   readonly sinceMs: number;
   /** What it was let in by. */
   readonly pass?: Pass;
+  /** The ports of the gateway that it has. */
+  readonly ports: PortClaims;
 }
 
 /** All agents of a gateway, by group. */

@@ -1,5 +1,5 @@
 import type { ByteStream } from "../net/byte_stream.ts";
-import { NetError, toNetError } from "../net/error.ts";
+import { messageOf, NetError, toNetError } from "../net/error.ts";
 import { Deadline, type Sweeper } from "../net/sweeper.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
 import { type Agent, type AgentBalance, Agents } from "./agents.ts";
@@ -87,6 +87,7 @@ export class Gateway {
     const { link, pass } = agent;
     observer.agentConnected(agent);
     this.agents.add(agent);
+    agent.ports.hold(agent);
     const deadline = this.#whenOver(pass, () => link.close(PASS_OVER));
     void link.closed.then((end: LinkEnd) => {
       deadline?.clear();
@@ -101,9 +102,14 @@ export class Gateway {
    * Has an agent connect to the target, or the next one where that is of use. Whoever gets the
    * connection calls `carry`, or ends its stream and calls `release`.
    *
+   * @param agents those that are tried, where it is not for any of the group
    * @throws {TunnelRefused}
    */
-  async open(ask: Omit<Asked, "id">, signal?: AbortSignal): Promise<GatewayConnection> {
+  async open(
+    ask: Omit<Asked, "id">,
+    signal?: AbortSignal,
+    agents?: readonly Agent[],
+  ): Promise<GatewayConnection> {
     const asked = { ...ask, id: ++this.#asked };
     const { observer, connectTimeoutMs } = this.#options;
     const startedMs = performance.now();
@@ -117,7 +123,7 @@ export class Gateway {
     const tried: { last: Agent | null } = { last: null };
     try {
       if (signal?.aborted) giveUp();
-      const { stream, agent } = await this.#try(taken, tried);
+      const { stream, agent } = await this.#try(taken, { agents, tried });
       taken.stream = stream;
       if (ended.signal.aborted) {
         stream.abort();
@@ -156,13 +162,16 @@ export class Gateway {
     ended.signal.throwIfAborted();
   }
 
-  async #try(taken: Taken, tried: { last: Agent | null }) {
+  async #try(
+    taken: Taken,
+    { agents, tried }: { agents?: readonly Agent[]; tried: { last: Agent | null } },
+  ) {
     const { asked: { user, group, target }, places, ended: { signal } } = taken;
     this.#check(taken);
     if (user !== "") await this.#enter(places, "user", user);
     await this.#enter(places, "target", targetText(target));
     let last: unknown = null;
-    for (const agent of this.agents.pick(group)) {
+    for (const agent of agents ?? this.agents.pick(group)) {
       tried.last = agent;
       const before = places.length;
       try {
@@ -182,9 +191,17 @@ export class Gateway {
     if (this.#limits !== null) places.push(await this.#limits.enter(of, key));
   }
 
-  /** Carries bytes between the client and the target to their end. Never rejects. */
-  async carry(connection: GatewayConnection, client: ByteStream): Promise<RelayEnd> {
-    const { sweeper, idleTimeoutMs, observer } = this.#options;
+  /**
+   * Carries bytes between the client and the target to their end. Never rejects.
+   *
+   * @param idleTimeoutMs what counts where it is not that of all connections
+   */
+  async carry(
+    connection: GatewayConnection,
+    client: ByteStream,
+    idleTimeoutMs: number = this.#options.idleTimeoutMs,
+  ): Promise<RelayEnd> {
+    const { sweeper, observer } = this.#options;
     const { stream: target, signal, throttle } = connection;
     const end = await relay({
       ...{ client, target, sweeper, idleTimeoutMs, signal, throttle },
@@ -193,6 +210,25 @@ export class Gateway {
     });
     this.release(connection, end);
     return end;
+  }
+
+  /** The same, for a client that has to be told first; who can't be is gone. */
+  async carryTo(
+    connection: GatewayConnection,
+    accept: () => Promise<ByteStream>,
+  ): Promise<RelayEnd> {
+    let client: ByteStream;
+    try {
+      client = await accept();
+    } catch (error) {
+      connection.stream.abort("the client is gone");
+      const reason = messageOf(error);
+      const end = { by: "client", reason, bytesToTarget: 0, bytesToClient: 0 } as const;
+      this.release(connection, end);
+      if (error instanceof NetError) return end;
+      throw error;
+    }
+    return await this.carry(connection, client);
   }
 
   /** Where the bytes of a connection are counted; `carry` does so. */

@@ -8,10 +8,12 @@ import { encodeFrame } from "../protocol/tunnel/encode.ts";
 import { TunnelError } from "../protocol/tunnel/code.ts";
 import { CloseCode } from "../protocol/websocket/close.ts";
 import type { WebSocketRequest } from "../server/request.ts";
-import type { Admission, Admitted } from "./admission.ts";
-import type { Auth } from "../protocol/tunnel/auth.ts";
+import type { Admission, Admitted, Applicant } from "./admission.ts";
+import type { Auth, Authed } from "../protocol/tunnel/auth.ts";
 import { FrameStream } from "./frame_stream.ts";
 import type { Gateway } from "./gateway.ts";
+import { answerJsonAuth, readJsonAuth } from "./json_auth.ts";
+import { JsonLink } from "./json_link.ts";
 import type { GatewayLink } from "./link.ts";
 import { MuxLink } from "./mux_link.ts";
 import { QuicLink, TUNNEL_ALPN } from "./quic_link.ts";
@@ -42,19 +44,40 @@ export class GatewayLinks {
     return { alpnProtocols: [TUNNEL_ALPN], take: (quic) => void this.#takeQuic(quic) };
   }
 
-  /** Resolves when the link is over. */
+  /** By frames, or by the JSON messages of AnyProxy. Resolves when the link is over. */
   async takeSocket(request: WebSocketRequest): Promise<void> {
+    const speaksFrames = request.subprotocols.includes(TUNNEL_SUBPROTOCOL);
+    await (speaksFrames ? this.#takeFrames(request) : this.#takeJson(request));
+  }
+
+  async #takeFrames(request: WebSocketRequest): Promise<void> {
     const { gateway, onBug, windowBytes } = this.#options;
     const socket = await request.accept({ protocol: TUNNEL_SUBPROTOCOL });
     const auth = await this.#inTime(readAuth(socket), () => socket.abort("no AUTH in time"));
     if (auth === null) return void await socket.close(CloseCode.POLICY_VIOLATION, "expected AUTH");
     const remote = remoteOf(request);
     const certificate = request.clientCertificate;
-    const { authed, agent } = await this.#options.admission.admit({ auth, remote, certificate });
-    await socket.send(encodeFrame({ type: "authed", authed }));
+    const agent = await this.#admit({ auth, remote, certificate }, (authed) => {
+      return socket.send(encodeFrame({ type: "authed", authed }));
+    });
     if (agent === null) return void await socket.close(CloseCode.POLICY_VIOLATION, "AUTH_FAILED");
     const { maxStreams } = agent;
     const link = new MuxLink({ socket, role: "gateway", windowBytes, maxStreams, onBug });
+    gateway.take({ ...agent, link });
+    await link.closed;
+  }
+
+  async #takeJson(request: WebSocketRequest): Promise<void> {
+    const { gateway, sweeper, onBug } = this.#options;
+    const socket = await request.accept();
+    const auth = await this.#inTime(readJsonAuth(socket), () => socket.abort("no auth in time"));
+    if (auth === null) return void await socket.close(CloseCode.POLICY_VIOLATION, "expected auth");
+    const remote = remoteOf(request);
+    const { authed, agent } = await this.#options.admission.admit({ auth, remote });
+    await answerJsonAuth(socket, authed);
+    if (agent === null) return void await socket.close(CloseCode.POLICY_VIOLATION, "AUTH_FAILED");
+    const { maxStreams } = agent;
+    const link = new JsonLink({ socket, role: "gateway", maxStreams, sweeper, onBug });
     gateway.take({ ...agent, link });
     await link.closed;
   }
@@ -86,16 +109,28 @@ export class GatewayLinks {
     const control = new FrameStream(stream);
     const frame = await control.expect();
     if (frame.type !== "auth") throw new NetError("other", `${frame.type} where AUTH belongs`);
-    const admitted: Admitted = await this.#options.admission.admit({
-      auth: frame.auth,
-      remote: quic.remote,
+    const agent = await this.#admit({ auth: frame.auth, remote: quic.remote }, (authed) => {
+      return control.send({ type: "authed", authed });
     });
-    await control.send({ type: "authed", authed: admitted.authed });
-    const { agent } = admitted;
     if (agent !== null) return { control, agent };
     // It ends the connection itself, once it has read that; or else we do.
     await quic.closed;
     return null;
+  }
+
+  /** Tells an agent whether it is taken; `null` for who is not. */
+  async #admit(
+    applicant: Applicant,
+    tell: (authed: Authed) => Promise<void>,
+  ): Promise<Admitted["agent"]> {
+    const { authed, agent } = await this.#options.admission.admit(applicant);
+    try {
+      await tell(authed);
+    } catch (error) {
+      agent?.ports.release();
+      throw error;
+    }
+    return agent;
   }
 
   /** Ends by `late` what takes longer than AUTH may. */

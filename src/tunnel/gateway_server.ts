@@ -1,31 +1,32 @@
 import type { ListenAddress } from "../ingress/listen.ts";
-import { ListenError } from "../ingress/listen.ts";
-import type { Accepted } from "../net/accepted.ts";
 import type { Sweeper } from "../net/sweeper.ts";
-import { listenRaw, type RawTcpServer } from "../net/raw_tcp.ts";
 import { serve, type Server } from "../server/server.ts";
 import type { ServeOptions } from "../server/options.ts";
 import type { WebSocketRequest } from "../server/request.ts";
 import { Admission } from "./admission.ts";
 import type { AgentBalance } from "./agents.ts";
-import { ClientGate } from "./client_gate.ts";
+import { Fronts, type FrontsConfig, MAX_FLOWS } from "./fronts.ts";
 import { Gateway } from "./gateway.ts";
 import { type LimitsBy, TunnelLimits } from "./limits.ts";
 import { GatewayLinks, TUNNEL_SUBPROTOCOL } from "./gateway_links.ts";
 import type { GatewayObserver } from "./observer.ts";
-import { SocksFront } from "./socks_front.ts";
-import type { Users } from "./users.ts";
+import { OpenPorts } from "./open_ports.ts";
+import type { PortRange, Users } from "./users.ts";
 
-/** A port where clients ask for connections. */
-export interface FrontOptions {
-  listen: ListenAddress;
-  /** `null` where anybody may come in. */
-  users: Users | null;
-  /** Whose agents are taken where the user has none of his own. */
-  group?: string;
+/** Above all that is sent by frames and by JSON. */
+const MAX_MESSAGE_BYTES = 1024 * 1024;
+const UDP_IDLE_TIMEOUT_MS = 60_000;
+const NO_PORTS: OpenPortsConfig = { hostname: "0.0.0.0", ranges: [] };
+
+/** Ports that agents may ask for. */
+export interface OpenPortsConfig {
+  /** Where they are. */
+  hostname: string;
+  /** Which ones, where nothing else is said of the user. */
+  ranges: readonly PortRange[];
 }
 
-export interface GatewayServerOptions {
+export interface GatewayServerOptions extends FrontsConfig {
   /** Where agents come in, by QUIC and by WebSocket over TLS. */
   listen: ListenAddress;
   certPem: string;
@@ -33,8 +34,14 @@ export interface GatewayServerOptions {
   clientCaPem?: string | null;
   /** The path of the WebSocket. */
   path: string;
+  /**
+   * Whether agents of AnyProxy are served, which offer no subprotocol: then anybody can see that a
+   * WebSocket is there. Default `true`.
+   */
+  json?: boolean;
   agents: Users;
-  socks: FrontOptions | null;
+  /** Default: none, but what is said of single users. */
+  openPorts?: OpenPortsConfig;
   balance: AgentBalance;
   maxConnections: number;
   maxStreamsPerAgent: number;
@@ -42,6 +49,8 @@ export interface GatewayServerOptions {
   idleTimeoutMs: number;
   handshakeTimeoutMs: number;
   heartbeatMs: number;
+  /** A flow of datagrams that is silent for so long ends; default 60 s. */
+  udpIdleTimeoutMs?: number;
   windowBytes: number;
   sweeper: Sweeper;
   observer: GatewayObserver;
@@ -56,20 +65,28 @@ export class GatewayServer {
   readonly #options: GatewayServerOptions;
   readonly #links: GatewayLinks;
   #server: Server | null = null;
-  #socks: RawTcpServer | null = null;
+  readonly #fronts: Fronts;
+  readonly #ports: OpenPorts;
 
   constructor(options: GatewayServerOptions) {
     this.#options = options;
     const { sweeper, observer, agents: users } = options;
     const onBug = (where: string, error: unknown) => observer.bug(where, error);
     this.gateway = new Gateway(options);
-    for (const list of [users, options.socks?.users]) {
-      list?.onGone(() => this.gateway.endOver());
+    const { gateway } = this;
+    const { socks, http, mixed } = options;
+    for (const list of new Set([users, ...[socks, http, mixed].map((front) => front?.users)])) {
+      list?.onGone(() => gateway.endOver());
     }
     const { heartbeatMs, maxStreamsPerAgent: maxStreams } = options;
+    const { udpIdleTimeoutMs = UDP_IDLE_TIMEOUT_MS, openPorts = NO_PORTS } = options;
+    this.#fronts = new Fronts({ ...options, gateway, udpIdleTimeoutMs });
+    const udp = { idleTimeoutMs: udpIdleTimeoutMs, maxFlows: MAX_FLOWS };
+    const ports = new OpenPorts({ ...openPorts, ...udp, gateway, sweeper, onBug });
+    this.#ports = ports;
     this.#links = new GatewayLinks({
-      gateway: this.gateway,
-      admission: new Admission({ users, maxStreams, heartbeatMs, observer }),
+      gateway,
+      admission: new Admission({ users, maxStreams, heartbeatMs, ports, observer }),
       sweeper,
       authTimeoutMs: options.handshakeTimeoutMs,
       windowBytes: options.windowBytes,
@@ -79,7 +96,7 @@ export class GatewayServer {
 
   /** Resolves once it listens; throws `ListenError`, and then nothing is left. */
   async listen(): Promise<void> {
-    const { listen, certPem, keyPem, clientCaPem, socks, heartbeatMs, log } = this.#options;
+    const { listen, certPem, keyPem, clientCaPem, heartbeatMs, log } = this.#options;
     this.gateway.limit(await TunnelLimits.make(this.#options.limits ?? {}));
     this.#server = await serve({
       ...{ listen, certPem, keyPem, clientCaPem, log },
@@ -92,14 +109,14 @@ export class GatewayServer {
       keepaliveMs: heartbeatMs,
       pingIntervalMs: heartbeatMs,
       otherQuic: this.#links.quic,
+      ...{ maxFrameBytes: MAX_MESSAGE_BYTES, maxMessageBytes: MAX_MESSAGE_BYTES },
       fetch: () => notFound(),
     }, (request) => this.#take(request));
-    if (socks === null) return;
     try {
-      this.#socks = await this.#listenSocks(socks);
+      await this.#fronts.listen();
     } catch (error) {
       await this.stop();
-      throw new ListenError("TCP", socks.listen, error);
+      throw error;
     }
   }
 
@@ -110,30 +127,34 @@ export class GatewayServer {
 
   /** `null` for none. */
   get socksPort(): number | null {
-    return this.#socks?.port ?? null;
+    return this.#fronts.port("socks");
+  }
+
+  /** `null` for none. */
+  get httpPort(): number | null {
+    return this.#fronts.port("http");
+  }
+
+  /** That of SOCKS5 and HTTP alike; `null` for none. */
+  get mixedPort(): number | null {
+    return this.#fronts.port("mixed");
+  }
+
+  /** Those of `forwards`, in their order. */
+  get forwardPorts(): number[] {
+    return this.#fronts.forwardPorts;
+  }
+
+  /** Clients at the ports of SOCKS5 and HTTP. */
+  get clients(): number {
+    return this.#fronts.clients;
   }
 
   async #take(request: WebSocketRequest): Promise<void> {
-    const speaksFrames = request.subprotocols.includes(TUNNEL_SUBPROTOCOL);
-    if (request.path !== this.#options.path || !speaksFrames) return await request.reject(404);
+    const { path, json = true } = this.#options;
+    const isOurs = json || request.subprotocols.includes(TUNNEL_SUBPROTOCOL);
+    if (request.path !== path || !isOurs) return await request.reject(404);
     await this.#links.takeSocket(request);
-  }
-
-  #listenSocks({ listen, users, group }: FrontOptions): Promise<RawTcpServer> {
-    const { observer, sweeper, handshakeTimeoutMs, maxConnections } = this.#options;
-    const onBug = (where: string, error: unknown) => observer.bug(where, error);
-    const { gateway } = this;
-    const gate = new ClientGate({ users, group, observer });
-    const front = new SocksFront({ gateway, gate, sweeper, handshakeTimeoutMs, onBug });
-    return listenRaw({
-      ...listen,
-      sweeper,
-      maxHandshakes: maxConnections,
-      handshakeTimeoutMs,
-      onBug,
-      onAccept: (accepted: Accepted) => void front.take(accepted),
-      onRefused: () => {},
-    });
   }
 
   /** New links get this certificate; throws `NetError` if it is unusable, and keeps the old. */
@@ -148,15 +169,16 @@ export class GatewayServer {
 
   /** Takes no new clients; ends everything once connections have ended, or after `forMs`. */
   async drain(forMs: number): Promise<void> {
-    this.#socks?.close();
+    this.#fronts.close();
     await this.gateway.drain(forMs);
     await this.stop();
   }
 
   /** Ends everything. */
   async stop(): Promise<void> {
-    this.#socks?.close();
+    this.#ports.close();
     this.gateway.stop();
+    await this.#fronts.stop();
     await this.#server?.stop();
   }
 }

@@ -7,6 +7,7 @@ import type { MuxEvent } from "../protocol/tunnel/mux_receive.ts";
 import { CloseCode } from "../protocol/websocket/close.ts";
 import type { GatewayLink, LinkEnd, LinkTransport } from "./link.ts";
 import { MuxStream } from "./mux_stream.ts";
+import { closeReason, linkEndOf } from "./socket_end.ts";
 import { TunnelRefused, type TunnelTarget } from "./target.ts";
 
 export interface MuxLinkOptions {
@@ -65,9 +66,7 @@ export class MuxLink implements GatewayLink {
       this.#fail(error);
     }
     const end = await socket.closed;
-    this.#end ??= end.by === "us"
-      ? { by: "us", reason: end.reason }
-      : { by: end.by, reason: end.reason || `closed with ${end.code}` };
+    this.#end ??= linkEndOf(end);
     const lost = new NetError("lost", `the tunnel is gone: ${this.#end.reason}`);
     for (const stream of this.#streams.values()) stream.fail(lost);
     for (const { reject } of this.#opening.values()) reject(lost);
@@ -185,13 +184,8 @@ export class MuxLink implements GatewayLink {
 
   #close(code: number, reason: string): void {
     this.#end ??= { by: "us", reason };
-    void this.#options.socket.close(code, cut(reason)).catch(ignore);
+    void this.#options.socket.close(code, closeReason(reason)).catch(ignore);
   }
-}
-
-/** RFC 6455 §5.5: a Close takes 123 bytes of reason. */
-function cut(reason: string): string {
-  return reason.slice(0, 40);
 }
 
 /** Whatever ends a socket is told where it is read. */

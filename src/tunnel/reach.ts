@@ -1,4 +1,5 @@
 import ipaddr from "ipaddr.js";
+import type { OpenPort } from "../protocol/tunnel/auth.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
 import type { HostPattern } from "./host_pattern.ts";
 import { targetText, TunnelRefused, type TunnelTarget } from "./target.ts";
@@ -20,6 +21,8 @@ export interface ReachRules {
   readonly forbidden: readonly HostPattern[];
   /** Only those, if there are any. */
   readonly services: readonly Service[];
+  /** Those that the agent offers itself, by ports of the gateway: they are allowed, too. */
+  readonly openPorts?: readonly OpenPort[];
 }
 
 /** Those that ipaddr.js knows no range for: they tell a machine in a cloud its secrets. */
@@ -53,7 +56,7 @@ export class Reach {
     const { services, forbidden } = this.#rules;
     const target = { ...asked, host: normalHost(asked.host) };
     if (forbidden.some((pattern) => namesIt(pattern, target))) throw forbiddenHost(asked);
-    if (services.length === 0) return target;
+    if (services.length === 0 || this.#isOffered(target)) return target;
     const service = services.find((one) => isService(one, target));
     if (service === undefined) throw forbiddenHost(asked);
     return { protocol: service.protocol, host: service.host, port: service.port };
@@ -74,8 +77,8 @@ export class Reach {
     const { allowed, forbidden, services } = this.#rules;
     const at = (pattern: HostPattern) => hasPort(pattern, target.port);
     if (forbidden.some((one) => at(one) && (one.address?.(ip) ?? false))) return false;
-    // A service was named by whoever runs the agent.
-    if (services.length > 0) return true;
+    // It was named by whoever runs the agent.
+    if (services.length > 0 || this.#isOffered(target)) return true;
     const byAddress = allowed?.some((one) => at(one) && (one.address?.(ip) ?? false)) ?? false;
     if (byAddress) return true;
     if (isSpecial(ip)) {
@@ -85,6 +88,13 @@ export class Reach {
       ) ?? false;
     }
     return allowed === null || allowed.some((one) => namesIt(one, target));
+  }
+
+  #isOffered({ protocol, host, port }: TunnelTarget): boolean {
+    const { openPorts = [] } = this.#rules;
+    return openPorts.some((one) =>
+      one.protocol === protocol && one.localPort === port && normalHost(one.localHost) === host
+    );
   }
 }
 

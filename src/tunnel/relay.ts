@@ -2,6 +2,7 @@ import type { ByteStream } from "../net/byte_stream.ts";
 import { messageOf, NetError, toNetError } from "../net/error.ts";
 import type { Sweeper, Swept } from "../net/sweeper.ts";
 import { PeerError } from "../protocol/wire/error.ts";
+import { Linger } from "./linger.ts";
 
 /** How a relayed connection ended, and what went through it. */
 export interface RelayEnd extends Readonly<Traffic> {
@@ -51,6 +52,7 @@ class Relay implements Swept {
   readonly #held = new Set<() => void>();
   #firstFin: "client" | "target" | null = null;
   readonly #traffic: Traffic;
+  #linger: Linger | null = null;
 
   constructor(options: RelayOptions) {
     this.#options = options;
@@ -67,6 +69,7 @@ class Relay implements Swept {
     if (idleTimeoutMs > 0) sweeper.add(this);
     if (signal?.aborted) onAbort();
     await Promise.all([this.#carry("client"), this.#carry("target")]);
+    this.#linger?.clear();
     sweeper.delete(this);
     signal?.removeEventListener("abort", onAbort);
     client.onReset = target.onReset = null;
@@ -101,6 +104,9 @@ class Relay implements Swept {
       this.#firstFin ??= from;
       writing = true;
       await sink.closeWrite();
+      if (source.endsBothWays) {
+        this.#linger = new Linger(sink, sweeper, () => this.#stop(from, "end of stream"));
+      }
     } catch (error) {
       const isPeers = error instanceof NetError || error instanceof PeerError;
       if (!isPeers) this.#options.onBug?.("tunnel relay", error);

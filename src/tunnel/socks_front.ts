@@ -1,26 +1,30 @@
+import { readPast } from "../ingress/read_past.ts";
 import type { Accepted } from "../net/accepted.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
 import { NetError } from "../net/error.ts";
-import { Deadline, type Sweeper } from "../net/sweeper.ts";
+import { Deadline } from "../net/sweeper.ts";
 import { unread } from "../net/unread.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
+import type { Socks5Address } from "../protocol/socks5/address.ts";
 import { encodeAuthStatus } from "../protocol/socks5/auth.ts";
 import { Socks5Command, Socks5Error, Socks5Method, Socks5Reply } from "../protocol/socks5/codes.ts";
 import { encodeMethod } from "../protocol/socks5/methods.ts";
 import { encodeReply } from "../protocol/socks5/request.ts";
 import { Socks5Server, type Socks5ServerEvent } from "../protocol/socks5/server.ts";
 import { type ClientGate, ipOf, type LetIn } from "./client_gate.ts";
-import type { Gateway, GatewayConnection } from "./gateway.ts";
-import { TunnelRefused } from "./target.ts";
+import { failureKind, TunnelRefused } from "./target.ts";
+import { associate } from "./udp_associate.ts";
+import type { UdpFlowsOptions } from "./udp_flows.ts";
 
-export interface SocksFrontOptions {
-  gateway: Gateway;
+/** What is said of UDP is for the datagrams of one client: its targets are flows. */
+export interface SocksFrontOptions extends UdpFlowsOptions {
   gate: ClientGate;
-  sweeper: Sweeper;
   /** How long a client may take up to its request. */
   handshakeTimeoutMs: number;
-  onBug: (where: string, error: unknown) => void;
 }
+
+/** RFC 1928 §6: behind a failure the connection ends within 10 seconds. */
+const LINGER_MS = 2_000;
 
 /** RFC 1928: clients that ask for connections by SOCKS5. */
 export class SocksFront {
@@ -31,10 +35,11 @@ export class SocksFront {
   }
 
   /** Serves one client to its end. Never rejects. */
-  async take({ stream, remote }: Accepted): Promise<void> {
+  async take(accepted: Accepted): Promise<void> {
     const { onBug } = this.#options;
+    const { stream } = accepted;
     try {
-      await new SocksSession(stream, remote, this.#options).run();
+      await new SocksSession(accepted, this.#options).run();
     } catch (error) {
       if (!(error instanceof NetError)) onBug("socks5", error);
     } finally {
@@ -44,15 +49,15 @@ export class SocksFront {
 }
 
 class SocksSession {
+  readonly #accepted: Accepted;
   readonly #stream: ByteStream;
-  readonly #remote: string;
   readonly #options: SocksFrontOptions;
   readonly #parser: Socks5Server;
   #letIn: LetIn | null;
 
-  constructor(stream: ByteStream, remote: string, options: SocksFrontOptions) {
-    this.#stream = stream;
-    this.#remote = remote;
+  constructor(accepted: Accepted, options: SocksFrontOptions) {
+    this.#accepted = accepted;
+    this.#stream = accepted.stream;
     this.#options = options;
     const { gate } = options;
     const { USERNAME_PASSWORD, NO_AUTHENTICATION_REQUIRED } = Socks5Method;
@@ -104,54 +109,67 @@ class SocksSession {
   }
 
   async #authenticate(username: string, password: string): Promise<boolean> {
-    const ip = ipOf(this.#remote);
-    this.#letIn = await this.#options.gate.enter("socks5", {
-      username,
-      password,
-      ip,
-      remote: this.#remote,
-    });
+    const { remote } = this.#accepted;
+    const who = { username, password, ip: ipOf(remote), remote };
+    this.#letIn = await this.#options.gate.enter("socks5", who);
     return this.#letIn !== null;
   }
 
   async #serve(request: Extract<Socks5ServerEvent, { type: "request" }>): Promise<void> {
-    const letIn = this.#letIn!;
-    if (request.command !== Socks5Command.CONNECT) {
-      return await this.#end(encodeReply(Socks5Reply.COMMAND_NOT_SUPPORTED));
+    switch (request.command) {
+      case Socks5Command.CONNECT:
+        return await this.#connect(request);
+      case Socks5Command.UDP_ASSOCIATE:
+        return await this.#associate();
+      case Socks5Command.BIND:
+        return await this.#end(encodeReply(Socks5Reply.COMMAND_NOT_SUPPORTED));
     }
-    const { host, port } = request;
+  }
+
+  async #associate(): Promise<void> {
+    const relayed = await associate({ ...this.#accepted, letIn: this.#letIn! }, this.#options);
+    if (!relayed) await this.#end(encodeReply(Socks5Reply.GENERAL_FAILURE));
+  }
+
+  async #connect({ host, port }: Socks5Address): Promise<void> {
+    const { gateway } = this.#options;
     // What came behind the request is the target's.
     const client = unread(this.#stream, this.#parser.rest().slice());
-    let connection: GatewayConnection;
     try {
-      connection = await this.#options.gateway.open({
-        front: "socks5",
-        client: this.#remote,
-        ...letIn,
+      const connection = await gateway.open({
+        ...{ front: "socks5", client: this.#accepted.remote, ...this.#letIn! },
         target: { protocol: "tcp", host, port },
+      });
+      await gateway.carryTo(connection, async () => {
+        await this.#stream.write(encodeReply(Socks5Reply.SUCCEEDED));
+        return client;
       });
     } catch (error) {
       if (!(error instanceof TunnelRefused)) throw error;
-      return await this.#end(encodeReply(replyOf(error)));
+      await this.#end(encodeReply(replyOf(error)));
     }
-    try {
-      await this.#stream.write(encodeReply(Socks5Reply.SUCCEEDED));
-    } catch {
-      // The relay finds the same, and tells of it.
-    }
-    await this.#options.gateway.carry(connection, client);
   }
 
+  /** Its answer, FIN, and then what it still sends is read past: RST would take the answer away. */
   async #end(answer: Uint8Array | null): Promise<void> {
-    if (answer !== null) await this.#stream.write(answer).catch(() => {});
-    await this.#stream.closeWrite().catch(() => {});
+    const stream = this.#stream;
+    try {
+      if (answer !== null) await stream.write(answer);
+      await stream.closeWrite();
+    } catch {
+      // It did not want to know.
+      return;
+    }
+    const deadline = new Deadline(this.#options.sweeper, LINGER_MS, () => stream.abort());
+    await readPast(() => stream.read(), () => {});
+    deadline.clear();
   }
 }
 
 /** RFC 1928 §6. */
-function replyOf({ code, message }: TunnelRefused): Socks5Reply {
-  if (code === TunnelCode.FORBIDDEN_HOST) return Socks5Reply.NOT_ALLOWED;
-  switch (message.slice(0, message.indexOf(":"))) {
+function replyOf(refused: TunnelRefused): Socks5Reply {
+  if (refused.code === TunnelCode.FORBIDDEN_HOST) return Socks5Reply.NOT_ALLOWED;
+  switch (failureKind(refused)) {
     case "refused":
       return Socks5Reply.CONNECTION_REFUSED;
     case "unreachable":

@@ -25,3 +25,11 @@ export class TunnelRefused extends Error {
     this.code = code;
   }
 }
+
+/**
+ * The kind of the error behind a refusal, as `NetErrorKind` has it: the agent is asked for a word of
+ * it alone, at the beginning of its message. `other` where it says none.
+ */
+export function failureKind({ message }: TunnelRefused): string {
+  return /^([a-z_]+): /.exec(message)?.[1] ?? "other";
+}

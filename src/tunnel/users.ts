@@ -19,7 +19,12 @@ export interface User {
   readonly roles?: readonly Role[];
   /** An agent's groups, the first by default; those that a client may go through. Default any. */
   readonly groups?: readonly string[];
+  /** The ports of the gateway that his agents may open, from and to. Default those of all users. */
+  readonly openPorts?: readonly PortRange[];
 }
+
+/** The first port, and the last. */
+export type PortRange = readonly [number, number];
 
 /** How somebody says who he is: by name and password, by a token alone, or by a certificate. */
 export interface Credentials {

@@ -55,7 +55,10 @@ Deno.test("file of a tunnel: AnyProxy's own is taken key by key", () => {
   ]);
   const login = { name: "gateway_user", password: "gateway_password" };
   assert.deepEqual(gateway.user, login);
-  assert.deepEqual(gateway.socksUser, { name: "optional_username", password: "optional_password" });
+  assert.deepEqual(gateway.clientUser, {
+    name: "optional_username",
+    password: "optional_password",
+  });
   assert.deepEqual(agent.gateways.map(String), ["wss://gateway.example.com:8443/ws"]);
   assert.equal(agent.caFile, "/etc/h3ws/path/to/gateway_cert.pem");
   assert.deepEqual([agent.id, agent.replicas, agent.maxStreams], [
@@ -75,12 +78,19 @@ Deno.test("file of a tunnel: AnyProxy's own is taken key by key", () => {
 
 Deno.test("file of a tunnel: our keys beside them, and the environment before it", () => {
   const text = `
-gateway: { users_file: users.yaml, balance: failover, idle_timeout: 0, metrics: off, drain: 1m }
-proxy: { socks5: { open: true } }
+gateway: { open_ports: [8080, 9000-9100], users_file: users.yaml, balance: failover, idle_timeout: 0, metrics: off, drain: 1m }
+proxy:
+  anonymous: true
+  http: { listen_addr: ":8081" }
+  mixed: { listen_addr: "127.0.0.1:8082" }
+  forwards: ["127.0.0.1:5432=db.internal:5432", ":53=home/[::1]:53/udp"]
 client:
   gateway_addr: [a.example, "wss://b.example:1/tunnel"]
   allowed_hosts: [10.0.0.0/8, "/^a{1,2}$/:80"]
   transports: ws
+  open_ports:
+    - { remote_port: 8080, local_port: 80 }
+    - { remote_port: 53, local_port: 5353, local_host: "::1", protocol: udp }
   limit:
     - { name: dns, addr: "[::1]:53", protocol: udp }
     - { name: db, addr: "db.internal:5432" }
@@ -88,7 +98,17 @@ client:
   const { gateway, agent } = configsOf(text, { H3WS_BALANCE: "least-sessions" });
   assert.equal(gateway.usersFile, "/etc/h3ws/users.yaml");
   assert.deepEqual([gateway.balance, gateway.idleTimeoutMs], ["least-sessions", 0]);
-  assert.deepEqual([gateway.metrics, gateway.drainMs, gateway.socksOpen], [null, 60_000, true]);
+  assert.deepEqual([gateway.metrics, gateway.drainMs, gateway.anonymous], [null, 60_000, true]);
+  assert.deepEqual([gateway.http?.port, gateway.mixed?.port], [8081, 8082]);
+  assert.deepEqual(gateway.forwards.map(({ group, target }) => ({ group, ...target })), [
+    { group: null, protocol: "tcp", host: "db.internal", port: 5432 },
+    { group: "home", protocol: "udp", host: "::1", port: 53 },
+  ]);
+  assert.deepEqual(gateway.openPorts, [[8080, 8080], [9000, 9100]]);
+  assert.deepEqual(agent.openPorts, [
+    { protocol: "tcp", remotePort: 8080, localHost: "127.0.0.1", localPort: 80 },
+    { protocol: "udp", remotePort: 53, localHost: "::1", localPort: 5353 },
+  ]);
   assert.deepEqual(agent.gateways.map(String), [
     "wss://a.example/ws",
     "wss://b.example:1/tunnel",
@@ -102,6 +122,17 @@ client:
 });
 
 const WRONG: [text: string, ...want: string[]][] = [
+  [
+    "gateway: { open_ports: [9-8] }\nproxy: { forwards: [a] }\n",
+    '1:25: gateway.open_ports[0]: "9-8" is no range of ports; allowed: ports and ranges of them ' +
+    "(8080, 9000-9100)",
+    '2:21: proxy.forwards[0]: "a" is no port that leads somewhere; allowed: address=host:port, with ' +
+    "a group and / before the host, and /udp behind it for UDP (:5432=db.internal:5432)",
+  ],
+  [
+    'client: { open_ports: [{ remote_port: 1, local_port: 2, local_host: "a b" }] }\n',
+    '1:69: client.open_ports[0].local_host: "a b" is no host; allowed: a name or an IP address',
+  ],
   [
     "gateway: { listen_adr: x }\n",
     "1:12: gateway.listen_adr: is not known; did you mean listen_addr?",
@@ -132,7 +163,7 @@ const WRONG: [text: string, ...want: string[]][] = [
   [
     "client: { replicas: 0, transports: [tcp] }\n",
     '1:21: client.replicas: "0" is out of range; allowed: 1 to 64',
-    '1:37: client.transports[0]: "tcp" is not known; allowed: quic, ws',
+    '1:37: client.transports[0]: "tcp" is not known; allowed: quic, ws, json',
   ],
 ];
 
@@ -141,7 +172,7 @@ Deno.test("file of a tunnel: what is wrong is told with its key and place, no se
 });
 
 Deno.test("flags of a tunnel: a secret that is wrong is not shown", () => {
-  for (const flag of ["user", "socks-user"]) {
+  for (const flag of ["user", "client-user"]) {
     assert.throws(() => readGatewayConfig({ [flag]: "secret" }), (error: Error) => {
       assert.match(error.message, new RegExp(`^--${flag}: is no name with a password; allowed: `));
       return !error.message.includes("secret");

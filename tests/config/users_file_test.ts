@@ -40,7 +40,7 @@ const WRONG: [text: string, ...want: string[]][] = [
     "users:\n  - { name: ann, password: secret }\n",
     "users.yaml:2:5: users[0]: has no secret; allowed: password_hash or token_sha256",
     "users.yaml:2:18: users[0].password: is not known; allowed: name, password_hash, token_sha256, " +
-    "roles, groups",
+    "roles, groups, open_ports",
   ],
   [
     'users:\n  - { name: ann, password_hash: "secret" }\n',

@@ -5,7 +5,7 @@ import type { Frame } from "../../src/protocol/websocket/encoder.ts";
 import type { Field } from "../../src/protocol/wire/field.ts";
 import { testCertificates, type TestProxy } from "../support/proxy.ts";
 import type { PeerFrame, PeerSocket } from "./flows.ts";
-import { PythonProcess } from "./python_process.ts";
+import { PeerProcess } from "./peer_process.ts";
 
 /** What aioquic tells of what came; the fields are those of the one event. */
 export interface AioquicEvent {
@@ -46,16 +46,16 @@ export interface AioquicOptions {
 
 /** One QUIC connection of aioquic's, in a process of its own. */
 export class Aioquic implements AsyncDisposable {
-  readonly #process: PythonProcess<AioquicEvent>;
+  readonly #process: PeerProcess<AioquicEvent>;
 
-  private constructor(process: PythonProcess<AioquicEvent>) {
+  private constructor(process: PeerProcess<AioquicEvent>) {
     this.#process = process;
   }
 
   /** Resolves when the handshake is over. */
   static async connect({ python, port, caPem, raw, early }: AioquicOptions): Promise<Aioquic> {
     const client = new Aioquic(
-      await PythonProcess.spawn<AioquicEvent>({
+      await PeerProcess.spawn<AioquicEvent>({
         ...{ name: "aioquic", python, program: "aioquic_client.py" },
         args: [String(port)],
         files: { "ca.pem": caPem },

@@ -9,6 +9,8 @@ export type PeerVariable =
   | "H3WS_FIREFOX"
   /** A Python that has aioquic and websockets. */
   | "H3WS_PYTHON"
+  /** The executable that tests/interop/anyproxy builds. */
+  | "H3WS_ANYPROXY"
   /** The folder of the npm package @currentspace/http3, which is quiche. */
   | "H3WS_QUICHE"
   /** h2spec's executable. */
@@ -17,6 +19,8 @@ export type PeerVariable =
   | "H3WS_CURL"
   /** HAProxy's executable. */
   | "H3WS_HAPROXY"
+  /** Mosquitto's executable, the broker. */
+  | "H3WS_MOSQUITTO"
   /** The folder whose node_modules has socket.io, graphql-ws and the others of `npm_peers.ts`. */
   | "H3WS_NPM";
 

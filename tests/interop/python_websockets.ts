@@ -13,10 +13,10 @@ import {
   type TheirEnd,
   toHeaders,
 } from "./ends.ts";
-import { type PythonEvent, PythonProcess } from "./python_process.ts";
+import { type PeerEvent, PeerProcess } from "./peer_process.ts";
 
 /** What it tells; the fields are those of the one event. */
-interface Told extends PythonEvent {
+interface Told extends PeerEvent {
   id: number;
   /** Of "listening". */
   port: number;
@@ -46,13 +46,13 @@ interface Told extends PythonEvent {
 const PROGRAM = { name: "websockets", program: "websockets_peer.py" };
 
 export class PythonClient implements ClientPeer {
-  readonly #process: PythonProcess<Told>;
+  readonly #process: PeerProcess<Told>;
   readonly #url: string;
   readonly #http: "1.1" | "3";
   #count = 0;
 
   private constructor(
-    process: PythonProcess<Told>,
+    process: PeerProcess<Told>,
     { url, http }: Pick<ClientOptions, "url" | "http">,
   ) {
     this.#process = process;
@@ -62,7 +62,7 @@ export class PythonClient implements ClientPeer {
 
   static async start({ python, url, http, caPem }: ClientOptions): Promise<PythonClient> {
     const files = { "ca.pem": caPem };
-    const process = await PythonProcess.spawn<Told>({
+    const process = await PeerProcess.spawn<Told>({
       ...PROGRAM,
       python,
       args: ["client"],
@@ -110,11 +110,11 @@ export interface ClientOptions {
 }
 
 export class PythonServer implements ServerPeer {
-  readonly #process: PythonProcess<Told>;
+  readonly #process: PeerProcess<Told>;
   readonly #connections = new Set<number>();
   readonly origin: string;
 
-  private constructor(process: PythonProcess<Told>, origin: string) {
+  private constructor(process: PeerProcess<Told>, origin: string) {
     this.#process = process;
     this.origin = origin;
   }
@@ -122,7 +122,7 @@ export class PythonServer implements ServerPeer {
   static async start(python: string, secure: boolean): Promise<PythonServer> {
     const { certPem, keyPem } = await testCertificates();
     const files = { "cert.pem": certPem, "key.pem": keyPem };
-    const process = await PythonProcess.spawn<Told>({
+    const process = await PeerProcess.spawn<Told>({
       ...PROGRAM,
       python,
       args: ["server"],
@@ -161,14 +161,14 @@ export class PythonServer implements ServerPeer {
 }
 
 class PythonEnd implements TheirEnd {
-  readonly #process: PythonProcess<Told>;
+  readonly #process: PeerProcess<Told>;
   readonly #id: number;
   readonly protocol: string;
   readonly deflate: boolean;
   readonly headers: Headers;
   readonly path: string;
 
-  constructor(process: PythonProcess<Told>, { id, protocol, deflate, fields, path }: Told) {
+  constructor(process: PeerProcess<Told>, { id, protocol, deflate, fields, path }: Told) {
     this.#process = process;
     this.#id = id;
     this.protocol = protocol;

@@ -9,15 +9,15 @@ import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
 import { ANSWER, REFUSAL, SUBPROTOCOL } from "./ends.ts";
 import { peerTests } from "./peers.ts";
-import { type PythonEvent, PythonProcess } from "./python_process.ts";
+import { type PeerEvent, PeerProcess } from "./peer_process.ts";
 
-type Told = PythonEvent & Record<string, unknown>;
+type Told = PeerEvent & Record<string, unknown>;
 
 const test = peerTests("H3WS_PYTHON");
 const PROGRAM = { name: "websockets", program: "websockets_program.py" };
 
 /** The next event, which must be of this name. */
-async function told(process: PythonProcess<Told>, name: string): Promise<Record<string, unknown>> {
+async function told(process: PeerProcess<Told>, name: string): Promise<Record<string, unknown>> {
   const { event, ...fields } = await process.event(name, () => true);
   assert.equal(event, name);
   return fields;
@@ -33,7 +33,7 @@ for (const secure of [true, false]) {
       for await (const message of socket) await socket.send(message);
     }, async ({ port, plainPort, caPem, ends }) => {
       const url = secure ? `wss://localhost:${port}` : `ws://localhost:${plainPort}`;
-      await using process = await PythonProcess.spawn<Told>({
+      await using process = await PeerProcess.spawn<Told>({
         ...{ ...PROGRAM, python, args: ["client"], files: { "ca.pem": caPem }, more: [url] },
       });
       assert.deepEqual(await told(process, "closed"), {
@@ -50,7 +50,7 @@ for (const secure of [true, false]) {
     const { caPem, certPem, keyPem } = await testCertificates();
     const files = { "cert.pem": certPem, "key.pem": keyPem };
     const args = ["server"];
-    await using process = await PythonProcess.spawn<Told>({ ...PROGRAM, python, args, files });
+    await using process = await PeerProcess.spawn<Told>({ ...PROGRAM, python, args, files });
     const { port, plainPort } = await told(process, "listening");
     const url = secure ? `wss://localhost:${port}` : `ws://localhost:${plainPort}`;
     using connections = new Connections();

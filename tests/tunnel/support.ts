@@ -1,6 +1,8 @@
 // A gateway and an agent of a test, over every transport.
+import type { OpenPort } from "../../src/protocol/tunnel/auth.ts";
 import { Sweeper } from "../../src/net/sweeper.ts";
 import { type AgentOptions, TunnelAgent } from "../../src/tunnel/agent.ts";
+import type { AgentTransport } from "../../src/tunnel/agent_links.ts";
 import { agentDial } from "../../src/tunnel/agent_dial.ts";
 import { GatewayServer, type GatewayServerOptions } from "../../src/tunnel/gateway_server.ts";
 import { parseHostPattern } from "../../src/tunnel/host_pattern.ts";
@@ -35,6 +37,7 @@ export class Told {
     return {
       linked: (_, { transport }) => this.#say(`linked ${transport}`),
       unlinked: (_, { end }) => this.#say(`unlinked ${end.by}: ${end.reason}`),
+      portRefused: (_, { message }) => this.#say(`port refused: ${message}`),
       failed: (_, { reason }) => this.#say(`failed ${reason}`),
       opened: () => {},
       refused: () => {},
@@ -56,12 +59,14 @@ export class Told {
 export interface TunnelOptions {
   gateway?: Partial<GatewayServerOptions>;
   agents?: readonly User[];
-  transports?: readonly ("quic" | "ws")[];
+  transports?: readonly AgentTransport[];
   allowed?: readonly string[] | null;
   /** What is different of the agent. */
   agent?: Partial<Omit<AgentOptions, "auth">> & { auth?: Partial<AgentOptions["auth"]> };
   /** Whether it is not waited for. */
   unlinked?: boolean;
+  /** What the agent asks the gateway for. */
+  openPorts?: readonly OpenPort[];
 }
 
 /** A tunnel that stands. */
@@ -72,24 +77,62 @@ export interface TestTunnel {
   readonly transport: LinkTransport;
 }
 
+export const LOOPBACK = { hostname: "127.0.0.1", port: 0 };
 const USER = { name: "ann", password: "secret" };
-const AUTH: AgentOptions["auth"] = {
-  ...{ version: 1, clientId: "one", group: null, agent: "test", openPorts: [], maxConns: null },
-  login: { username: USER.name, password: USER.password },
-};
 
-export async function withTunnel(
-  options: TunnelOptions,
-  run: (tunnel: TestTunnel) => Promise<void>,
-): Promise<void> {
-  const { certPem, keyPem, caPem } = await testCertificates();
-  const sweeper = new Sweeper(50);
-  const told = new Told();
+/** Another agent than that of `withTunnel`; whoever starts it stops it. */
+export function testAgent(
+  { port }: Pick<GatewayServer, "port">,
+  options: TunnelOptions & {
+    caPem: string;
+    sweeper: Sweeper;
+    observer: AgentObserver;
+    clientId?: string;
+    user?: { name: string; password: string };
+  },
+): TunnelAgent {
+  const { allowed = ["127.0.0.1", "localhost"], openPorts = [], clientId = "one" } = options;
+  const { caPem, sweeper, observer, transports = ["quic", "ws"], user = USER } = options;
+  const reach = new Reach({
+    allowed: allowed === null ? null : allowed.map(parseHostPattern),
+    ...{ forbidden: [], services: [], openPorts },
+  });
+  return new TunnelAgent({
+    gateways: [new URL(`wss://localhost:${port}/ws`)],
+    replicas: 1,
+    ...{ caCerts: [caPem], transports, sweeper, observer },
+    ...{ maxStreams: 10_000, windowBytes: 256 * 1024 },
+    ...{ quicTimeoutMs: 1_500, connectTimeoutMs: 5_000 },
+    ...{ idleTimeoutMs: 0, stableMs: 60_000, minDelayMs: 50, maxDelayMs: 200 },
+    connect: agentDial({ reach, connectTimeoutMs: 5_000 }),
+    ...options.agent,
+    auth: {
+      ...{ version: 1, clientId, group: null, agent: "test", openPorts, maxConns: null },
+      login: { username: user.name, password: user.password },
+      ...options.agent?.auth,
+    },
+  });
+}
+
+/** What both ends of a test share. */
+export interface Shared {
+  readonly told: Told;
+  readonly sweeper: Sweeper;
+}
+
+/** A gateway that listens, and SOCKS5 for anybody. */
+export async function startGateway(
+  { told, sweeper }: Shared,
+  { gateway: given, agents = [USER] }: TunnelOptions = {},
+): Promise<GatewayServer> {
+  const { certPem, keyPem } = await testCertificates();
   const gateway = new GatewayServer({
-    listen: { hostname: "127.0.0.1", port: 0 },
+    listen: LOOPBACK,
     ...{ certPem, keyPem, path: "/ws", balance: "round-robin", sweeper, observer: told.gateway },
-    agents: new Users(options.agents ?? [USER]),
-    socks: { listen: { hostname: "127.0.0.1", port: 0 }, users: null },
+    agents: new Users(agents),
+    socks: { listen: LOOPBACK, users: null },
+    http: { listen: LOOPBACK, users: null },
+    mixed: { listen: LOOPBACK, users: null },
     ...{ maxConnections: 20_000, maxStreamsPerAgent: 10_000, windowBytes: 256 * 1024 },
     ...{
       connectTimeoutMs: 5_000,
@@ -97,32 +140,30 @@ export async function withTunnel(
       handshakeTimeoutMs: 5_000,
       heartbeatMs: 15_000,
     },
-    ...options.gateway,
+    ...given,
   });
   await gateway.listen();
-  const { allowed = ["127.0.0.1", "localhost"] } = options;
-  const reach = new Reach({
-    allowed: allowed === null ? null : allowed.map(parseHostPattern),
-    forbidden: [],
-    services: [],
-  });
-  const agent = new TunnelAgent({
-    gateways: [new URL(`wss://localhost:${gateway.port}/ws`)],
-    replicas: 1,
-    caCerts: [caPem],
-    transports: options.transports ?? ["quic", "ws"],
-    ...{
-      maxStreams: 10_000,
-      windowBytes: 256 * 1024,
-      quicTimeoutMs: 1_500,
-      connectTimeoutMs: 5_000,
-    },
-    ...{ idleTimeoutMs: 0, stableMs: 60_000, minDelayMs: 50, maxDelayMs: 200, sweeper },
-    connect: agentDial({ reach, connectTimeoutMs: 5_000 }),
-    observer: told.agent,
-    ...options.agent,
-    auth: { ...AUTH, ...options.agent?.auth },
-  });
+  return gateway;
+}
+
+/** An agent of whatever gateway is at the port. */
+export async function startAgent(
+  { told, sweeper }: Shared,
+  port: number,
+  options: TunnelOptions = {},
+): Promise<TunnelAgent> {
+  const { caPem } = await testCertificates();
+  return testAgent({ port }, { ...options, caPem, sweeper, observer: told.agent });
+}
+
+export async function withTunnel(
+  options: TunnelOptions,
+  run: (tunnel: TestTunnel) => Promise<void>,
+): Promise<void> {
+  const sweeper = new Sweeper(50);
+  const told = new Told();
+  const gateway = await startGateway({ told, sweeper }, options);
+  const agent = await startAgent({ told, sweeper }, gateway.port, options);
   try {
     const { agents } = gateway.gateway;
     const isLinked = () => agent.links.size > 0 && agents.list().length === agent.links.size;

@@ -1,48 +1,14 @@
 // A gateway, an agent and curl: what a user does first.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { curlThrough, withTarget } from "./socks_curl.ts";
 import { type TestTunnel, withTunnel } from "./support.ts";
 import { until } from "../support/until.ts";
 
-const TRANSPORTS = { quic: ["quic"], ws: ["ws"] } as const;
+const TRANSPORTS = { quic: ["quic"], ws: ["ws"], json: ["json"] } as const;
 
-async function curl({ gateway }: TestTunnel, ...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await new Deno.Command("curl", {
-    args: [
-      "-sS",
-      "--max-time",
-      "20",
-      "--socks5-hostname",
-      `127.0.0.1:${gateway.socksPort}`,
-      ...args,
-    ],
-  }).output();
-  const text = new TextDecoder();
-  if (code !== 0) return `exit ${code}: ${text.decode(stderr).trim()}`;
-  return text.decode(stdout);
-}
-
-/** An HTTP server that gives and takes bytes. */
-async function withTarget(run: (port: number) => Promise<void>): Promise<void> {
-  const server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-    async (request) => {
-      const { pathname } = new URL(request.url);
-      if (request.method === "POST") {
-        const hash = createHash("sha256");
-        for await (const chunk of request.body!) hash.update(chunk);
-        return new Response(hash.digest("hex"));
-      }
-      const size = Number(pathname.slice(1));
-      return new Response(size > 0 ? new Uint8Array(size).fill(7) : "hello\n");
-    },
-  );
-  try {
-    await run(server.addr.port);
-  } finally {
-    await server.shutdown();
-  }
-}
+const curl = ({ gateway }: TestTunnel, ...args: string[]) =>
+  curlThrough(gateway.socksPort!, ...args);
 
 for (const [name, transports] of Object.entries(TRANSPORTS)) {
   Deno.test(`tunnel by ${name}: curl through SOCKS5 gets an answer`, async () => {

@@ -21,6 +21,14 @@ export interface OpenPort {
   readonly localPort: number;
 }
 
+/** A port that an agent asked for and did not get; it goes on without it. */
+export interface RefusedPort {
+  readonly protocol: "tcp" | "udp";
+  readonly remotePort: number;
+  /** Why, for people. */
+  readonly message: string;
+}
+
 /** Who an agent says it is; `null` where a certificate says it. */
 export type Login =
   | { readonly username: string; readonly password: string }
@@ -50,6 +58,8 @@ export interface Authed {
   readonly session: string | null;
   /** How often each end hears from the other at least. */
   readonly heartbeatMs: number | null;
+  /** Those of the ports that were asked for that are not open. */
+  readonly refusedPorts: readonly RefusedPort[];
 }
 
 /** The JSON of AUTH. */
@@ -85,19 +95,25 @@ export function parseAuth(source: string): Auth {
     login: readLogin(json),
     group: optional(json, "group", (key) => name(json, key)),
     agent: optional(json, "agent", (key) => name(json, key)),
-    openPorts: optional(json, "open_ports", () => readOpenPorts(json.open_ports)) ?? [],
+    openPorts: optional(json, "open_ports", () => readOpenPorts(json)) ?? [],
     maxConns: optional(json, "max_conns", (key) => whole(json, key, [1, 0x7fffffff])),
   };
 }
 
 /** The JSON of AUTHED. */
 export function encodeAuthed(authed: Authed): string {
+  const { refusedPorts } = authed;
   return JSON.stringify({
     success: authed.success,
     message: authed.message,
     code: authed.code === null ? undefined : tunnelCodeName(authed.code),
     session: authed.session ?? undefined,
     heartbeat_ms: authed.heartbeatMs ?? undefined,
+    refused_ports: refusedPorts.length === 0 ? undefined : refusedPorts.map((port) => ({
+      protocol: port.protocol,
+      remote_port: port.remotePort,
+      message: port.message,
+    })),
   });
 }
 
@@ -117,6 +133,7 @@ export function parseAuthed(source: string): Authed {
     code: success ? null : tunnelCodeOf(code ?? "") ?? TunnelCode.AUTH_FAILED,
     session: optional(json, "session", (key) => name(json, key)),
     heartbeatMs: optional(json, "heartbeat_ms", (key) => whole(json, key, [1, 0x7fffffff])),
+    refusedPorts: optional(json, "refused_ports", () => readRefusedPorts(json)) ?? [],
   };
 }
 
@@ -136,24 +153,38 @@ function readLogin(json: Json): Login | null {
   };
 }
 
-function readOpenPorts(value: unknown): OpenPort[] {
-  if (!Array.isArray(value) || value.length > MAX_OPEN_PORTS) {
-    throw fault("open_ports", `a list of ${MAX_OPEN_PORTS} at most`);
-  }
-  return value.map((entry) => {
-    const json = asObject(entry, "open_ports");
-    const { protocol } = json;
-    if (protocol !== "tcp" && protocol !== "udp") throw fault("protocol", `"tcp" or "udp"`);
-    const target = {
-      protocol,
-      host: string(json, "local_host", MAX_TEXT_CHARS),
-      port: whole(json, "local_port", [1, 0xffff]),
-    } as const;
+function readOpenPorts(json: Json): OpenPort[] {
+  return readPorts(json, "open_ports").map((port) => {
+    const { protocol, remotePort } = readPort(port);
+    const host = string(port, "local_host", MAX_TEXT_CHARS);
+    const localPort = whole(port, "local_port", [1, 0xffff]);
     // The gateway will name it in OPEN.
-    if (targetFault(target) !== null) throw fault("local_host", "a name or an address");
-    const remotePort = whole(json, "remote_port", [1, 0xffff]);
-    return { protocol, remotePort, localHost: target.host, localPort: target.port };
+    if (targetFault({ protocol, host, port: localPort }) !== null) {
+      throw fault("local_host", "a name or an address");
+    }
+    return { protocol, remotePort, localHost: host, localPort };
   });
+}
+
+function readRefusedPorts(json: Json): RefusedPort[] {
+  return readPorts(json, "refused_ports").map((port) => ({
+    ...readPort(port),
+    message: text(port, "message", MAX_TEXT_CHARS),
+  }));
+}
+
+function readPorts(json: Json, key: string): Json[] {
+  const value = json[key];
+  if (!Array.isArray(value) || value.length > MAX_OPEN_PORTS) {
+    throw fault(key, `a list of ${MAX_OPEN_PORTS} at most`);
+  }
+  return value.map((entry) => asObject(entry, key));
+}
+
+function readPort(port: Json): Pick<OpenPort, "protocol" | "remotePort"> {
+  const { protocol } = port;
+  if (protocol !== "tcp" && protocol !== "udp") throw fault("protocol", `"tcp" or "udp"`);
+  return { protocol, remotePort: whole(port, "remote_port", [1, 0xffff]) };
 }
 
 function parseObject(source: string, what: string): Json {

@@ -26,7 +26,8 @@ export function parseMessage(text: string, limits: MessageLimits = {}): JsonMess
   const { type, data } = parseObject(text);
   const read = typeof type === "string" ? READERS.get(type) : undefined;
   if (typeof type !== "string" || read === undefined) {
-    throw new MessageError(`type is ${show(type)}, not ${[...READERS.keys()].join(", ")}`);
+    const known = [...READERS.keys()].join(", ");
+    throw new MessageError(`type is ${show(type)}, not ${known}`, null, "stream");
   }
   if (!isObject(data)) throw new MessageError(`data of "${type}" is ${show(data)}, not an object`);
   return read(new MessageValues(type, data), limits);

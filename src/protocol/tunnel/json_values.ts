@@ -8,6 +8,9 @@ const MAX_SECRET_CHARS = 1024;
 const MAX_NOTE_CHARS = 1024;
 const MAX_SHOWN_CHARS = 40;
 
+/** Where it is lost what they were to say of a connection, that one is not whole any more. */
+const BY_ID: ReadonlySet<string> = new Set(["connect", "connect_response", "data", "close"]);
+
 const CONTROL = /\p{Cc}/u;
 
 /** Values of a JSON object, by the names that they have on the wire. */
@@ -115,7 +118,8 @@ export class MessageValues {
   }
 
   #error(message: string): MessageError {
-    return new MessageError(message, this.#connectionId);
+    const scope = this.#connectionId === null && BY_ID.has(this.#type) ? "connection" : "stream";
+    return new MessageError(message, this.#connectionId, scope);
   }
 }
 

@@ -1,5 +1,6 @@
 // The messages of the JSON tunnel: {"type": ..., "data": {...}}, one in each text message.
 import type { Credentials } from "../wire/credentials.ts";
+import type { Scope } from "../wire/error.ts";
 import { TunnelCode, TunnelError } from "./code.ts";
 
 /** How long the parts of a message may be. */
@@ -77,14 +78,18 @@ export type JsonMessage =
 
 /**
  * A message that breaks a rule: INVALID_MESSAGE. Where it names a connection, the error is that
- * one's alone.
+ * one's alone. Of scope "connection" is one that may have had bytes of any connection in it.
  */
 export class MessageError extends TunnelError {
   override name = "MessageError";
   readonly connectionId: string | null;
 
-  constructor(message: string, connectionId: string | null = null) {
-    super(TunnelCode.INVALID_MESSAGE, connectionId === null ? "connection" : "stream", message);
+  constructor(
+    message: string,
+    connectionId: string | null = null,
+    scope: Scope = connectionId === null ? "connection" : "stream",
+  ) {
+    super(TunnelCode.INVALID_MESSAGE, scope, message);
     this.connectionId = connectionId;
   }
 }

@@ -56,6 +56,10 @@ const authed: fc.Arbitrary<Authed> = fc.record({
   code,
   session: absent(name),
   heartbeatMs: absent(fc.integer({ min: 1, max: 60_000 })),
+  refusedPorts: fc.array(
+    fc.record({ protocol, remotePort: port, message: text(20) }),
+    { maxLength: 3 },
+  ),
 }).map((value) => ({ ...value, code: value.success ? null : value.code }));
 
 /** A kind of frame, and what else is in it. */

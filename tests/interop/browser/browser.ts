@@ -17,9 +17,13 @@ export interface BrowserOptions {
   otherPorts?: readonly number[];
   /** Of the certificate that is trusted. */
   spkiHash: string;
+  /** Chromium: what everything goes by, `socks5://127.0.0.1:1080`. */
+  proxyServer?: string;
+  /** What it says to a proxy that asks. */
+  credentials?: { username: string; password: string };
 }
 
-export interface StartOptions extends Pick<BrowserOptions, "way" | "port"> {
+export interface StartOptions extends Pick<BrowserOptions, "way" | "port" | "credentials"> {
   launch: LaunchOptions;
 }
 
@@ -44,7 +48,9 @@ export class TestBrowser implements AsyncDisposable {
    * Opens `/healthz` of `https://localhost:port`, or of `http:`, for a WebSocket goes over HTTP/3
    * and HTTP/2 only after a page.
    */
-  static async start({ way = "h3", port, launch }: StartOptions): Promise<TestBrowser> {
+  static async start(
+    { way = "h3", port, launch, credentials }: StartOptions,
+  ): Promise<TestBrowser> {
     const profile = await Deno.makeTempDir({ prefix: "h3ws-browser-" });
     let browser: Browser | null = null;
     try {
@@ -55,6 +61,7 @@ export class TestBrowser implements AsyncDisposable {
         ...launch,
       });
       const page = await browser.newPage();
+      if (credentials !== undefined) await page.authenticate(credentials);
       const scheme = way === "h1" ? "http" : "https";
       await page.goto(`${scheme}://localhost:${port}/healthz`);
       return new TestBrowser(browser, profile, page);

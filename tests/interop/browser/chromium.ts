@@ -5,7 +5,8 @@ export function startChromium(options: BrowserOptions): Promise<TestBrowser> {
   return TestBrowser.start({ ...options, launch });
 }
 
-function flags({ way = "h3", port, otherPorts = [], spkiHash }: BrowserOptions): string[] {
+function flags(options: BrowserOptions): string[] {
+  const { way = "h3", port, otherPorts = [], spkiHash, proxyServer } = options;
   return [
     "--no-sandbox",
     "--disable-gpu",
@@ -15,7 +16,10 @@ function flags({ way = "h3", port, otherPorts = [], spkiHash }: BrowserOptions):
     "--disable-sync",
     ...WAYS[way]([port, ...otherPorts]),
     `--ignore-certificate-errors-spki-list=${spkiHash}`,
-    "--host-resolver-rules=MAP localhost 127.0.0.1",
+    // A name that goes to a proxy is for the proxy.
+    ...(proxyServer === undefined
+      ? ["--host-resolver-rules=MAP localhost 127.0.0.1"]
+      : [`--proxy-server=${proxyServer}`, "--proxy-bypass-list=<-loopback>"]),
   ];
 }
 

@@ -114,13 +114,28 @@ Deno.test("tunnel AUTH: the most that is taken", () => {
   assert.deepEqual(parseAuth(encodeAuth(most)), most);
 });
 
-const YES: Authed = { success: true, message: "", code: null, session: null, heartbeatMs: null };
+const YES: Authed = {
+  success: true,
+  message: "",
+  code: null,
+  session: null,
+  heartbeatMs: null,
+  refusedPorts: [],
+};
 
 Deno.test("tunnel AUTHED: the least, and a refusal that doesn't say why", () => {
   assert.equal(encodeAuthed(YES), '{"success":true,"message":""}');
   assert.deepEqual(parseAuthed('{"success":true,"message":""}'), YES);
   const no = { ...YES, success: false, code: TunnelCode.AUTH_FAILED };
   assert.deepEqual(parseAuthed('{"success":false,"message":""}'), no);
+});
+
+Deno.test("tunnel AUTHED: the ports that are not open, and why", () => {
+  const refusedPorts = [
+    { protocol: "tcp", remotePort: 22, message: "not allowed" },
+    { protocol: "udp", remotePort: 53, message: "" },
+  ] as const;
+  assert.deepEqual(parseAuthed(encodeAuthed({ ...YES, refusedPorts })), { ...YES, refusedPorts });
 });
 
 Deno.test("tunnel AUTHED: each code goes by its name", () => {
@@ -139,6 +154,8 @@ for (
     ['{"success":false,"message":"","code":1}', /^code must/],
     ['{"success":true,"message":"","heartbeat_ms":0}', /^heartbeat_ms must/],
     ['{"success":true,"message":"","session":1}', /^session must/],
+    ['{"success":true,"message":"","refused_ports":1}', /^refused_ports must/],
+    ['{"success":true,"message":"","refused_ports":[{"protocol":"tcp"}]}', /^remote_port must/],
   ] as const
 ) {
   Deno.test(`tunnel AUTHED: ${json.slice(0, 60)} is INVALID_MESSAGE`, () => {

@@ -22,8 +22,22 @@ const AUTH_JSON = '{"version":1,"client_id":"a1","username":"u","password":"","g
   '"agent":"h3ws/1","open_ports":[{"protocol":"udp","remote_port":53,"local_host":"::1",' +
   '"local_port":5353}],"max_conns":9}';
 
-const NO: Authed = { success: false, message: "No", code: 1, session: null, heartbeatMs: null };
-const YES: Authed = { success: true, message: "", code: null, session: "s7", heartbeatMs: 20_000 };
+const NO: Authed = {
+  success: false,
+  message: "No",
+  code: 1,
+  session: null,
+  heartbeatMs: null,
+  refusedPorts: [],
+};
+const YES: Authed = {
+  success: true,
+  message: "",
+  code: null,
+  session: "s7",
+  heartbeatMs: 20_000,
+  refusedPorts: [],
+};
 
 const v6 = "2001:db8::1";
 const long = "a".repeat(255);

@@ -24,7 +24,14 @@ const login = { version: 1, clientId: "a", login: null, group: null, agent: null
 const auth: Frame = { type: "auth", auth: { ...login, openPorts: [], maxConns: null } };
 const authed: Frame = {
   type: "authed",
-  authed: { success: true, message: "", code: null, session: null, heartbeatMs: null },
+  authed: {
+    success: true,
+    message: "",
+    code: null,
+    session: null,
+    heartbeatMs: null,
+    refusedPorts: [],
+  },
 };
 
 const rows: readonly FaultRow[] = [

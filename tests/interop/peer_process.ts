@@ -1,25 +1,25 @@
-// A program of the tests in Python: each line of its stdin is a command, each line of its stdout an
-// event, both JSON. It ends with its stdin.
+// A program of the tests: each line of its stdin is a command, each line of its stdout an event, both
+// JSON. It ends with its stdin.
 import { within } from "../support/within.ts";
 
-export interface PythonEvent {
+export interface PeerEvent {
   event: string;
 }
 
-export interface PythonOptions {
+/** A script in this folder, or what runs by itself. */
+type Program = { python: string; program: string } | { executable: string };
+
+export type PeerOptions = Program & {
   /** For errors. */
   name: string;
-  python: string;
-  /** In this folder. */
-  program: string;
-  /** Files for it, by their names; they follow `args`. */
+  /** Files for it, by their names, in the folder where it runs; they follow `args`. */
   files?: Record<string, string>;
   args?: string[];
   /** Behind the files. */
   more?: string[];
-}
+};
 
-export class PythonProcess<E extends PythonEvent> implements AsyncDisposable {
+export class PeerProcess<E extends PeerEvent> implements AsyncDisposable {
   readonly #name: string;
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
@@ -41,22 +41,22 @@ export class PythonProcess<E extends PythonEvent> implements AsyncDisposable {
     this.#reading = this.#read();
   }
 
-  static async spawn<E extends PythonEvent>(options: PythonOptions): Promise<PythonProcess<E>> {
-    const { name, python, program, files = {}, args = [], more = [] } = options;
+  static async spawn<E extends PeerEvent>(options: PeerOptions): Promise<PeerProcess<E>> {
+    const { name, files = {}, args = [], more = [] } = options;
     const folder = await Deno.makeTempDir();
     for (const [file, text] of Object.entries(files)) {
       await Deno.writeTextFile(`${folder}/${file}`, text);
     }
-    const script = new URL(`./${program}`, import.meta.url).pathname;
+    const [executable, ...first] = commandOf(options);
     const paths = Object.keys(files).map((file) => `${folder}/${file}`);
-    const child = new Deno.Command(python, {
-      // -B: no __pycache__ beside the tests.
-      args: ["-B", "-u", script, ...args, ...paths, ...more],
+    const child = new Deno.Command(executable, {
+      args: [...first, ...args, ...paths, ...more],
+      cwd: folder,
       stdin: "piped",
       stdout: "piped",
       stderr: "inherit",
     }).spawn();
-    return new PythonProcess<E>(child, { name, folder });
+    return new PeerProcess<E>(child, { name, folder });
   }
 
   async #read(): Promise<void> {
@@ -91,6 +91,11 @@ export class PythonProcess<E extends PythonEvent> implements AsyncDisposable {
     await this.#input.write(new TextEncoder().encode(JSON.stringify({ do: what, ...args }) + "\n"));
   }
 
+  /** Ends it at once, or whatever else the signal does. */
+  kill(signal: Deno.Signal = "SIGKILL"): void {
+    this.#child.kill(signal);
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.#left ??= this.#leave();
   }
@@ -98,11 +103,16 @@ export class PythonProcess<E extends PythonEvent> implements AsyncDisposable {
   async #leave(): Promise<void> {
     // It ends by itself with its stdin, unless it has ended already.
     await this.#input.close().catch(() => {});
-    await within(`the end of ${this.#name}`, this.#child.status).catch(() =>
-      this.#child.kill("SIGKILL")
-    );
+    await within(`the end of ${this.#name}`, this.#child.status).catch(() => this.kill());
     await this.#reading;
     await this.#child.status;
     await Deno.remove(this.#folder, { recursive: true });
   }
+}
+
+function commandOf(program: Program): string[] {
+  if ("executable" in program) return [program.executable];
+  const script = new URL(`./${program.program}`, import.meta.url).pathname;
+  // -B: no __pycache__ beside the tests.
+  return [program.python, "-B", "-u", script];
 }

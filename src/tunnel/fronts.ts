@@ -1,0 +1,162 @@
+import { type ListenAddress, ListenError } from "../ingress/listen.ts";
+import type { Accepted } from "../net/accepted.ts";
+import { NetError } from "../net/error.ts";
+import type { Sweeper } from "../net/sweeper.ts";
+import { listenRaw, type RawTcpServer } from "../net/raw_tcp.ts";
+import { ClientGate } from "./client_gate.ts";
+import { type ForwardPort, forwardPort } from "./forward_port.ts";
+import type { Gateway } from "./gateway.ts";
+import { HttpFront } from "./http_front.ts";
+import { type ClientFront, MixedFront } from "./mixed_front.ts";
+import type { GatewayObserver } from "./observer.ts";
+import { SocksFront } from "./socks_front.ts";
+import type { TunnelTarget } from "./target.ts";
+import type { Users } from "./users.ts";
+
+/** A port where clients ask for connections. */
+export interface FrontOptions {
+  listen: ListenAddress;
+  /** `null` where anybody may come in. */
+  users: Users | null;
+  /** Whose agents are taken where the user has none of his own. */
+  group?: string;
+}
+
+/** A port that leads to one service behind a group's agents. */
+export interface ForwardOptions {
+  listen: ListenAddress;
+  group: string;
+  /** Its protocol is that of the port, too. */
+  target: TunnelTarget;
+}
+
+/** The ports of a gateway where others than agents come in. */
+export interface FrontsConfig {
+  /** SOCKS5. */
+  socks: FrontOptions | null;
+  /** An HTTP proxy. */
+  http?: FrontOptions | null;
+  /** Both, told apart by the first byte. */
+  mixed?: FrontOptions | null;
+  forwards?: readonly ForwardOptions[];
+}
+
+export interface FrontsOptions extends FrontsConfig {
+  gateway: Gateway;
+  /** Clients at once at each port. */
+  maxConnections: number;
+  handshakeTimeoutMs: number;
+  /** A flow of datagrams that is silent for so long ends. */
+  udpIdleTimeoutMs: number;
+  sweeper: Sweeper;
+  observer: GatewayObserver;
+}
+
+/** How long an HTTP client may be idle: as long as browsers keep a connection that might be of use. */
+const KEEP_ALIVE_MS = 120_000;
+/** Targets of one client by UDP, or clients of one port. */
+export const MAX_FLOWS = 1_024;
+
+type Kind = "socks" | "http" | "mixed";
+
+/** All fronts of a gateway. */
+export class Fronts {
+  readonly #options: FrontsOptions;
+  readonly #servers = new Map<Kind, RawTcpServer>();
+  readonly #forwards: ForwardPort[] = [];
+
+  constructor(options: FrontsOptions) {
+    this.#options = options;
+  }
+
+  /** Throws `ListenError`; what listens then is for `stop` to end. */
+  async listen(): Promise<void> {
+    for (const kind of ["socks", "http", "mixed"] as const) {
+      const front = this.#options[kind] ?? null;
+      if (front !== null) this.#servers.set(kind, await this.#listen(kind, front));
+    }
+    for (const forward of this.#options.forwards ?? []) {
+      this.#forwards.push(await this.#forward(forward));
+    }
+  }
+
+  /** `null` where there is none of the kind. */
+  port(kind: Kind): number | null {
+    return this.#servers.get(kind)?.port ?? null;
+  }
+
+  /** In the order of the configuration. */
+  get forwardPorts(): number[] {
+    return this.#forwards.map(({ port }) => port);
+  }
+
+  /** Clients that are there now, whatever they are about. */
+  get clients(): number {
+    return [...this.#servers.values()].reduce((sum, { connections }) => sum + connections, 0);
+  }
+
+  #listen(kind: Kind, { listen, users, group }: FrontOptions): Promise<RawTcpServer> {
+    const { observer, sweeper, maxConnections } = this.#options;
+    const onBug = (where: string, error: unknown) => observer.bug(where, error);
+    const front = this.#front(kind, new ClientGate({ users, group, observer }), onBug);
+    let clients = 0;
+    const onAccept = (accepted: Accepted) => {
+      if (clients >= maxConnections) return accepted.stream.abort();
+      clients++;
+      void front.take(accepted).finally(() => clients--);
+    };
+    return inWords("TCP", listen, () => {
+      const nothing = { maxHandshakes: 0, handshakeTimeoutMs: 0, onRefused: () => {} };
+      return listenRaw({ ...listen, ...nothing, sweeper, onAccept, onBug });
+    });
+  }
+
+  #front(kind: Kind, gate: ClientGate, onBug: FrontsBug): ClientFront {
+    const { gateway, sweeper, handshakeTimeoutMs } = this.#options;
+    const common = { gateway, gate, sweeper, handshakeTimeoutMs, onBug };
+    const socks = new SocksFront({ ...common, ...this.#udp() });
+    const http = new HttpFront({ ...common, keepAliveMs: KEEP_ALIVE_MS });
+    if (kind === "mixed") return new MixedFront({ ...common, socks, http });
+    return kind === "socks" ? socks : http;
+  }
+
+  #forward({ listen, group, target }: ForwardOptions): Promise<ForwardPort> {
+    const { protocol } = target;
+    const route = () => ({ group, target });
+    return inWords(protocol === "tcp" ? "TCP" : "UDP", listen, () => {
+      return forwardPort({ ...this.#udp(), protocol, listen, route });
+    });
+  }
+
+  #udp() {
+    const { gateway, sweeper, observer, udpIdleTimeoutMs: idleTimeoutMs } = this.#options;
+    const onBug = (where: string, error: unknown) => observer.bug(where, error);
+    return { gateway, sweeper, idleTimeoutMs, maxFlows: MAX_FLOWS, onBug };
+  }
+
+  /** Takes no new clients; those that are there go on. Ports that forward refuse by the gateway. */
+  close(): void {
+    for (const server of this.#servers.values()) server.close();
+  }
+
+  /** Frees all ports, and ends all clients. */
+  async stop(): Promise<void> {
+    for (const forward of this.#forwards) forward.close();
+    await Promise.all([...this.#servers.values()].map((server) => server.closeAll()));
+  }
+}
+
+type FrontsBug = (where: string, error: unknown) => void;
+
+async function inWords<T>(
+  transport: "TCP" | "UDP",
+  listen: ListenAddress,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof NetError) throw new ListenError(transport, listen, error);
+    throw error;
+  }
+}
