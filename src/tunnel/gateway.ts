@@ -1,5 +1,5 @@
 import type { ByteStream } from "../net/byte_stream.ts";
-import { messageOf, NetError, toNetError } from "../net/error.ts";
+import { messageOf, NetError } from "../net/error.ts";
 import { Deadline, type Sweeper } from "../net/sweeper.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
 import { type Agent, type AgentBalance, Agents } from "./agents.ts";
@@ -13,6 +13,7 @@ import {
 import type { LinkEnd } from "./link.ts";
 import type { Asked, GatewayObserver } from "./observer.ts";
 import { relay, type RelayEnd, type Traffic } from "./relay.ts";
+import { full, mayHelp, refusedBy } from "./refusals.ts";
 import { targetText, TunnelRefused } from "./target.ts";
 import type { Pass } from "./users.ts";
 
@@ -88,13 +89,13 @@ export class Gateway {
     observer.agentConnected(agent);
     this.agents.add(agent);
     agent.ports.hold(agent);
-    const deadline = this.#whenOver(pass, () => link.close(PASS_OVER));
+    const deadline = this.#whenOver(pass, (reason) => link.close(reason));
     void link.closed.then((end: LinkEnd) => {
       deadline?.clear();
       observer.agentGone(agent, end);
     });
     // It may have been so since it was let in.
-    if (pass?.isOver) link.close(PASS_OVER);
+    if (pass?.isOver) link.close(whyOver(pass));
     else if (this.#stopped !== null) link.close(this.#stopped);
   }
 
@@ -149,13 +150,13 @@ export class Gateway {
     const ended = new AbortController();
     const taken: Taken = { asked, ended, places: [], deadline: null, stream: null };
     this.#taken.set(asked.id, taken);
-    taken.deadline = this.#whenOver(asked.pass, () => endOf(taken, PASS_OVER));
+    taken.deadline = this.#whenOver(asked.pass, (reason) => endOf(taken, reason));
     return taken;
   }
 
   /** Why no connection can be had now. */
   #check({ asked: { pass }, ended }: Taken): void {
-    if (pass?.isOver) throw new TunnelRefused(TunnelCode.AUTH_FAILED, PASS_OVER);
+    if (pass?.isOver) throw new TunnelRefused(TunnelCode.AUTH_FAILED, whyOver(pass));
     if (this.#draining || this.#stopped !== null) throw full("the gateway shuts down");
     const { maxConnections } = this.#options;
     if (this.#taken.size > maxConnections) throw full("the gateway has all it can carry");
@@ -252,16 +253,18 @@ export class Gateway {
     if (this.#taken.size === 0) this.#onIdle?.();
   }
 
-  #whenOver(pass: Pass | undefined, over: () => void): Deadline | null {
+  #whenOver(pass: Pass | undefined, over: (reason: string) => void): Deadline | null {
     if (pass === undefined || pass.expiresAtMs === Infinity) return null;
-    return new Deadline(this.#options.sweeper, Math.max(0, pass.expiresAtMs - Date.now()), over);
+    const leftMs = Math.max(0, pass.expiresAtMs - Date.now());
+    return new Deadline(this.#options.sweeper, leftMs, () => over(whyOver(pass)));
   }
 
   /** Ends agents and connections whose users are gone or changed, or whose time is up. */
   endOver(): void {
-    this.agents.close(PASS_OVER, ({ pass }) => pass?.isOver ?? false);
+    for (const { pass, link } of this.agents.list()) if (pass?.isOver) link.close(whyOver(pass));
     for (const taken of [...this.#taken.values()]) {
-      if (taken.asked.pass?.isOver) endOf(taken, PASS_OVER);
+      const { pass } = taken.asked;
+      if (pass?.isOver) endOf(taken, whyOver(pass));
     }
   }
 
@@ -286,26 +289,12 @@ export class Gateway {
   }
 }
 
-const PASS_OVER = "who asked may not any more";
+function whyOver({ expiresAtMs }: Pass): string {
+  return Date.now() >= expiresAtMs ? "its time is up" : "its user is gone or was changed";
+}
 
 /** Whoever carries it hears of it by its signal, all others by its stream. */
 function endOf({ ended, stream }: Taken, reason: string): void {
   ended.abort(new NetError("aborted", reason));
   stream?.abort(reason);
-}
-
-function full(message: string): TunnelRefused {
-  return new TunnelRefused(TunnelCode.RATE_LIMITED, message);
-}
-
-/** Whether another agent may do what this one did not. */
-function mayHelp(error: unknown): boolean {
-  if (!(error instanceof TunnelRefused)) return true;
-  return error.code === TunnelCode.RATE_LIMITED || error.code === TunnelCode.INTERNAL_ERROR;
-}
-
-function refusedBy(error: unknown): TunnelRefused {
-  if (error instanceof TunnelRefused) return error;
-  const { kind, message } = toNetError(error);
-  return new TunnelRefused(TunnelCode.CONNECTION_FAILED, `${kind}: ${message}`, error);
 }

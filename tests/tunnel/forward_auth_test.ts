@@ -151,7 +151,7 @@ Deno.test("forward-auth: agents and clients are let in by it, and go when their 
       );
       const target = await accepted;
       await until("its end", () => tunnel.gateway.gateway.connections === 0);
-      assert.match(tunnel.told.lines.join("\n"), /^closed us: who asked may not any more/m);
+      assert.match(tunnel.told.lines.join("\n"), /^closed us: its time is up/m);
       assert.equal(tunnel.gateway.gateway.agents.list().length, 1);
       await client.ended;
       target.close();

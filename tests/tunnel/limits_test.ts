@@ -210,7 +210,7 @@ for (
       await within("bob's end", bob.ended);
       await until(
         "the agent's end",
-        () => told.lines.includes("agent- one us: who asked may not any more"),
+        () => told.lines.includes("agent- one us: its user is gone or was changed"),
       );
       for (const conn of conns) conn.close();
       // It comes back as what it is now.
