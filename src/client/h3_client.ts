@@ -25,11 +25,11 @@ import {
   type ClientResponse,
   type CloseInfo,
   type HttpClient,
+  leaving,
   NoExtendedConnect,
   NoRoom,
   orAborted,
   type Tunnelled,
-  Unprocessed,
 } from "./http_client.ts";
 
 const MAX_HEADER_BYTES = 64 * 1024;
@@ -230,10 +230,6 @@ export class H3Client implements HttpClient {
   close(): void {
     this.#quic.close(H3Code.H3_NO_ERROR, "");
   }
-}
-
-function leaving(): Unprocessed {
-  return new Unprocessed("the server is going away (GOAWAY)");
 }
 
 /** An answer whose head was read. */

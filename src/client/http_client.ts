@@ -101,6 +101,11 @@ export class Unprocessed extends NetError {
   }
 }
 
+/** Nothing is asked of a connection behind its GOAWAY. */
+export function leaving(): Unprocessed {
+  return new Unprocessed("the server is going away (GOAWAY)");
+}
+
 /** What a fired signal says, as it is thrown. */
 export function abortError(signal: AbortSignal): NetError {
   const { reason } = signal;
