@@ -37,7 +37,7 @@ export interface AskOptions {
    * thrown where it has none.
    */
   wait?: boolean;
-  /** Called once when the tunnel is over, and its stream with it. */
+  /** Called once when the tunnel is over, and its stream with it, or at last soon after. */
   onFreed?: () => void;
 }
 
