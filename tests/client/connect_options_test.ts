@@ -131,3 +131,43 @@ Deno.test("client: with a dial of one's own auto goes by TCP alone, unless tcpOn
     await server.stop();
   }
 });
+
+Deno.test("client: timeoutMs: 0 and Infinity are no limit, 2^32 is a long one, and what is no time is told", async () => {
+  const server = await serve({ plainListen: "127.0.0.1:0" }, async (request) => {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const socket = await request.accept();
+    await socket.receive();
+  });
+  const url = `ws://127.0.0.1:${server.plainPort}/`;
+  for (const timeoutMs of [0, Infinity, 2 ** 32]) {
+    const socket = await connectWebSocket(url, { timeoutMs });
+    assert.equal((await socket.close()).code, 1000);
+  }
+  for (const timeoutMs of [-1, NaN]) {
+    await assert.rejects(connectWebSocket(url, { timeoutMs }), {
+      name: "TypeError",
+      message: `timeoutMs: ${timeoutMs} is not a number of 0 or more`,
+    });
+  }
+  await server.stop();
+});
+
+Deno.test("client: keepalive: a pongTimeoutMs of 0 waits for ever, and times without an end are none", async () => {
+  const server = await serve({ plainListen: "127.0.0.1:0" }, async (request) => {
+    const socket = await request.accept();
+    await socket.receive();
+  });
+  const url = `ws://127.0.0.1:${server.plainPort}/`;
+  for (const pongTimeoutMs of [0, Infinity]) {
+    for (const pingIntervalMs of [20, Infinity]) {
+      const socket = await connectWebSocket(url, { keepalive: { pingIntervalMs, pongTimeoutMs } });
+      const ended = await Promise.race([
+        socket.closed,
+        new Promise((resolve) => setTimeout(() => resolve("open"), 100)),
+      ]);
+      assert.equal(ended, "open");
+      assert.equal((await socket.close()).code, 1000);
+    }
+  }
+  await server.stop();
+});

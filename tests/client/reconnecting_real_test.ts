@@ -44,6 +44,26 @@ for (const httpVersion of ["1.1", "2", "3"] as const) {
   });
 }
 
+Deno.test("reconnecting: a wait above what a timer takes is a long one", async () => {
+  const failed: (number | null)[] = [];
+  const first = Promise.withResolvers<void>();
+  const socket = reconnecting("ws://127.0.0.1:1/", {
+    ...{ minDelayMs: 5e9, maxDelayMs: 6e9, random: () => 1, sendWaitMs: Infinity },
+    onClose(_, delayMs) {
+      failed.push(delayMs);
+      first.resolve();
+    },
+  });
+  const sending = socket.send("some day");
+  sending.catch(() => {});
+  await within("an attempt that fails", first.promise);
+  // A timer that takes no more than 32 bits would fire now.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual(failed, [5e9]);
+  await socket.close();
+  await assert.rejects(sending, { kind: "aborted" });
+});
+
 Deno.test("reconnecting: a server that is gone for some attempts, and comes back on its port", async () => {
   const first = await startEcho({ hostname: "127.0.0.1", port: 0 });
   const { port } = first;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { ServeOptions } from "../../src/server/options.ts";
 import { serve } from "../../src/server/server.ts";
-import { type DoorId, isOpen, say } from "../support/door_peers.ts";
+import { DOOR_IDS, type DoorId, isOpen, say } from "../support/door_peers.ts";
 import { testCertificates } from "../support/proxy.ts";
 import { statusOverTls } from "../support/status_over_tls.ts";
 import { makeClientCertificate } from "../net/client_certificates.ts";
@@ -91,6 +91,10 @@ const FAULTS: Record<string, [ServeOptions, RegExp]> = {
     { plainListen: "127.0.0.1:0", maxFrameBytes: NaN },
     /maxFrameBytes: NaN/,
   ],
+  "no limit where clients are told of it": [
+    { plainListen: "127.0.0.1:0", maxStreams: Infinity },
+    /maxStreams: Infinity/,
+  ],
   "a time that is none": [{ plainListen: "127.0.0.1:0", readTimeoutMs: -1 }, /readTimeoutMs: -1/],
 };
 
@@ -99,6 +103,21 @@ Deno.test("options: window bits of permessage-deflate that are none are a RangeE
   const plainListen = "127.0.0.1:0";
   await assert.rejects(serve({ plainListen, permessageDeflate }, echo), { name: "RangeError" });
 });
+
+for (const never of [0, Infinity]) {
+  Deno.test(`options: a time of ${never} is none, over all versions`, async () => {
+    const times = { handshakeTimeoutMs: never, readTimeoutMs: never, writeTimeoutMs: never };
+    const pings = { pingIntervalMs: 20, pongTimeoutMs: never };
+    const options = { ...times, ...pings, idleTimeoutMs: never, maxSockets: Infinity };
+    await withServer({ ...options, keepaliveMs: never }, echo, async ({ peers, ends }) => {
+      const tunnels = await Promise.all(DOOR_IDS.map((door) => peers.open(door)));
+      // Some sweeps of what would be over at once.
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      assert.deepEqual(ends, []);
+      for (const tunnel of tunnels) assert.ok(isOpen(tunnel));
+    });
+  });
+}
 
 for (const [name, [options, message]] of Object.entries(FAULTS)) {
   Deno.test(`options: ${name} is a TypeError`, async () => {
