@@ -88,27 +88,6 @@ Deno.test("lifecycle: shutdown: whoever does not go in time is cut off, and stop
   }
 });
 
-Deno.test("lifecycle: shutdown(Infinity) waits for what goes on, however long", async () => {
-  const asked = Promise.withResolvers<void>();
-  const answer = Promise.withResolvers<Response>();
-  const fetch = () => {
-    asked.resolve();
-    return answer.promise;
-  };
-  await withServer({ fetch }, null, async ({ peers, server }) => {
-    const asking = peers.ask("h1");
-    await asked.promise;
-    let isDown = false;
-    const down = server.shutdown(Infinity).then(() => isDown = true);
-    // A timer that takes no more than 32 bits would fire now.
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    assert.equal(isDown, false);
-    answer.resolve(new Response("at last"));
-    assert.equal((await asking).body, "at last");
-    await within("the end", down);
-  });
-});
-
 Deno.test("lifecycle: shutdown: a new request is refused, a handler that still thinks gets a socket that closes", async () => {
   const asked = Promise.withResolvers<void>();
   const thought = Promise.withResolvers<void>();

@@ -5,6 +5,7 @@ import { serve } from "../../src/server/server.ts";
 import { DOOR_IDS, type DoorId, isOpen, say } from "../support/door_peers.ts";
 import { testCertificates } from "../support/proxy.ts";
 import { statusOverTls } from "../support/status_over_tls.ts";
+import { within } from "../support/within.ts";
 import { makeClientCertificate } from "../net/client_certificates.ts";
 import { echo, withServer } from "./support.ts";
 
@@ -118,6 +119,27 @@ for (const never of [0, Infinity]) {
     });
   });
 }
+
+Deno.test("options: shutdown(Infinity) waits for what goes on, however long", async () => {
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<Response>();
+  const fetch = () => {
+    asked.resolve();
+    return answer.promise;
+  };
+  await withServer({ fetch }, null, async ({ peers, server }) => {
+    const asking = peers.ask("h1");
+    await asked.promise;
+    let isDown = false;
+    const down = server.shutdown(Infinity).then(() => isDown = true);
+    // A timer that takes no more than 32 bits would fire now.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(isDown, false);
+    answer.resolve(new Response("at last"));
+    assert.equal((await asking).body, "at last");
+    await within("the end", down);
+  });
+});
 
 for (const [name, [options, message]] of Object.entries(FAULTS)) {
   Deno.test(`options: ${name} is a TypeError`, async () => {
