@@ -18,6 +18,7 @@ import {
   abortError,
   type AskOptions,
   type CloseInfo,
+  leaving,
   NoRoom,
   orAborted,
   Unprocessed,
@@ -82,7 +83,7 @@ export class H2Session {
   /** RFC 8441 §3: whether the server's SETTINGS allow WebSockets here; waits for them. */
   async extendedConnect(): Promise<boolean> {
     await this.#settings.promise;
-    if (this.#end !== null) throw this.error;
+    if (this.#end !== null) throw this.#whyShut();
     return this.#h2.peerSettings.enableConnectProtocol;
   }
 
@@ -233,11 +234,16 @@ export class H2Session {
     }
   }
 
+  /** What is told of a request that was not sent. */
+  #whyShut(): Error {
+    const { code } = this.#end ?? { code: H2Code.NO_ERROR };
+    return this.#goingAway && code === H2Code.NO_ERROR ? leaving() : this.error;
+  }
+
   /** RFC 9113 §5.1.2: whether the server takes one more stream, now. */
   #hasRoom({ signal, wait = true }: AskOptions): boolean {
     if (signal?.aborted) throw abortError(signal);
-    if (this.#end !== null) throw this.error;
-    if (this.#goingAway) throw new Unprocessed("the server is going away (GOAWAY)");
+    if (this.goingAway) throw this.#whyShut();
     if (!this.#h2.canOpenStream && !wait) throw new NoRoom();
     return this.#h2.canOpenStream;
   }

@@ -25,16 +25,18 @@ import {
   type ClientResponse,
   type CloseInfo,
   type HttpClient,
+  leaving,
   NoExtendedConnect,
   NoRoom,
   orAborted,
   type Tunnelled,
-  Unprocessed,
 } from "./http_client.ts";
 
 const MAX_HEADER_BYTES = 64 * 1024;
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 const ALPN_H3 = "h3";
+/** How long a write may hold a stream that was given up. */
+const FREE_MS = 1_000;
 
 /** Where an `H3Client` connects to, and whom it trusts. */
 export type H3ConnectOptions =
@@ -156,7 +158,7 @@ export class H3Client implements HttpClient {
       broken: (error) => this.#fail(error),
       aborted: (freed) => {
         this.#tunnels.delete(tunnel);
-        void freed.then(options.onFreed);
+        if (options.onFreed !== undefined) void freedOrLate(freed).then(options.onFreed);
       },
     });
     this.#tunnels.add(tunnel);
@@ -232,8 +234,15 @@ export class H3Client implements HttpClient {
   }
 }
 
-function leaving(): Unprocessed {
-  return new Unprocessed("the server is going away (GOAWAY)");
+/**
+ * No stream can be reset: one with a write that the server takes nothing of is free only with its
+ * connection, for which nobody should wait.
+ */
+async function freedOrLate(freed: Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(late.resolve, FREE_MS);
+  await Promise.race([freed, late.promise]);
+  clearTimeout(timer);
 }
 
 /** An answer whose head was read. */

@@ -37,7 +37,7 @@ export interface AskOptions {
    * thrown where it has none.
    */
   wait?: boolean;
-  /** Called once when the tunnel is over, and its stream with it. */
+  /** Called once when the tunnel is over, and its stream with it, or at last soon after. */
   onFreed?: () => void;
 }
 
@@ -99,6 +99,11 @@ export class Unprocessed extends NetError {
     super("reset", message);
     this.wantsHttp11 = wantsHttp11;
   }
+}
+
+/** Nothing is asked of a connection behind its GOAWAY. */
+export function leaving(): Unprocessed {
+  return new Unprocessed("the server is going away (GOAWAY)");
 }
 
 /** What a fired signal says, as it is thrown. */
