@@ -14,9 +14,17 @@ export interface Tunnelled {
   head: ResponseHead;
   /** The bytes of the tunnel; `null` for a refusal. */
   tunnel: ByteStream | null;
-  /** The body of a refusal. */
+  /** The body of a refusal, up to `MAX_REFUSAL_BYTES`. */
   body: Uint8Array;
+  /** Whether that body was longer. */
+  isBodyCut: boolean;
 }
+
+/** So much of a refusal's body is read: it is for a person, and anybody may have sent it. */
+export const MAX_REFUSAL_BYTES = 64 * 1024;
+
+/** No answer to an ordinary request is longer. */
+export const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
 /** How a connection ended. */
 export interface CloseInfo {
