@@ -7,7 +7,7 @@ import { H2Error } from "../protocol/http2/codes.ts";
 import { H3Error } from "../protocol/http3/codes.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import { getField } from "../protocol/wire/field.ts";
-import { visible } from "./connect_format.ts";
+import { visible } from "../protocol/wire/visible.ts";
 import { RedirectError } from "./connect_open.ts";
 
 /** What was tried. */
@@ -23,7 +23,7 @@ export interface Attempt {
 /** One line that says why no WebSocket could be opened, and what to try. */
 export function explain(error: unknown, attempt: Attempt): string {
   const [cause, hint] = causeOf(error, attempt);
-  return `Cannot open ${attempt.url}: ${visible(cause)}${hint === "" ? "" : `; ${hint}`}`;
+  return visible(`Cannot open ${attempt.url}: ${cause}${hint === "" ? "" : `; ${hint}`}`);
 }
 
 type Cause = readonly [cause: string, hint: string];

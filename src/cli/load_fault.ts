@@ -4,6 +4,7 @@ import type { Target } from "../client/target.ts";
 import { messageOf, NetError } from "../net/error.ts";
 import { type TlsFault, tlsFaultOf } from "../net/tls_fault.ts";
 import { PeerError } from "../protocol/wire/error.ts";
+import { visible } from "../protocol/wire/visible.ts";
 import type { LoadHttp } from "./load_options.ts";
 
 /** What was tried when it failed. */
@@ -19,6 +20,10 @@ const OTHER = "--http auto takes what the server speaks";
 
 /** Why a WebSocket could not be opened and what to try, without its URL: that is told once. */
 export function faultText(error: unknown, context: FaultContext): string {
+  return visible(faultOf(error, context));
+}
+
+function faultOf(error: unknown, context: FaultContext): string {
   const { target: { hostname, port, text }, http, timeoutMs } = context;
   if (error instanceof UpgradeRefused) return error.message.replace(`Cannot open ${text}: `, "");
   const root = rootOf(error);

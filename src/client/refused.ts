@@ -1,5 +1,6 @@
 import { reasonPhrase } from "../protocol/http1/status.ts";
 import type { Field } from "../protocol/wire/field.ts";
+import { visible } from "../protocol/wire/visible.ts";
 
 /** An answer that opens no WebSocket. */
 export interface RefusedAnswer {
@@ -63,8 +64,7 @@ function beginning(body: Uint8Array): string {
     return "";
   }
   const line = text.trim().split(/[\r\n]/, 1)[0];
-  // deno-lint-ignore no-control-regex -- nothing that a terminal would obey
-  if (/^\s*<|[\x00-\x08\x0b-\x1f\x7f-\x9f]/.test(line)) return "";
+  if (/^\s*</.test(line) || visible(line) !== line) return "";
   const characters = [...line];
   if (characters.length <= QUOTED_CHARACTERS) return line;
   return `${characters.slice(0, QUOTED_CHARACTERS).join("")}…`;
