@@ -1,4 +1,5 @@
 import { UpgradeRefused } from "../client/connect.ts";
+import { BrokenOff } from "../client/http_client.ts";
 import { UpgradeMismatch } from "../client/negotiated.ts";
 import { NetError } from "../net/error.ts";
 import { tlsFaultOf } from "../net/tls_fault.ts";
@@ -107,7 +108,7 @@ function netCause(error: NetError, attempt: Attempt): Cause {
     case "reset":
     case "lost":
     case "stopped":
-      return [`the connection broke: ${inner.message}`, brokenHint(attempt)];
+      return [`the connection broke: ${inner.message}`, brokenHint(attempt, inner)];
     case "in_use":
     case "busy":
     case "other":
@@ -132,9 +133,11 @@ function otherVersion({ http }: Attempt, error?: Error): string {
   return http === "3" || http === "2" || isNew ? "try -1" : "";
 }
 
-function brokenHint({ http, url }: Attempt): string {
+function brokenHint({ http, url }: Attempt, error: Error): string {
   if (http === "2" || http === "3") return "try -1";
-  return /^(?:wss|https):/.test(url) ? "" : "if it speaks TLS, wss:// is the way";
+  return error instanceof BrokenOff || /^(?:wss|https):/.test(url)
+    ? ""
+    : "if it speaks TLS, wss:// is the way";
 }
 
 const DOCTOR = "h3ws doctor tells what it speaks";

@@ -1,4 +1,4 @@
-import { NoExtendedConnect } from "../client/http_client.ts";
+import { BrokenOff, NoExtendedConnect } from "../client/http_client.ts";
 import { UpgradeRefused } from "../client/refused.ts";
 import type { Target } from "../client/target.ts";
 import { messageOf, NetError } from "../net/error.ts";
@@ -49,7 +49,7 @@ function faultOf(error: unknown, context: FaultContext): string {
       return TLS[tlsFaultOf(root)](messageOf(root), context);
     case "lost":
     case "reset":
-      return context.target.secure
+      return context.target.secure || root instanceof BrokenOff
         ? root.message
         : `${root.message}; if it is TLS that is spoken there, use wss:`;
     default:

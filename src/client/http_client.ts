@@ -95,8 +95,11 @@ export class NoExtendedConnect extends NetError {
   }
 }
 
+/** It broke behind what the server had said in HTTP: so that is what is spoken there. */
+export class BrokenOff extends NetError {}
+
 /** The server did not look at the request: it may be sent once more, on another connection. */
-export class Unprocessed extends NetError {
+export class Unprocessed extends BrokenOff {
   /** The name of the class. */
   override name = "Unprocessed";
   /** RFC 9113 §7: whether the server wants HTTP/1.1 for it. */

@@ -1,9 +1,11 @@
-import { readUpTo } from "../ingress/content.ts";
+import { type Beginning, readUpTo } from "../ingress/content.ts";
+import type { Content } from "../ingress/offer.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
+import { NetError } from "../net/error.ts";
 import type { Field } from "../protocol/wire/field.ts";
 import type { RequestHead } from "../protocol/wire/message.ts";
 import { requestUpgrade } from "./h1.ts";
-import { MAX_REFUSAL_BYTES, orAborted, type Tunnelled } from "./http_client.ts";
+import { BrokenOff, MAX_REFUSAL_BYTES, orAborted, type Tunnelled } from "./http_client.ts";
 import { negotiated } from "./negotiated.ts";
 import { UpgradeRefused } from "./refused.ts";
 import type { Target } from "./target.ts";
@@ -74,13 +76,22 @@ export async function upgrade(stream: ByteStream, wanted: Wanted): Promise<Opene
     });
     if (answer.kind === "upgraded") return { ...answer, http: "1.1" };
     const { content } = answer;
-    const { bytes: body, isCut } = await readUpTo(() => content.read(), MAX_REFUSAL_BYTES);
+    const { bytes: body, isCut } = await refusalOf(content);
     throw new UpgradeRefused(target.text, { ...answer, body, isBodyCut: isCut });
   };
   try {
     return await orAborted(ask(), signal);
   } catch (error) {
     stream.abort();
+    throw error;
+  }
+}
+
+async function refusalOf(content: Content): Promise<Beginning> {
+  try {
+    return await readUpTo(() => content.read(), MAX_REFUSAL_BYTES);
+  } catch (error) {
+    if (error instanceof NetError) throw new BrokenOff(error.kind, error.message, error);
     throw error;
   }
 }
