@@ -17,6 +17,7 @@ import { KeepAlive } from "./h2_keepalive.ts";
 import {
   abortError,
   type AskOptions,
+  BrokenOff,
   type CloseInfo,
   leaving,
   NoRoom,
@@ -55,6 +56,8 @@ export class H2Session {
   /** Requests that wait until the server takes one more stream. */
   readonly #waiting = new Set<() => void>();
   #goingAway = false;
+  /** Whether the server has said anything in HTTP/2. */
+  #isHeard = false;
   #end: CloseInfo | null = null;
 
   constructor(stream: ByteStream, keepaliveMs: number) {
@@ -111,7 +114,7 @@ export class H2Session {
 
   /** RFC 9113 §5.4.1: one place turns what was thrown into the connection's end. */
   #fail(error: unknown): void {
-    if (this.#end === null && error instanceof Error) this.error = error;
+    if (this.#end === null && error instanceof Error) this.error = this.#told(error);
     if (error instanceof PeerError) {
       this.#finish({ code: error.code, reason: error.message, byPeer: false });
     } else if (error instanceof NetError) {
@@ -121,6 +124,11 @@ export class H2Session {
       const reason = messageOf(error);
       this.#finish({ code: H2Code.INTERNAL_ERROR, reason, byPeer: false });
     }
+  }
+
+  #told(error: Error): Error {
+    const isBroken = error instanceof NetError && this.#isHeard;
+    return isBroken ? new BrokenOff(error.kind, error.message, error) : error;
   }
 
   #finish(end: CloseInfo): void {
@@ -137,6 +145,7 @@ export class H2Session {
   }
 
   #take(event: H2OwnEvent): void {
+    this.#isHeard = true;
     switch (event.type) {
       case "response":
         return this.#answered(event);
@@ -182,9 +191,9 @@ export class H2Session {
       const wantsHttp11 = code === H2Code.HTTP_1_1_REQUIRED;
       this.#drop(streamId, new Unprocessed(message, wantsHttp11));
     } else if (this.#answers.has(streamId)) {
-      this.#drop(streamId, new NetError("reset", message));
+      this.#drop(streamId, new BrokenOff("reset", message));
     } else {
-      this.#driver.streams.get(streamId)?.cutOff(new NetError("reset", message));
+      this.#driver.streams.get(streamId)?.cutOff(new BrokenOff("reset", message));
     }
   }
 
@@ -198,7 +207,7 @@ export class H2Session {
     this.#goingAway = true;
     if (code !== H2Code.NO_ERROR) {
       const reason = `the server ended the connection: ${h2CodeName(code)}`;
-      this.error = new NetError("lost", reason);
+      this.error = new BrokenOff("lost", reason);
       this.#end ??= { code, reason, byPeer: true };
     }
     this.#wakeAll();

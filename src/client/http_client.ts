@@ -14,9 +14,17 @@ export interface Tunnelled {
   head: ResponseHead;
   /** The bytes of the tunnel; `null` for a refusal. */
   tunnel: ByteStream | null;
-  /** The body of a refusal. */
+  /** The body of a refusal, up to `MAX_REFUSAL_BYTES`. */
   body: Uint8Array;
+  /** Whether that body was longer. */
+  isBodyCut: boolean;
 }
+
+/** So much of a refusal's body is read: it is for a person, and anybody may have sent it. */
+export const MAX_REFUSAL_BYTES = 64 * 1024;
+
+/** No answer to an ordinary request is longer. */
+export const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
 /** How a connection ended. */
 export interface CloseInfo {
@@ -87,8 +95,11 @@ export class NoExtendedConnect extends NetError {
   }
 }
 
+/** It broke behind what the server had said in HTTP: so that is what is spoken there. */
+export class BrokenOff extends NetError {}
+
 /** The server did not look at the request: it may be sent once more, on another connection. */
-export class Unprocessed extends NetError {
+export class Unprocessed extends BrokenOff {
   /** The name of the class. */
   override name = "Unprocessed";
   /** RFC 9113 §7: whether the server wants HTTP/1.1 for it. */
