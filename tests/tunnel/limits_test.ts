@@ -145,9 +145,9 @@ Deno.test("limits of a gateway: a transfer takes the time that its bytes have", 
     () => new Response(new Uint8Array(size)),
   );
   const { port } = server.addr;
-  for (const  of of["target", "agent"] as const) {
+  for (const kind of ["target", "agent"] as const) {
     await withTunnel(
-      { gateway: { limits: { [of]: { bytesPerSecond: RATE } } } },
+      { gateway: { limits: { [kind]: { bytesPerSecond: RATE } } } },
       async (tunnel) => {
         const startedMs = performance.now();
         const client = await socksConnect(tunnel.gateway.socksPort!, "127.0.0.1", port);
