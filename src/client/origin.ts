@@ -1,7 +1,7 @@
 import { type Dial, dial, type Dialled } from "../net/dial.ts";
 import { NetError } from "../net/error.ts";
 import { parseAltSvc } from "../protocol/wire/alt_svc.ts";
-import { type Field, getFields } from "../protocol/wire/field.ts";
+import { type Field, getField, getFields } from "../protocol/wire/field.ts";
 import { ClientPool } from "./client_pool.ts";
 import { ALPN_H2, H2Client } from "./h2_client.ts";
 import { H3Client } from "./h3_client.ts";
@@ -82,7 +82,9 @@ export class Origin {
       this.#alternative = null;
       return;
     }
-    const untilMs = performance.now() + h3.maxAgeSeconds * 1000;
+    // RFC 7838 §3.1: what a cache had for so long is good for so much less.
+    const age = Number(/^[0-9]+$/.exec(getField(fields, "age") ?? "")?.[0] ?? 0);
+    const untilMs = performance.now() + (h3.maxAgeSeconds - age) * 1000;
     const hostname = h3.host === "" ? this.target.hostname : h3.host;
     this.#alternative = { hostname, port: h3.port, untilMs };
   }
