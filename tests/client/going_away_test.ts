@@ -59,7 +59,7 @@ for (const [httpVersion, secure] of [["2", false], ["2", true], ["auto", true]] 
     await withH2({ secure, says: concat([SETTINGS, GOAWAY]) }, async (url, options, dialled) => {
       await assert.rejects(connectWebSocket(url, { ...options, httpVersion }), {
         name: "NetError",
-        message: /^Cannot open .*: the server is going away \(GOAWAY\)/,
+        message: /^Cannot open .*: the server is going away \(GOAWAY\)$/,
       });
       assert.equal(dialled(), 2);
     });
