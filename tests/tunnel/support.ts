@@ -1,7 +1,7 @@
 // A gateway and an agent of a test, over every transport.
 import type { OpenPort } from "../../src/protocol/tunnel/auth.ts";
 import { Sweeper } from "../../src/net/sweeper.ts";
-import { TunnelAgent } from "../../src/tunnel/agent.ts";
+import { type AgentOptions, TunnelAgent } from "../../src/tunnel/agent.ts";
 import type { AgentTransport } from "../../src/tunnel/agent_links.ts";
 import { agentDial } from "../../src/tunnel/agent_dial.ts";
 import { GatewayServer, type GatewayServerOptions } from "../../src/tunnel/gateway_server.ts";
@@ -62,6 +62,8 @@ export interface TunnelOptions {
   allowed?: readonly string[] | null;
   /** What the agent asks the gateway for. */
   openPorts?: readonly OpenPort[];
+  /** What is different of the agent. */
+  agent?: Partial<AgentOptions>;
 }
 
 /** A tunnel that stands. */
@@ -104,6 +106,7 @@ export function testAgent(
     ...{ quicTimeoutMs: 1_500, connectTimeoutMs: 5_000 },
     ...{ idleTimeoutMs: 0, stableMs: 60_000, minDelayMs: 50, maxDelayMs: 200 },
     connect: agentDial({ reach, connectTimeoutMs: 5_000 }),
+    ...options.agent,
   });
 }
 
