@@ -67,12 +67,17 @@ export class MuxLink implements GatewayLink {
     }
     const end = await socket.closed;
     this.#end ??= linkEndOf(end);
-    const lost = new NetError("lost", `the tunnel is gone: ${this.#end.reason}`);
-    for (const stream of this.#streams.values()) stream.fail(lost);
+    this.#lose(this.#end);
+    return this.#end;
+  }
+
+  /** Ends all that goes through it. */
+  #lose({ reason }: LinkEnd): void {
+    const lost = new NetError("lost", `the tunnel is gone: ${reason}`);
+    for (const stream of [...this.#streams.values()]) stream.fail(lost);
     for (const { reject } of this.#opening.values()) reject(lost);
     for (const asked of this.#asked.values()) asked.abort(lost);
     this.#streams.clear();
-    return this.#end;
   }
 
   #receive(message: string | Uint8Array): void {
@@ -184,6 +189,8 @@ export class MuxLink implements GatewayLink {
 
   #close(code: number, reason: string): void {
     this.#end ??= { by: "us", reason };
+    // At once: the peer may be silent, and its Close never come.
+    this.#lose(this.#end);
     void this.#options.socket.close(code, closeReason(reason)).catch(ignore);
   }
 }
