@@ -12,15 +12,10 @@ export class Shop implements AsyncDisposable {
   readonly told = new Told();
   readonly #sweeper = new Sweeper(50);
   readonly #agents: TunnelAgent[] = [];
-  readonly #options: TunnelOptions;
   #server!: GatewayServer;
 
-  private constructor(options: TunnelOptions) {
-    this.#options = options;
-  }
-
   static async open(options: TunnelOptions = {}): Promise<Shop> {
-    const shop = new Shop(options);
+    const shop = new Shop();
     shop.#server = await startGateway({ told: shop.told, sweeper: shop.#sweeper }, options);
     return shop;
   }
@@ -69,20 +64,6 @@ export class Shop implements AsyncDisposable {
   /** The agents that were asked and connected, in order. */
   asked(): string[] {
     return this.told.lines.flatMap((line) => /^open \S+ (\S+)$/.exec(line)?.[1] ?? []);
-  }
-
-  /** Ends the gateway, whatever goes through it. */
-  async stopGateway(): Promise<void> {
-    await this.#server.stop();
-  }
-
-  /** Starts one again, at the ports of the last. */
-  async startGateway(): Promise<void> {
-    const { port, socksPort } = this;
-    const at = (port: number) => ({ hostname: "127.0.0.1", port });
-    const given = { listen: at(port), socks: { listen: at(socksPort), users: null } };
-    const options = { ...this.#options, gateway: { ...this.#options.gateway, ...given } };
-    this.#server = await startGateway({ told: this.told, sweeper: this.#sweeper }, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
