@@ -10,6 +10,11 @@ import { MuxStream } from "./mux_stream.ts";
 import { closeReason, linkEndOf } from "./socket_end.ts";
 import { TunnelRefused, type TunnelTarget } from "./target.ts";
 
+/** OPENED, FIN, RESET, and CREDIT for each half of its window. */
+const MAX_WAITING_A_STREAM = 8;
+/** Pings are answered on a link of ever so few streams. */
+const MIN_MAX_WAITING = 64;
+
 export interface MuxLinkOptions {
   socket: Socket;
   role: "gateway" | "agent";
@@ -40,6 +45,9 @@ export class MuxLink implements GatewayLink {
   readonly #opening = new Map<number, PromiseWithResolvers<ByteStream>>();
   /** Agent: those that we have not answered. */
   readonly #asked = new Map<number, AbortController>();
+  /** Messages that the socket has not taken, but for DATA. */
+  #waiting = 0;
+  readonly #sent = () => void this.#waiting--;
   #end: LinkEnd | null = null;
 
   constructor(options: MuxLinkOptions) {
@@ -61,6 +69,7 @@ export class MuxLink implements GatewayLink {
       for await (const message of socket) {
         this.#receive(message);
         this.flush();
+        this.#checkWaiting();
       }
     } catch (error) {
       this.#fail(error);
@@ -69,6 +78,12 @@ export class MuxLink implements GatewayLink {
     this.#end ??= linkEndOf(end);
     this.#lose(this.#end);
     return this.#end;
+  }
+
+  /** A peer that asks on and reads no answer would have us hold them all. */
+  #checkWaiting(): void {
+    if (this.#waiting <= MAX_WAITING_A_STREAM * this.#options.maxStreams + MIN_MAX_WAITING) return;
+    throw new TunnelError(TunnelCode.RATE_LIMITED, "connection", "Too many answers wait");
   }
 
   /** Ends all that goes through it. */
@@ -156,7 +171,10 @@ export class MuxLink implements GatewayLink {
 
   async open(target: TunnelTarget, signal: AbortSignal): Promise<ByteStream> {
     if (this.#end !== null) throw new NetError("lost", "the tunnel is gone");
-    if (!this.mux.canOpen) throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the agent is full");
+    const isStuck = this.#waiting > this.#options.maxStreams + MIN_MAX_WAITING;
+    if (isStuck || !this.mux.canOpen) {
+      throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the agent is full");
+    }
     const id = this.mux.open(target);
     const opening = Promise.withResolvers<ByteStream>();
     this.#opening.set(id, opening);
@@ -176,7 +194,10 @@ export class MuxLink implements GatewayLink {
   }
 
   flush(): void {
-    for (const message of this.mux.output()) void this.#options.socket.send(message).catch(ignore);
+    for (const message of this.mux.output()) {
+      this.#waiting++;
+      this.#options.socket.send(message).then(this.#sent, this.#sent);
+    }
   }
 
   send(message: Uint8Array): Promise<void> {
