@@ -1,5 +1,6 @@
 import { connectWebSocket } from "../client/connect.ts";
 import { type ClientCertificate, type Dial, dial } from "../net/dial.ts";
+import { Connections } from "../client/connections.ts";
 import type { Socket } from "../endpoint/socket.ts";
 import { messageOf, NetError } from "../net/error.ts";
 import { connectQuic } from "../net/quic_connect.ts";
@@ -41,6 +42,11 @@ export interface AgentLinkOptions {
   /** How long QUIC may take before the next is tried. */
   quicTimeoutMs: number;
   connectTimeoutMs: number;
+  /**
+   * How often a silent gateway is asked whether it is there, by QUIC and by WebSocket; it is gone
+   * after three times as long. Default 15 s.
+   */
+  heartbeatMs?: number;
   sweeper: Sweeper;
   /** The gateway has taken us. */
   onAuthed: (authed: Authed) => void;
@@ -49,9 +55,12 @@ export interface AgentLinkOptions {
   signal: AbortSignal;
 }
 
-/** Pings, both of QUIC and of WebSocket: a NAT forgets UDP after 30 s, or sooner. */
-const PING_MS = 15_000;
-const LOST_MS = 45_000;
+/** A NAT forgets UDP after 30 s, or sooner. */
+const HEARTBEAT_MS = 15_000;
+/** AnyProxy's agents ping every 30 s. */
+const JSON_HEARTBEATS = 2;
+/** A gateway that is silent for so many heartbeats is gone. */
+const PATIENCE = 3;
 const DEFAULT_PORT = 443;
 
 /** Of a WebSocket: above all that is sent by frames and by JSON. */
@@ -86,7 +95,8 @@ function transportsOf({ transports, auth }: AgentLinkOptions): readonly AgentTra
 
 async function byQuic(options: AgentLinkOptions): Promise<Link> {
   const { url, auth, caCerts, certificateHashes, maxStreams, onOpen, onBug } = options;
-  const timeout = AbortSignal.timeout(options.quicTimeoutMs);
+  const { heartbeatMs = HEARTBEAT_MS, quicTimeoutMs } = options;
+  const timeout = AbortSignal.timeout(quicTimeoutMs);
   const quic = await connectQuic({
     hostname: url.hostname.replace(/^\[|\]$/g, ""),
     port: Number(url.port) || DEFAULT_PORT,
@@ -94,8 +104,8 @@ async function byQuic(options: AgentLinkOptions): Promise<Link> {
     caCerts,
     certificateHashes,
     maxStreams,
-    keepaliveMs: PING_MS,
-    idleTimeoutMs: LOST_MS,
+    keepaliveMs: heartbeatMs,
+    idleTimeoutMs: PATIENCE * heartbeatMs,
     signal: AbortSignal.any([timeout, options.signal]),
   });
   try {
@@ -110,17 +120,25 @@ async function byQuic(options: AgentLinkOptions): Promise<Link> {
 }
 
 async function bySocket(options: AgentLinkOptions, transport: "ws" | "json"): Promise<Link> {
-  const { url, caCerts, signal } = options;
+  const { url, caCerts, signal, heartbeatMs = HEARTBEAT_MS } = options;
+  // Of its own: a connection that is dead, and not known to be, is not the next link's as well; and
+  // none waits for another's bytes that were lost.
+  const connections = new Connections();
   const socket = await connectWebSocket(url, {
+    connections,
     protocols: transport === "ws" ? [TUNNEL_SUBPROTOCOL] : [],
     caCerts,
     dial: dialFor(options),
     tcpOnly: true,
     timeoutMs: options.connectTimeoutMs,
     ...{ maxFrameBytes: MAX_MESSAGE_BYTES, maxMessageBytes: MAX_MESSAGE_BYTES },
-    keepalive: { pingIntervalMs: PING_MS, pongTimeoutMs: LOST_MS - PING_MS },
+    keepalive: { pingIntervalMs: heartbeatMs, pongTimeoutMs: (PATIENCE - 1) * heartbeatMs },
     signal,
+  }).catch((error) => {
+    connections.close();
+    throw error;
   });
+  void socket.closed.then(() => connections.close());
   try {
     // RFC 6455 §4.1: a server may choose none. One that knows nothing of ours is of AnyProxy.
     return await (socket.protocol === "" ? byJson(socket, options) : byFrames(socket, options));
@@ -152,9 +170,10 @@ async function byFrames(socket: Socket, options: AgentLinkOptions): Promise<Link
 }
 
 async function byJson(socket: Socket, options: AgentLinkOptions): Promise<Link> {
-  const { auth, maxStreams, sweeper, onOpen, onBug } = options;
+  const { auth, maxStreams, sweeper, onOpen, onBug, heartbeatMs = HEARTBEAT_MS } = options;
+  const pingMs = JSON_HEARTBEATS * heartbeatMs;
   await inTime(sendJsonAuth(socket, auth), options);
-  return new JsonLink({ socket, role: "agent", maxStreams, sweeper, onOpen, onBug });
+  return new JsonLink({ socket, role: "agent", maxStreams, sweeper, pingMs, onOpen, onBug });
 }
 
 /** Whether the gateway has taken us. */

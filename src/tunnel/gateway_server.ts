@@ -15,6 +15,8 @@ import type { PortRange, Users } from "./users.ts";
 
 /** Above all that is sent by frames and by JSON. */
 const MAX_MESSAGE_BYTES = 1024 * 1024;
+/** An agent that is silent for so many heartbeats is gone. */
+const PATIENCE = 3;
 const UDP_IDLE_TIMEOUT_MS = 60_000;
 const NO_PORTS: OpenPortsConfig = { hostname: "0.0.0.0", ranges: [] };
 
@@ -103,11 +105,12 @@ export class GatewayServer {
       altSvcPort: null,
       maxConnections: this.#options.maxConnections,
       handshakeTimeoutMs: this.#options.handshakeTimeoutMs,
-      // Its own Pings keep a link alive.
-      readTimeoutMs: 3 * heartbeatMs,
-      idleTimeoutMs: 3 * heartbeatMs,
+      idleTimeoutMs: PATIENCE * heartbeatMs,
       keepaliveMs: heartbeatMs,
       pingIntervalMs: heartbeatMs,
+      pongTimeoutMs: (PATIENCE - 1) * heartbeatMs,
+      // Behind that: a link that is idle is closed with a handshake, for which it has to live.
+      readTimeoutMs: 2 * PATIENCE * heartbeatMs,
       otherQuic: this.#links.quic,
       ...{ maxFrameBytes: MAX_MESSAGE_BYTES, maxMessageBytes: MAX_MESSAGE_BYTES },
       fetch: () => notFound(),

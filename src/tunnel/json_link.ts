@@ -98,11 +98,16 @@ export class JsonLink implements GatewayLink {
     const end = await socket.closed;
     this.#stopPings();
     this.#end ??= linkEndOf(end);
-    const lost = new NetError("lost", `the tunnel is gone: ${this.#end.reason}`);
-    this.#connects.fail(lost);
-    for (const stream of this.#streams.values()) stream.fail(lost);
-    this.#streams.clear();
+    this.#lose(this.#end);
     return this.#end;
+  }
+
+  /** Ends all that goes through it. */
+  #lose({ reason }: LinkEnd): void {
+    const lost = new NetError("lost", `the tunnel is gone: ${reason}`);
+    this.#connects.fail(lost);
+    for (const stream of [...this.#streams.values()]) stream.fail(lost);
+    this.#streams.clear();
   }
 
   async #receive(text: string | Uint8Array): Promise<void> {
@@ -262,6 +267,8 @@ export class JsonLink implements GatewayLink {
 
   #close(code: number, reason: string): void {
     this.#end ??= { by: "us", reason };
+    // At once: the peer may be silent, and its Close never come.
+    this.#lose(this.#end);
     void this.#options.socket.close(code, closeReason(reason)).catch(ignore);
   }
 }

@@ -10,6 +10,11 @@ import { MuxStream } from "./mux_stream.ts";
 import { closeReason, linkEndOf } from "./socket_end.ts";
 import { TunnelRefused, type TunnelTarget } from "./target.ts";
 
+/** OPENED, FIN, RESET, and CREDIT for each half of its window. */
+const MAX_WAITING_A_STREAM = 8;
+/** Pings are answered on a link of ever so few streams. */
+const MIN_MAX_WAITING = 64;
+
 export interface MuxLinkOptions {
   socket: Socket;
   role: "gateway" | "agent";
@@ -40,6 +45,9 @@ export class MuxLink implements GatewayLink {
   readonly #opening = new Map<number, PromiseWithResolvers<ByteStream>>();
   /** Agent: those that we have not answered. */
   readonly #asked = new Map<number, AbortController>();
+  /** Messages that the socket has not taken, but for DATA. */
+  #waiting = 0;
+  readonly #sent = () => void this.#waiting--;
   #end: LinkEnd | null = null;
 
   constructor(options: MuxLinkOptions) {
@@ -61,18 +69,30 @@ export class MuxLink implements GatewayLink {
       for await (const message of socket) {
         this.#receive(message);
         this.flush();
+        this.#checkWaiting();
       }
     } catch (error) {
       this.#fail(error);
     }
     const end = await socket.closed;
     this.#end ??= linkEndOf(end);
-    const lost = new NetError("lost", `the tunnel is gone: ${this.#end.reason}`);
-    for (const stream of this.#streams.values()) stream.fail(lost);
+    this.#lose(this.#end);
+    return this.#end;
+  }
+
+  /** A peer that asks on and reads no answer would have us hold them all. */
+  #checkWaiting(): void {
+    if (this.#waiting <= MAX_WAITING_A_STREAM * this.#options.maxStreams + MIN_MAX_WAITING) return;
+    throw new TunnelError(TunnelCode.RATE_LIMITED, "connection", "Too many answers wait");
+  }
+
+  /** Ends all that goes through it. */
+  #lose({ reason }: LinkEnd): void {
+    const lost = new NetError("lost", `the tunnel is gone: ${reason}`);
+    for (const stream of [...this.#streams.values()]) stream.fail(lost);
     for (const { reject } of this.#opening.values()) reject(lost);
     for (const asked of this.#asked.values()) asked.abort(lost);
     this.#streams.clear();
-    return this.#end;
   }
 
   #receive(message: string | Uint8Array): void {
@@ -151,7 +171,10 @@ export class MuxLink implements GatewayLink {
 
   async open(target: TunnelTarget, signal: AbortSignal): Promise<ByteStream> {
     if (this.#end !== null) throw new NetError("lost", "the tunnel is gone");
-    if (!this.mux.canOpen) throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the agent is full");
+    const isStuck = this.#waiting > this.#options.maxStreams + MIN_MAX_WAITING;
+    if (isStuck || !this.mux.canOpen) {
+      throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the agent is full");
+    }
     const id = this.mux.open(target);
     const opening = Promise.withResolvers<ByteStream>();
     this.#opening.set(id, opening);
@@ -171,7 +194,10 @@ export class MuxLink implements GatewayLink {
   }
 
   flush(): void {
-    for (const message of this.mux.output()) void this.#options.socket.send(message).catch(ignore);
+    for (const message of this.mux.output()) {
+      this.#waiting++;
+      this.#options.socket.send(message).then(this.#sent, this.#sent);
+    }
   }
 
   send(message: Uint8Array): Promise<void> {
@@ -184,6 +210,8 @@ export class MuxLink implements GatewayLink {
 
   #close(code: number, reason: string): void {
     this.#end ??= { by: "us", reason };
+    // At once: the peer may be silent, and its Close never come.
+    this.#lose(this.#end);
     void this.#options.socket.close(code, closeReason(reason)).catch(ignore);
   }
 }

@@ -9,9 +9,15 @@ export interface TcpRelay extends AsyncDisposable {
   readonly port: number;
   /** How many connections clients have opened. */
   readonly connections: number;
+  /** From now on nothing passes, either way, and nobody is told; new connections get no further. */
+  cut(): void;
+  /** New connections pass again. Those that were cut never will: their bytes are lost. */
+  restore(): void;
 }
 
 export interface TcpRelayOptions {
+  /** Where clients connect; default any port that is free. */
+  listenPort?: number;
   /** How long each way takes; default 0. */
   delayMs?: number;
   /** Whether this segment of a client's is lost. */
@@ -25,19 +31,21 @@ const SEGMENT_BYTES = 1440;
 
 /** Passes the bytes of connections on to that port of this machine, and back. */
 export function startTcpRelay(port: number, options: TcpRelayOptions = {}): TcpRelay {
-  const listener = Deno.listen({ hostname: HOSTNAME, port: 0 });
+  const listener = Deno.listen({ hostname: HOSTNAME, port: options.listenPort ?? 0 });
   const sockets = new Set<Deno.TcpConn>();
   const ways: Promise<void>[] = [];
   let connections = 0;
+  let path = { isCut: false };
   const relay = async (client: Deno.TcpConn) => {
     connections++;
     sockets.add(client);
+    if (path.isCut) return;
     const server = await Deno.connect({ hostname: HOSTNAME, port });
     sockets.add(server);
     client.setNoDelay(true);
     server.setNoDelay(true);
-    ways.push(carry({ from: client, to: server, side: "client" }, options));
-    ways.push(carry({ from: server, to: client, side: "server" }, options));
+    ways.push(carry({ from: client, to: server, side: "client", path }, options));
+    ways.push(carry({ from: server, to: client, side: "server", path }, options));
   };
   const accepting = (async () => {
     for await (const client of listener) await relay(client).catch(() => close(client));
@@ -46,6 +54,12 @@ export function startTcpRelay(port: number, options: TcpRelayOptions = {}): TcpR
     port: listener.addr.port,
     get connections() {
       return connections;
+    },
+    cut() {
+      path.isCut = true;
+    },
+    restore() {
+      path = { isCut: false };
     },
     async [Symbol.asyncDispose]() {
       listener.close();
@@ -60,9 +74,10 @@ interface Way {
   from: Deno.TcpConn;
   to: Deno.TcpConn;
   side: Side;
+  path: { readonly isCut: boolean };
 }
 
-async function carry({ from, to, side }: Way, options: TcpRelayOptions): Promise<void> {
+async function carry({ from, to, side, path }: Way, options: TcpRelayOptions): Promise<void> {
   const { delayMs = 0, rounds } = options;
   const loses = side === "client" ? options.loses : undefined;
   const buffer = new Uint8Array(64 * 1024);
@@ -77,6 +92,7 @@ async function carry({ from, to, side }: Way, options: TcpRelayOptions): Promise
   for (;;) {
     const count = await from.read(buffer).catch(() => null);
     if (count === null) break;
+    if (path.isCut) continue;
     for (let start = 0; start < count; start += SEGMENT_BYTES) {
       const segment = buffer.slice(start, Math.min(count, start + SEGMENT_BYTES));
       const comes = rounds?.leaves(side);
@@ -88,7 +104,7 @@ async function carry({ from, to, side }: Way, options: TcpRelayOptions): Promise
       });
     }
   }
-  deliver(performance.now() + delayMs, () => to.closeWrite());
+  if (!path.isCut) deliver(performance.now() + delayMs, () => to.closeWrite());
   await last;
 }
 

@@ -9,6 +9,8 @@ export interface UdpRelay extends AsyncDisposable {
   readonly sourcePorts: readonly number[];
   /** From now on nothing passes, either way. */
   cut(): void;
+  /** It does again. */
+  restore(): void;
   /**
    * The server sees each client at a new port from now on, as behind a NAT that forgot it: what
    * still comes to the old one is lost.
@@ -53,6 +55,9 @@ export function startUdpRelay(port: number, options: UdpRelayOptions = {}): UdpR
     },
     cut() {
       cut = true;
+    },
+    restore() {
+      cut = false;
     },
     rebind: nat.rebind,
     async [Symbol.asyncDispose]() {

@@ -1,43 +1,19 @@
 // What breaks, and what each side is told then: nothing that was acknowledged is lost without a
 // word, and nothing is left.
 import assert from "node:assert/strict";
-import * as net from "node:net";
+import type * as net from "node:net";
 import { socketsHeldTo } from "../support/backend.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
 import { socksConnect } from "./socks_client.ts";
-import { type TestTunnel, withTunnel } from "./support.ts";
+import { withTunnel } from "./support.ts";
+import { isIdle, withTarget } from "./target.ts";
 
 const TRANSPORTS = { quic: ["quic"], ws: ["ws"], json: ["json"] } as const;
 
 /** Declares a test of what the JSON messages do not know: half-close, and credit. */
 function testFlow(name: string, title: string, run: () => Promise<void>): void {
   if (name !== "json") Deno.test(`tunnel by ${name}: ${title}`, run);
-}
-
-/** A TCP server whose connections a test holds. */
-async function withTarget(
-  take: (conn: net.Socket) => void,
-  run: (port: number, conns: Set<net.Socket>) => Promise<void>,
-): Promise<void> {
-  const conns = new Set<net.Socket>();
-  const server = net.createServer({ allowHalfOpen: true }, (conn) => {
-    conns.add(conn);
-    conn.on("close", () => conns.delete(conn));
-    conn.on("error", () => {});
-    take(conn);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  try {
-    await run((server.address() as net.AddressInfo).port, conns);
-  } finally {
-    for (const conn of conns) conn.destroy();
-    await new Promise((resolve) => server.close(resolve));
-  }
-}
-
-function isIdle({ gateway, agent }: TestTunnel): boolean {
-  return gateway.gateway.connections === 0 && agent.streams === 0;
 }
 
 for (const [name, transports] of Object.entries(TRANSPORTS)) {

@@ -11,6 +11,8 @@ export interface SocksClient {
   reset(): void;
   /** Reads no more. */
   pause(): void;
+  /** Reads again. */
+  resume(): void;
 }
 
 const utf8 = new TextEncoder();
@@ -72,6 +74,7 @@ export async function socksConnect(
     fin: () => void socket.end(),
     reset: () => void socket.resetAndDestroy(),
     pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
   };
 }
 

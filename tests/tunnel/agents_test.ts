@@ -1,0 +1,118 @@
+// Which agents there are, and which one is asked.
+import assert from "node:assert/strict";
+import { until } from "../support/until.ts";
+import { within } from "../support/within.ts";
+import { startNetwork } from "./network.ts";
+import { Shop } from "./shop.ts";
+import type { SocksClient } from "./socks_client.ts";
+import { echo, echoClient, withTarget } from "./target.ts";
+
+const TRANSPORTS = { quic: ["quic"], ws: ["ws"], json: ["json"] } as const;
+
+/** Clients, one after the other. */
+async function several(count: number, { socksPort }: Shop, port: number): Promise<SocksClient[]> {
+  const clients: SocksClient[] = [];
+  while (clients.length < count) clients.push(await echoClient(socksPort, port));
+  return clients;
+}
+
+for (const [name, transports] of Object.entries(TRANSPORTS)) {
+  Deno.test(`agents by ${name}: the newest of an id wins, and what goes through a silent one ends at once`, async () => {
+    await using shop = await Shop.open();
+    await using network = await startNetwork(shop.port);
+    await withTarget(echo, async (port) => {
+      const stale = await shop.agent({ transports }, network.port);
+      await shop.agents("one");
+      const client = await echoClient(shop.socksPort, port);
+      network.cut();
+      await shop.agent({ transports });
+      // Long before a heartbeat is missed, and before a Close is given up that nobody answers.
+      assert.equal(await within("the end", client.ended, 4_000), "reset");
+      await shop.agents("one");
+      const again = await echoClient(shop.socksPort, port);
+      again.reset();
+      await until("nothing left", () => shop.gateway.connections === 0);
+      await stale.stop();
+    });
+  });
+}
+
+Deno.test("agents: least-sessions asks the one with the fewest, round-robin each in turn", async () => {
+  for (const balance of ["least-sessions", "round-robin"] as const) {
+    await using shop = await Shop.open({ gateway: { balance } });
+    const ids = ["a", "b", "c"];
+    for (const clientId of ids) await shop.agent({ clientId });
+    await shop.agents(...ids);
+    await withTarget(echo, async (port) => {
+      const clients = await several(6, shop, port);
+      const asked = shop.asked();
+      assert.deepEqual(ids.map((id) => asked.filter((one) => one === id).length), [2, 2, 2]);
+      // Both of one agent go: the next two are its own where sessions count.
+      const freed = asked[0];
+      asked.forEach((id, i) => id === freed && clients[i].reset());
+      await until("two less", () => shop.gateway.connections === 4);
+      clients.push(...await several(2, shop, port));
+      const next = shop.asked().slice(6);
+      if (balance === "least-sessions") assert.deepEqual(next, [freed, freed]);
+      else assert.equal(new Set(next).size, 2);
+      for (const client of clients) client.reset();
+      await until("nothing left", () => shop.gateway.connections === 0);
+    });
+  }
+});
+
+Deno.test("agents: failover asks the first that is there, and the next one when it goes", async () => {
+  await using shop = await Shop.open({ gateway: { balance: "failover" } });
+  const first = await shop.agent({ clientId: "a" });
+  await shop.agents("a");
+  await shop.agent({ clientId: "b" });
+  await shop.agents("a", "b");
+  await withTarget(echo, async (port) => {
+    for (let i = 0; i < 3; i++) (await echoClient(shop.socksPort, port)).reset();
+    await first.stop();
+    await shop.agents("b");
+    (await echoClient(shop.socksPort, port)).reset();
+    assert.deepEqual(shop.asked(), ["a", "a", "a", "b"]);
+    await until("nothing left", () => shop.gateway.connections === 0);
+  });
+});
+
+for (const balance of ["round-robin", "failover"] as const) {
+  Deno.test(`agents: ${balance}: one that is full, or lost unnoticed, is passed over`, async () => {
+    await using shop = await Shop.open({ gateway: { balance } });
+    const auth = { ...Shop.auth("small"), maxConns: 1 };
+    await shop.agent({ clientId: "small", agent: { auth } });
+    await shop.agents("small");
+    await shop.agent({ clientId: "large" });
+    await shop.agents("small", "large");
+    await withTarget(echo, async (port) => {
+      const clients = await several(5, shop, port);
+      assert.equal(shop.asked().filter((id) => id === "small").length, 1);
+      for (const client of clients) client.reset();
+      await until("nothing left", () => shop.gateway.connections === 0);
+    });
+  });
+}
+
+Deno.test("agents: replicas are links of their own, each of which carries", async () => {
+  await using shop = await Shop.open();
+  const agent = await shop.agent({ transports: ["ws"], agent: { replicas: 3 } });
+  await shop.agents("one-1", "one-2", "one-3");
+  assert.equal(agent.links.size, 3);
+  await withTarget(echo, async (port) => {
+    const clients = await several(3, shop, port);
+    assert.deepEqual(shop.asked().sort(), ["one-1", "one-2", "one-3"]);
+    // One link goes: those of the others live.
+    const [lost] = [...agent.links];
+    const ended = Promise.race(clients.map(async (client) => (await client.ended, client)));
+    lost.close("a test ends it");
+    const gone = await within("one end", ended);
+    for (const client of clients.filter((client) => client !== gone)) {
+      client.write("more");
+      await until("the echo", () => client.text === "hellomore");
+    }
+    await shop.agents("one-1", "one-2", "one-3");
+    for (const client of clients) client.reset();
+    await until("nothing left", () => shop.gateway.connections === 0);
+  });
+});
