@@ -103,15 +103,15 @@ export class Gateway {
   }
 
   async #try(
-    { group, target }: Asked,
+    asked: Asked,
     signal: AbortSignal,
     { agents, tried }: { agents?: readonly Agent[]; tried: { last: Agent | null } },
   ) {
     let last: unknown = null;
-    for (const agent of agents ?? this.agents.pick(group)) {
+    for (const agent of agents ?? this.agents.pick(asked.group, asked.front === "cluster")) {
       tried.last = agent;
       try {
-        return { stream: await agent.link.open(target, signal), agent };
+        return { stream: await agent.link.open(asked.target, signal, asked), agent };
       } catch (error) {
         last = error;
         if (signal.aborted || !mayHelp(error)) break;
