@@ -1,5 +1,7 @@
 import { Registry } from "prom-client";
 import type { AgentConfig } from "../config/agent.ts";
+import { UsageError } from "../config/error.ts";
+import type { ClientCertificate } from "../net/dial.ts";
 import { formatAddress } from "../net/address.ts";
 import { Sweeper } from "../net/sweeper.ts";
 import { createAgentObserver } from "../observe/agent.ts";
@@ -16,7 +18,7 @@ import { logFormat, startAdmin } from "./admin.ts";
 import { ownAgentId } from "./agent_id.ts";
 import { ExitCode } from "./command.ts";
 import { FileWatches, type Watched } from "./file_watches.ts";
-import { readCa } from "./files.ts";
+import { readCa, readCertPair } from "./files.ts";
 import type { Io } from "./io.ts";
 import { certificatesProblem } from "./pem.ts";
 import { type TunnelConfigured, watchConfig } from "./tunnel_configured.ts";
@@ -35,6 +37,7 @@ export async function runAgent(
   const { config } = configured;
   const { caFile } = config;
   const caCerts = caFile === null ? [] : [await readCa(caFile, "--ca")];
+  const clientCertificate = await ownCertificate(config);
   const id = config.id ?? await ownAgentId(toldOf(config));
   const log = createLineLog({ level: config.logLevel, format: logFormat(config.logFormat) });
   const registry = new Registry();
@@ -55,7 +58,14 @@ export async function runAgent(
   const metrics = admin === null ? null : formatAddress(admin);
   log.info("agent.started", startFields(config, { id, metrics }));
   const sweeper = new Sweeper(SWEEP_MS);
-  const agent = start(config, { id, caCerts, sweeper, observer, connect: connecting.connect });
+  const agent = start(config, {
+    id,
+    caCerts,
+    clientCertificate,
+    sweeper,
+    observer,
+    connect: connecting.connect,
+  });
   await stopped;
   draining = true;
   log.info("agent.draining", { connections: agent.streams, withinMs: config.drainMs });
@@ -76,12 +86,13 @@ function start(
   { id, ...parts }: {
     id: string;
     caCerts: string[];
+    clientCertificate: ClientCertificate | undefined;
     sweeper: Sweeper;
     observer: AgentObserver;
     connect: ConnectTarget;
   },
 ): TunnelAgent {
-  const { user, token, group, maxStreams } = config;
+  const { user, token, group, maxStreams, pins } = config;
   const login: Auth["login"] = token !== null
     ? { token }
     : user === null
@@ -90,12 +101,21 @@ function start(
   return new TunnelAgent({
     ...config,
     ...parts,
+    certificateHashes: pins.length === 0 ? undefined : [...pins],
     ...{ stableMs: STABLE_MS, minDelayMs: MIN_DELAY_MS },
     auth: {
       ...{ version: TUNNEL_VERSION, clientId: id, login, group, agent: `h3ws ${VERSION}` },
       ...{ openPorts: config.openPorts, maxConns: maxStreams },
     },
   });
+}
+
+async function ownCertificate(config: AgentConfig): Promise<ClientCertificate | undefined> {
+  const { certFile, keyFile } = config;
+  if (certFile === null && keyFile === null) return undefined;
+  if (certFile !== null && keyFile !== null) return await readCertPair({ certFile, keyFile });
+  const [key, allowed] = certFile === null ? ["--key", "--cert, too"] : ["--cert", "--key, too"];
+  throw new UsageError({ key, value: null, problem: "stands alone", allowed });
 }
 
 /** Connects to what may be reached now. */

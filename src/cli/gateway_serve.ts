@@ -13,6 +13,7 @@ import type { Readiness } from "../observe/server.ts";
 import { GATEWAY_PREFIX } from "../observe/tunnel_metrics.ts";
 import { DEFAULT_GROUP } from "../tunnel/admission.ts";
 import { GatewayServer } from "../tunnel/gateway_server.ts";
+import type { LimitsBy } from "../tunnel/limits.ts";
 import type { GatewayObserver } from "../tunnel/observer.ts";
 import { logFormat, startAdmin } from "./admin.ts";
 import { CommandError, ExitCode, IN_USE } from "./command.ts";
@@ -129,6 +130,7 @@ async function open(
     ...{ socks: front(socks), http: front(http), mixed: front(mixed) },
     forwards: forwards.map((one) => ({ ...one, group: one.group ?? group ?? DEFAULT_GROUP })),
     openPorts: { hostname: config.listen.hostname, ranges: openPorts },
+    limits: limitsOf(config),
     ...{ sweeper, observer, log },
   });
   try {
@@ -138,6 +140,23 @@ async function open(
     throw new CommandError(listenFault(error, config));
   }
   return server;
+}
+
+function limitsOf(config: GatewayConfig): LimitsBy {
+  return {
+    user: {
+      ...{ maxConnections: config.userMaxConnections, newPerSecond: config.userNewPerSecond },
+      bytesPerSecond: config.userBytesPerSecond,
+    },
+    agent: {
+      ...{ maxConnections: config.agentMaxConnections, newPerSecond: config.agentNewPerSecond },
+      bytesPerSecond: config.agentBytesPerSecond,
+    },
+    target: {
+      ...{ maxConnections: config.targetMaxConnections, newPerSecond: config.targetNewPerSecond },
+      bytesPerSecond: config.targetBytesPerSecond,
+    },
+  };
 }
 
 function listenFault(error: ListenError, config: GatewayConfig): string {

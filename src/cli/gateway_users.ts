@@ -1,10 +1,14 @@
 import { UsageError } from "../config/error.ts";
 import type { GatewayConfig } from "../config/gateway.ts";
 import type { Gateway } from "../tunnel/gateway.ts";
+import { forwardAuth } from "../tunnel/forward_auth.ts";
 import { type User, Users } from "../tunnel/users.ts";
 
 /** What of a config says who may come in. */
-export type UsersConfig = Pick<GatewayConfig, "user" | "clientUser" | "usersFile" | "anonymous">;
+export type UsersConfig = Pick<
+  GatewayConfig,
+  "user" | "clientUser" | "usersFile" | "anonymous" | "authUrl" | "authTimeoutMs" | "authCacheMs"
+>;
 
 /** The users of a gateway: of `--user`, `--client-user` and the file of `--users`. */
 export class GatewayUsers {
@@ -19,7 +23,9 @@ export class GatewayUsers {
     this.#config = config;
     this.#fromFile = fromFile;
     const { agents, clients } = listsOf(config, fromFile);
-    this.agents = new Users(agents);
+    const { authUrl: url, authTimeoutMs: timeoutMs, authCacheMs: cacheMs } = config;
+    const authenticate = url === null ? null : forwardAuth({ url, timeoutMs, cacheMs });
+    this.agents = new Users(agents, { authenticate });
     this.clients = config.clientUser === null ? this.agents : new Users(clients);
   }
 
@@ -50,10 +56,20 @@ export class GatewayUsers {
 }
 
 function listsOf(config: UsersConfig, fromFile: readonly User[]) {
-  const { user, clientUser, usersFile } = config;
+  const { user, clientUser, usersFile, authUrl } = config;
+  if (authUrl !== null) {
+    const beside = [["--user", user], ["--users", usersFile], [
+      "--client-user",
+      clientUser,
+    ]] as const;
+    const [key] = beside.find(([, one]) => one !== null) ?? [];
+    if (key === undefined) return { agents: [], clients: [] };
+    const problem = "can't stand beside --auth-url";
+    throw new UsageError({ key, value: null, problem, allowed: "one of the two" });
+  }
   if (user === null && usersFile === null) {
     const problem = "is missing: no agent comes in without a user";
-    const allowed = "--user name:password, or --users with a file of them";
+    const allowed = "--user name:password, --users with a file of them, or --auth-url";
     throw new UsageError({ key: "--user", value: null, problem, allowed });
   }
   for (const [key, own] of [["--user", user], ["--client-user", clientUser]] as const) {

@@ -1,4 +1,5 @@
 import { NetError } from "../net/error.ts";
+import { timerMs } from "../net/numbers.ts";
 import type { RequestHead } from "../protocol/wire/message.ts";
 import { type HttpClient, NoRoom, type Tunnelled, Unprocessed } from "./http_client.ts";
 
@@ -43,7 +44,7 @@ export class ClientPool {
   /** Nobody uses it: it ends soon, and the process does not wait for that. */
   #rest(shared: Shared): void {
     shared.client.unref?.();
-    shared.timer = setTimeout(() => shared.client.close(), this.#idleMs);
+    shared.timer = setTimeout(() => shared.client.close(), timerMs(this.#idleMs));
     Deno.unrefTimer(shared.timer);
   }
 

@@ -3,6 +3,7 @@ import { Socket } from "../endpoint/socket.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
 import type { Dial } from "../net/dial.ts";
 import { NetError } from "../net/error.ts";
+import { offAtZero, timeoutSignal } from "../net/numbers.ts";
 import { parseExtensions } from "../protocol/websocket/extensions.ts";
 import {
   type DeflateParameters,
@@ -56,7 +57,7 @@ export interface ConnectOptions {
   connection?: H2Client | H3Client;
   /** Whose connections it shares, and what they know; default those of all that say nothing. */
   connections?: Connections;
-  /** Default 10 s, for all up to the server's answer. */
+  /** Default 10 s, for all up to the server's answer; 0 for any time. */
   timeoutMs?: number;
   /** Gives up the attempt. */
   signal?: AbortSignal;
@@ -93,12 +94,11 @@ export async function connectWebSocket(
   options: ConnectOptions = {},
 ): Promise<Socket> {
   const target = targetOf(url, options);
-  const { httpVersion = "auto", timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  const { httpVersion = "auto" } = options;
   if (httpVersion === "3" && !target.secure) {
     throw new TypeError(`${target.text}: HTTP/3 needs wss: or https:`);
   }
-  const timeout = AbortSignal.timeout(timeoutMs);
-  const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
+  const { timeoutMs, signal } = deadlineOf(options);
   const wanted = { target, fields: handshakeFields(options), signal };
   try {
     return socketOf(await open(wanted, httpVersion, options), options);
@@ -111,6 +111,14 @@ export async function connectWebSocket(
       timeoutMs,
     });
   }
+}
+
+function deadlineOf(options: ConnectOptions): { timeoutMs: number; signal: AbortSignal } {
+  const given = { timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS };
+  const { timeoutMs } = offAtZero(given, ["timeoutMs"]);
+  const timeout = timeoutSignal("timeoutMs", timeoutMs);
+  const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
+  return { timeoutMs, signal };
 }
 
 function targetOf(url: string | URL, { host }: ConnectOptions): Target {
@@ -221,9 +229,7 @@ export async function upgradeWebSocket(
   options: ConnectOptions = {},
 ): Promise<Socket> {
   const target = targetOf(url, options);
-  const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
-  const timeout = AbortSignal.timeout(timeoutMs);
-  const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
+  const { timeoutMs, signal } = deadlineOf(options);
   try {
     const fields = handshakeFields(options);
     return socketOf(await upgrade(stream, { target, fields, signal }), options);

@@ -17,6 +17,7 @@ import {
   optionalLogin,
   optionalName,
   optionalToken,
+  pin,
   service,
 } from "./tunnel_kinds.ts";
 
@@ -46,7 +47,7 @@ const way = {
     name: "token",
     kind: optionalToken,
     default: "",
-    meaning: "the same by a token of the user whose name is that of --id",
+    meaning: "the same by the token of a user, whatever --id is",
   }),
   caFile: envFlag({
     name: "ca",
@@ -55,6 +56,28 @@ const way = {
     meaning:
       "certificates in PEM that the gateway's may be signed by, beside the public ones; read " +
       "again when they change",
+  }),
+  pins: envFlag({
+    name: "pin",
+    kind: list(pin),
+    default: "",
+    meaning:
+      "SHA-256 of the gateway's certificate, or of several: it must have one of them, and then " +
+      "whoever signed it will do",
+  }),
+  certFile: envFlag({
+    name: "cert",
+    kind: optionalFile,
+    default: "",
+    meaning:
+      "a certificate in PEM that says who it is, over TCP; without --user and --token nothing " +
+      "else does, and QUIC is left out",
+  }),
+  keyFile: envFlag({
+    name: "key",
+    kind: optionalFile,
+    default: "",
+    meaning: "its private key in PEM",
   }),
   id: envFlag({
     name: "id",

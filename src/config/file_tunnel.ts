@@ -30,6 +30,11 @@ const GATEWAY_KEYS = {
   ...{ connect_timeout: "connect-timeout", idle_timeout: "idle-timeout" },
   ...{ handshake_timeout: "handshake-timeout", heartbeat: "heartbeat", window: "window" },
   ...{ open_ports: "open-ports", drain: "drain", metrics: "metrics" },
+  ...{ auth_url: "auth-url", auth_timeout: "auth-timeout", auth_cache: "auth-cache" },
+  ...{ user_max_conns: "user-max-conns", user_new_conns: "user-new-conns", user_rate: "user-rate" },
+  ...{ agent_max_conns: "agent-max-conns", agent_new_conns: "agent-new-conns" },
+  ...{ agent_rate: "agent-rate", target_max_conns: "target-max-conns" },
+  ...{ target_new_conns: "target-new-conns", target_rate: "target-rate" },
 };
 
 const PROXY_KEYS = { anonymous: "anonymous", forwards: "forward" };
@@ -39,6 +44,7 @@ const MIXED_KEYS = { listen_addr: "mixed" };
 
 const CLIENT_KEYS = {
   ...{ gateway_addr: "gateway", gateway_tls_cert: "ca", client_id: "id", group: "group" },
+  ...{ gateway_pin: "pin", tls_cert: "cert", tls_key: "key" },
   ...{ token: "token", replicas: "replicas", max_concurrent_conns: "max-conns" },
   ...{ allowed_hosts: "allow", forbidden_hosts: "forbid", transports: "transport" },
   ...{ connect_timeout: "connect-timeout", quic_timeout: "quic-timeout" },
@@ -220,6 +226,7 @@ export function tunnelFaults(top: Readonly<Record<string, unknown>>): FormFault[
     ...bothOf(mapOf(top.gateway), ["gateway"], ["auth_username", "auth_password"]),
     ...bothOf(mapOf(top.gateway), ["gateway"], ["tls_cert", "tls_key"]),
     ...bothOf(mapOf(top.client), ["client"], ["auth_username", "auth_password"]),
+    ...bothOf(mapOf(top.client), ["client"], ["tls_cert", "tls_key"]),
   ];
 }
 

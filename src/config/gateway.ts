@@ -18,7 +18,15 @@ import {
   size,
 } from "./kinds.ts";
 import { debugLevel, proxyFlags } from "./proxy.ts";
-import { forward, list, optionalName, optionalUser, plainPath, portRange } from "./tunnel_kinds.ts";
+import {
+  forward,
+  list,
+  optionalHttpUrl,
+  optionalName,
+  optionalUser,
+  plainPath,
+  portRange,
+} from "./tunnel_kinds.ts";
 
 /** What an operator sees of a gateway or an agent: the flags of the proxy's log. */
 export const logFlags = {
@@ -128,6 +136,26 @@ const who = {
       "a YAML file of users, with hashes of h3ws passwd; read again when it changes, and on " +
       "SIGHUP: agents of a user that is gone or changed are closed",
   }),
+  authUrl: envFlag({
+    name: "auth-url",
+    kind: optionalHttpUrl,
+    default: "",
+    meaning: "an HTTP server that says who may come in, in place of users: it is asked with " +
+      "Authorization and X-Forwarded-For, -Method and -Uri; a 2xx lets in, and JSON in it may " +
+      "have user, groups and expires_at",
+  }),
+  authTimeoutMs: envFlag({
+    name: "auth-timeout",
+    kind: duration(),
+    default: "5s",
+    meaning: "how long its answer may take; nobody is let in without one",
+  }),
+  authCacheMs: envFlag({
+    name: "auth-cache",
+    kind: duration({ min: 0 }),
+    default: "10s",
+    meaning: "for so long who was let in is not asked about again",
+  }),
   clientUser: envFlag({
     name: "client-user",
     kind: optionalUser,
@@ -153,6 +181,39 @@ const who = {
     default: "round-robin",
     meaning: "which agent of a group is tried first",
   }),
+};
+
+/** Of each user, each agent, each target: 0 for no end. */
+function limitsOf(of: string) {
+  return {
+    maxConnections: envFlag({
+      name: `${of}-max-conns`,
+      kind: count({ min: 0 }),
+      default: "0",
+      meaning: `connections of one ${of} at once; 0 for no limit`,
+    }),
+    newPerSecond: envFlag({
+      name: `${of}-new-conns`,
+      kind: count({ min: 0 }),
+      default: "0",
+      meaning: `new connections of one ${of} a second; 0 for no limit`,
+    }),
+    bytesPerSecond: envFlag({
+      name: `${of}-rate`,
+      kind: size({ min: 0 }),
+      default: "0",
+      meaning: `bytes of one ${of} a second, both ways of all its connections; 0 for no limit`,
+    }),
+  };
+}
+
+const [ofUser, ofAgent, ofTarget] = ["user", "agent", "target"].map(limitsOf);
+const shares = {
+  ...{ userMaxConnections: ofUser.maxConnections, userNewPerSecond: ofUser.newPerSecond },
+  ...{ userBytesPerSecond: ofUser.bytesPerSecond, agentMaxConnections: ofAgent.maxConnections },
+  ...{ agentNewPerSecond: ofAgent.newPerSecond, agentBytesPerSecond: ofAgent.bytesPerSecond },
+  ...{ targetMaxConnections: ofTarget.maxConnections, targetNewPerSecond: ofTarget.newPerSecond },
+  targetBytesPerSecond: ofTarget.bytesPerSecond,
 };
 
 const limits = {
@@ -215,7 +276,7 @@ const limits = {
 };
 
 /** The flags of `h3ws gateway`, in the order of the help. */
-export const gatewayFlags = { ...doors, ...who, ...limits, ...logFlags };
+export const gatewayFlags = { ...doors, ...who, ...limits, ...shares, ...logFlags };
 
 /** All that `h3ws gateway` can be told. */
 export interface GatewayConfig extends Omit<ConfigOf<typeof gatewayFlags>, "debug"> {

@@ -232,8 +232,8 @@ export const optionalAddress: Kind<Address | null> = {
 };
 
 const BACKEND_ALLOWED =
-  "ws://host:port, wss://host/path (or http, https), or ws+unix:/path.sock:/path, without user, " +
-  "query and fragment";
+  "ws://host:port, wss://host/path (or http, https), ws+unix:/path.sock:/path, or " +
+  "agent://group/host:port (agent+tls), without user, query and fragment";
 
 export const backend: Kind<Backend> = {
   placeholder: "url",

@@ -241,3 +241,33 @@ export function list<T>(kind: Kind<T>): Kind<readonly T[]> {
 function membersOf(text: string): string[] {
   return [...text.matchAll(MEMBER)].map(([, member]) => member.trim());
 }
+
+const HTTP_URL_ALLOWED = "http://host/path or https://host/path";
+
+/** What is asked by HTTP, or nothing. */
+export const optionalHttpUrl: Kind<URL | null> = {
+  placeholder: "url",
+  allowed: HTTP_URL_ALLOWED,
+  takesEmpty: false,
+  parse(text) {
+    if (text === "") return null;
+    const url = URL.parse(text);
+    const isHttp = url !== null && /^https?:$/.test(url.protocol) && url.hash === "";
+    if (isHttp && url.username === "" && url.password === "") return url;
+    throw new ValueError("is no URL", HTTP_URL_ALLOWED, text.includes("@") ? null : text);
+  },
+};
+
+const PIN_ALLOWED = "64 hexadecimal digits: openssl x509 -in cert.pem -outform der | sha256sum";
+
+/** SHA-256 of a certificate; colons between bytes are taken. */
+export const pin: Kind<Uint8Array> = {
+  placeholder: "sha256",
+  allowed: PIN_ALLOWED,
+  takesEmpty: true,
+  parse(text) {
+    const digits = text.replaceAll(":", "");
+    if (!/^[0-9a-f]{64}$/i.test(digits)) throw new ValueError("is no SHA-256", PIN_ALLOWED, text);
+    return Uint8Array.from(digits.match(/../g)!, (byte) => parseInt(byte, 16));
+  },
+};

@@ -32,10 +32,16 @@ const tokenSha256 = valueOf((input) => {
   throw new ValueError("is no SHA-256", TOKEN_ALLOWED, null);
 }, { type: "string" });
 
+const SUBJECT_ALLOWED = "the subject of a certificate as RFC 4514 writes it: CN=agent-1,O=Example";
+
 const user = map({
   name: text(isUserName, { allowed: "1 to 128 characters without : and @", meaning: "" }),
   password_hash: passwordHash.optional(),
   token_sha256: tokenSha256.optional(),
+  certificate: text((subject) => /^[\x20-\x7e]{1,1024}$/.test(subject) && subject.includes("="), {
+    allowed: SUBJECT_ALLOWED,
+    meaning: "",
+  }).optional(),
   roles: oneOrMore(textOfKind(choice(["agent", "client"]), {})).optional(),
   groups: oneOrMore(textOfKind(optionalName, {})).optional(),
   open_ports: oneOrMore(ofKind(portRange)).optional(),
@@ -58,6 +64,7 @@ export function parseUsers(
     name: one.name,
     ...(one.password_hash !== undefined && { passwordHash: one.password_hash }),
     ...(one.token_sha256 !== undefined && { tokenSha256: one.token_sha256 }),
+    ...(one.certificate !== undefined && { certificate: one.certificate }),
     ...(one.roles !== undefined && { roles: one.roles as ("agent" | "client")[] }),
     ...(one.groups !== undefined && { groups: one.groups }),
     ...(one.open_ports !== undefined && { openPorts: one.open_ports }),
@@ -78,8 +85,10 @@ function formFaults(value: unknown): FormFault[] {
         path: [...path, "name"],
         problem: `is the name of users[${before}] already`,
       });}
-    if (one.password_hash === undefined && one.token_sha256 === undefined) {
-      faults.push({ path, problem: "has no secret", allowed: "password_hash or token_sha256" });
+    const secrets = [one.password_hash, one.token_sha256, one.certificate];
+    if (secrets.every((secret) => secret === undefined)) {
+      const allowed = "password_hash, token_sha256 or certificate";
+      faults.push({ path, problem: "has no secret", allowed });
     }
     return faults;
   });

@@ -1,4 +1,5 @@
 import { connectWebSocket } from "../client/connect.ts";
+import { type ClientCertificate, type Dial, dial } from "../net/dial.ts";
 import type { Socket } from "../endpoint/socket.ts";
 import { messageOf, NetError } from "../net/error.ts";
 import { connectQuic } from "../net/quic_connect.ts";
@@ -26,6 +27,10 @@ export interface AgentLinkOptions {
   auth: Auth;
   /** PEM, beside the roots that Deno trusts. */
   caCerts?: string[];
+  /** SHA-256 of certificates: the gateway must have one of them, and then whoever signed it will do. */
+  certificateHashes?: Uint8Array[];
+  /** Who we are, over TCP: QUIC can't show it. */
+  clientCertificate?: ClientCertificate;
   /**
    * What is tried, in this order. By "ws" a gateway that does not choose our subprotocol is spoken
    * to in JSON, as by "json", which does not even offer it.
@@ -60,7 +65,7 @@ const MAX_MESSAGE_BYTES = 1024 * 1024;
  */
 export async function connectGateway(options: AgentLinkOptions): Promise<Link> {
   const failed: string[] = [];
-  for (const transport of options.transports) {
+  for (const transport of transportsOf(options)) {
     try {
       return await (transport === "quic" ? byQuic(options) : bySocket(options, transport));
     } catch (error) {
@@ -68,17 +73,26 @@ export async function connectGateway(options: AgentLinkOptions): Promise<Link> {
       failed.push(`${transport}: ${messageOf(error)}`);
     }
   }
-  throw new NetError("unreachable", `Cannot link to ${options.url.host}: ${failed.join("; ")}`);
+  throw new NetError(
+    "unreachable",
+    `Cannot link to ${options.url.host}: ${failed.join("; ") || "QUIC can show no certificate"}`,
+  );
+}
+
+/** Who has nothing to say but his certificate can't come by QUIC. */
+function transportsOf({ transports, auth }: AgentLinkOptions): readonly AgentTransport[] {
+  return auth.login === null ? transports.filter((one) => one !== "quic") : transports;
 }
 
 async function byQuic(options: AgentLinkOptions): Promise<Link> {
-  const { url, auth, caCerts, maxStreams, quicTimeoutMs, onOpen, onBug } = options;
-  const timeout = AbortSignal.timeout(quicTimeoutMs);
+  const { url, auth, caCerts, certificateHashes, maxStreams, onOpen, onBug } = options;
+  const timeout = AbortSignal.timeout(options.quicTimeoutMs);
   const quic = await connectQuic({
     hostname: url.hostname.replace(/^\[|\]$/g, ""),
     port: Number(url.port) || DEFAULT_PORT,
     alpnProtocols: [TUNNEL_ALPN],
     caCerts,
+    certificateHashes,
     maxStreams,
     keepaliveMs: PING_MS,
     idleTimeoutMs: LOST_MS,
@@ -100,6 +114,7 @@ async function bySocket(options: AgentLinkOptions, transport: "ws" | "json"): Pr
   const socket = await connectWebSocket(url, {
     protocols: transport === "ws" ? [TUNNEL_SUBPROTOCOL] : [],
     caCerts,
+    dial: dialFor(options),
     tcpOnly: true,
     timeoutMs: options.connectTimeoutMs,
     ...{ maxFrameBytes: MAX_MESSAGE_BYTES, maxMessageBytes: MAX_MESSAGE_BYTES },
@@ -113,6 +128,16 @@ async function bySocket(options: AgentLinkOptions, transport: "ws" | "json"): Pr
     void socket.close(CloseCode.GOING_AWAY, "").catch(() => {});
     throw error;
   }
+}
+
+/** TCP to a gateway that is known by its hash, or that knows us by our certificate. */
+function dialFor({ certificateHashes, clientCertificate }: AgentLinkOptions): Dial | undefined {
+  if (certificateHashes === undefined && clientCertificate === undefined) return undefined;
+  return ({ tls, ...target }, signal) =>
+    dial(
+      { ...target, ...(tls && { tls: { ...tls, certificateHashes, clientCertificate } }) },
+      signal,
+    );
 }
 
 async function byFrames(socket: Socket, options: AgentLinkOptions): Promise<Link> {

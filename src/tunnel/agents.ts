@@ -3,6 +3,7 @@ import { TunnelCode } from "../protocol/tunnel/code.ts";
 import type { GatewayLink } from "./link.ts";
 import type { PortClaims } from "./open_ports.ts";
 import { TunnelRefused } from "./target.ts";
+import type { Pass } from "./users.ts";
 
 /** How the next agent of a group is chosen. */
 export type AgentBalance = "round-robin" | "least-sessions" | "failover";
@@ -19,6 +20,8 @@ export interface Agent {
   /** Connections through it at once, as it says itself. */
   readonly maxStreams: number;
   readonly sinceMs: number;
+  /** What it was let in by. */
+  readonly pass?: Pass;
   /** The ports of the gateway that it has. */
   readonly ports: PortClaims;
 }

@@ -8,6 +8,7 @@ import type { AgentBalance } from "./agents.ts";
 import type { Cluster, ClusterConfig } from "./cluster.ts";
 import { Fronts, type FrontsConfig, MAX_FLOWS } from "./fronts.ts";
 import { Gateway } from "./gateway.ts";
+import { type LimitsBy, TunnelLimits } from "./limits.ts";
 import { GatewayLinks, TUNNEL_SUBPROTOCOL } from "./gateway_links.ts";
 import type { GatewayObserver } from "./observer.ts";
 import { OpenPorts } from "./open_ports.ts";
@@ -56,6 +57,8 @@ export interface GatewayServerOptions extends FrontsConfig {
   windowBytes: number;
   sweeper: Sweeper;
   observer: GatewayObserver;
+  /** What users, agents and targets may have; default all there is. */
+  limits?: LimitsBy;
   log?: ServeOptions["log"];
 }
 
@@ -75,6 +78,10 @@ export class GatewayServer {
     const onBug = (where: string, error: unknown) => observer.bug(where, error);
     this.gateway = new Gateway(options);
     const { gateway } = this;
+    const { socks, http, mixed } = options;
+    for (const list of new Set([users, ...[socks, http, mixed].map((front) => front?.users)])) {
+      list?.onGone(() => gateway.endOver());
+    }
     const { heartbeatMs, maxStreamsPerAgent: maxStreams } = options;
     const { udpIdleTimeoutMs = UDP_IDLE_TIMEOUT_MS, openPorts = NO_PORTS } = options;
     this.#fronts = new Fronts({ ...options, gateway, udpIdleTimeoutMs });
@@ -94,6 +101,7 @@ export class GatewayServer {
   /** Resolves once it listens; throws `ListenError`, and then nothing is left. */
   async listen(): Promise<void> {
     const { listen, certPem, keyPem, clientCaPem, heartbeatMs, log } = this.#options;
+    this.gateway.limit(await TunnelLimits.make(this.#options.limits ?? {}));
     this.#server = await serve({
       ...{ listen, certPem, keyPem, clientCaPem, log },
       altSvcPort: null,

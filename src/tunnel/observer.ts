@@ -3,6 +3,7 @@ import type { Agent } from "./agents.ts";
 import type { LinkEnd } from "./link.ts";
 import type { RelayEnd, Traffic } from "./relay.ts";
 import type { TunnelTarget } from "./target.ts";
+import type { Pass } from "./users.ts";
 
 /** By which way somebody came to a gateway. */
 export type Front = "socks5" | "http" | "forward" | "route" | "cluster";
@@ -29,6 +30,8 @@ export interface Asked {
   readonly user: string;
   readonly group: string;
   readonly target: TunnelTarget;
+  /** What he was let in by; he has no connection any more once that is over. */
+  readonly pass?: Pass;
 }
 
 /** What a gateway tells. No method throws or waits. */

@@ -1,5 +1,5 @@
 import type { ByteStream } from "../net/byte_stream.ts";
-import { NetError, toNetError } from "../net/error.ts";
+import { messageOf, NetError, toNetError } from "../net/error.ts";
 import type { Sweeper, Swept } from "../net/sweeper.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import { Linger } from "./linger.ts";
@@ -18,9 +18,14 @@ export interface Traffic {
   bytesToClient: number;
 }
 
+/** One that can tell that it is over where nobody reads or writes it: behind its own end. */
+interface Resettable extends ByteStream {
+  onReset?: ((error: NetError) => void) | null;
+}
+
 export interface RelayOptions {
-  client: ByteStream;
-  target: ByteStream;
+  client: Resettable;
+  target: Resettable;
   sweeper: Sweeper;
   /** It ends when no byte went either way for so long; 0 for never. */
   idleTimeoutMs: number;
@@ -43,6 +48,8 @@ class Relay implements Swept {
   readonly #options: RelayOptions;
   #movedMs: number;
   #end: Pick<RelayEnd, "by" | "reason"> | null = null;
+  /** What goes on with those that are held up. */
+  readonly #held = new Set<() => void>();
   #firstFin: "client" | "target" | null = null;
   readonly #traffic: Traffic;
   #linger: Linger | null = null;
@@ -55,14 +62,17 @@ class Relay implements Swept {
 
   async run(): Promise<RelayEnd> {
     const { client, target, sweeper, idleTimeoutMs, signal } = this.#options;
-    const onAbort = () => this.#stop("us", String(signal?.reason ?? "aborted"));
+    const onAbort = () => this.#stop("us", messageOf(signal?.reason ?? "aborted"));
     signal?.addEventListener("abort", onAbort, { once: true });
+    client.onReset = ({ message }) => this.#stop("client", message);
+    target.onReset = ({ message }) => this.#stop("target", message);
     if (idleTimeoutMs > 0) sweeper.add(this);
     if (signal?.aborted) onAbort();
     await Promise.all([this.#carry("client"), this.#carry("target")]);
     this.#linger?.clear();
     sweeper.delete(this);
     signal?.removeEventListener("abort", onAbort);
+    client.onReset = target.onReset = null;
     client.abort();
     target.abort();
     return {
@@ -85,7 +95,7 @@ class Relay implements Swept {
         if (from === "client") this.#traffic.bytesToTarget += length;
         else this.#traffic.bytesToClient += length;
         const held = throttle?.(length) ?? null;
-        if (held !== null) await held;
+        if (held !== null) await this.#hold(held);
         writing = true;
         await sink.write(chunk, source.headroom);
         writing = false;
@@ -105,6 +115,18 @@ class Relay implements Swept {
     }
   }
 
+  /** Until it may go on, or it is over. */
+  async #hold(held: Promise<void>): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#held.add(resolve);
+    held.then(resolve, reject);
+    try {
+      await promise;
+    } finally {
+      this.#held.delete(resolve);
+    }
+  }
+
   sweep(nowMs: number): void {
     const { idleTimeoutMs } = this.#options;
     if (nowMs - this.#movedMs >= idleTimeoutMs) this.#stop("us", `idle for ${idleTimeoutMs} ms`);
@@ -113,6 +135,7 @@ class Relay implements Swept {
   #stop(by: RelayEnd["by"], reason: string): void {
     if (this.#end !== null) return;
     this.#end = { by, reason };
+    for (const resume of this.#held) resume();
     this.#options.client.abort(reason);
     this.#options.target.abort(reason);
   }

@@ -131,3 +131,37 @@ Deno.test("client: with a dial of one's own auto goes by TCP alone, unless tcpOn
     await server.stop();
   }
 });
+
+Deno.test("client: timeoutMs: 0 and Infinity are no limit, 2^32 is a long one, and what is no time is told", async () => {
+  const server = await serve({ plainListen: "127.0.0.1:0" }, async (request) => {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const socket = await request.accept();
+    await socket.receive();
+  });
+  const url = `ws://127.0.0.1:${server.plainPort}/`;
+  for (const timeoutMs of [0, Infinity, 2 ** 32]) {
+    const socket = await connectWebSocket(url, { timeoutMs });
+    assert.equal((await socket.close()).code, 1000);
+  }
+  for (const timeoutMs of [-1, NaN]) {
+    await assert.rejects(connectWebSocket(url, { timeoutMs }), {
+      name: "TypeError",
+      message: `timeoutMs: ${timeoutMs} is not a number of 0 or more`,
+    });
+  }
+  await server.stop();
+});
+
+Deno.test("client: keepalive: a pongTimeoutMs of 0 waits for ever for who answers no Ping", async () => {
+  const server = new WebSocketServer({ host: "127.0.0.1", port: 0, autoPong: false });
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address() as { port: number };
+  for (const [pongTimeoutMs, want] of [[0, "open"], [Infinity, "open"], [40, 1006]] as const) {
+    const keepalive = { pingIntervalMs: 20, pongTimeoutMs };
+    const socket = await connectWebSocket(`ws://127.0.0.1:${port}/`, { keepalive });
+    const opened = new Promise((resolve) => setTimeout(() => resolve("open"), 300));
+    assert.equal(await Promise.race([socket.closed.then(({ code }) => code), opened]), want);
+    await socket.close();
+  }
+  await new Promise((resolve) => server.close(resolve));
+});

@@ -10,6 +10,7 @@ import { fromBackend } from "../support/frames.ts";
 import { testCertificates } from "../support/proxy.ts";
 import { dataFrame } from "../support/raw_h3.ts";
 import { goaway, type RawH3Peer, RawH3Server } from "../support/raw_h3_server.ts";
+import { steady } from "../support/steady.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
 
@@ -136,3 +137,28 @@ async function openAllOf(peer: RawH3Peer): Promise<RawH3Peer> {
   void peer.openAll();
   return peer;
 }
+
+Deno.test("h3 sockets: a socket that is given up while the server reads nothing of it keeps no connection open", async () => {
+  await withSockets(async ({ server, open }) => {
+    using connections = new Connections({ idleQuicTimeoutMs: 1 });
+    const opening = open({ connections });
+    const peer = await server.accept();
+    await peer.welcome();
+    const request = await peer.request();
+    await request.answer(200);
+    const socket = await opening;
+    let sent = 0;
+    const sending = (async () => {
+      for (;;) {
+        await socket.send(new Uint8Array(65_536));
+        sent++;
+      }
+    })();
+    sending.catch(() => {});
+    await steady("what was sent", () => sent);
+    socket.abort();
+    await assert.rejects(sending, { name: "NetError" });
+    assert.equal((await socket.closed).code, 1006);
+    await until("the end of the connection", () => connections.size === 0, 5_000);
+  });
+});

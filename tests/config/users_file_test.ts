@@ -38,9 +38,9 @@ const WRONG: [text: string, ...want: string[]][] = [
   ["", "users.yaml:1:1: users: is missing; allowed: a list"],
   [
     "users:\n  - { name: ann, password: secret }\n",
-    "users.yaml:2:5: users[0]: has no secret; allowed: password_hash or token_sha256",
+    "users.yaml:2:5: users[0]: has no secret; allowed: password_hash, token_sha256 or certificate",
     "users.yaml:2:18: users[0].password: is not known; allowed: name, password_hash, token_sha256, " +
-    "roles, groups, open_ports",
+    "certificate, roles, groups, open_ports",
   ],
   [
     'users:\n  - { name: ann, password_hash: "secret" }\n',

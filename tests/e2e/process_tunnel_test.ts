@@ -211,7 +211,7 @@ Deno.test(
       assert.deepEqual([gone.agent, gone.by], ["ann", "gateway"]);
       const { reason, by } = await ann.logged("gateway.gone");
       assert.deepEqual([by, reason], ["gateway", "its user is gone or was changed"]);
-      assert.match(String((await ann.logged("gateway.failed")).reason), /password is wrong/);
+      assert.match(String((await ann.logged("gateway.failed")).reason), /token is wrong/);
       assert.equal((await gateway.logged("auth.failed")).front, "agent");
       await write({ ann: "a", bob: "b" });
       gateway.kill("SIGHUP");

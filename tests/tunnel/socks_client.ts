@@ -15,13 +15,20 @@ export interface SocksClient {
 
 const utf8 = new TextEncoder();
 
-/** Connects without a password; throws with the reply's code where it is refused. */
+/** Who one is at a proxy. */
+export interface SocksLogin {
+  port: number;
+  username: string;
+  password: string;
+}
+
+/** Connects, without a password by a port alone; throws with the reply's code where it is refused. */
 export async function socksConnect(
-  proxyPort: number,
+  proxy: number | SocksLogin,
   host: string,
   port: number,
 ): Promise<SocksClient> {
-  const socket = net.connect({ port: proxyPort, host: "127.0.0.1", allowHalfOpen: true });
+  const socket = net.connect({ port: portOf(proxy), host: "127.0.0.1", allowHalfOpen: true });
   const ended = Promise.withResolvers<"fin" | "reset">();
   let text = "";
   socket.on("end", () => ended.resolve("fin"));
@@ -39,8 +46,14 @@ export async function socksConnect(
       if (end !== undefined && text.length < length) throw new Error(`SOCKS5 ended by ${end}`);
     }
   };
-  socket.write(Uint8Array.of(5, 1, 0));
+  socket.write(Uint8Array.of(5, 1, typeof proxy === "number" ? 0 : 2));
   await has(2);
+  if (typeof proxy !== "number") {
+    const [name, password] = [proxy.username, proxy.password].map((one) => utf8.encode(one));
+    socket.write(Uint8Array.of(1, name.length, ...name, password.length, ...password));
+    await has(4);
+    text = text.slice(2);
+  }
   const name = utf8.encode(host);
   socket.write(Uint8Array.of(5, 1, 0, 3, name.length, ...name, port >> 8, port & 0xff));
   await has(12);
@@ -60,4 +73,8 @@ export async function socksConnect(
     reset: () => void socket.resetAndDestroy(),
     pause: () => void socket.pause(),
   };
+}
+
+function portOf(proxy: number | SocksLogin): number {
+  return typeof proxy === "number" ? proxy : proxy.port;
 }

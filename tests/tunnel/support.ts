@@ -1,7 +1,7 @@
 // A gateway and an agent of a test, over every transport.
 import type { OpenPort } from "../../src/protocol/tunnel/auth.ts";
 import { Sweeper } from "../../src/net/sweeper.ts";
-import { TunnelAgent } from "../../src/tunnel/agent.ts";
+import { type AgentOptions, TunnelAgent } from "../../src/tunnel/agent.ts";
 import type { AgentTransport } from "../../src/tunnel/agent_links.ts";
 import { agentDial } from "../../src/tunnel/agent_dial.ts";
 import { GatewayServer, type GatewayServerOptions } from "../../src/tunnel/gateway_server.ts";
@@ -61,6 +61,10 @@ export interface TunnelOptions {
   agents?: readonly User[];
   transports?: readonly AgentTransport[];
   allowed?: readonly string[] | null;
+  /** What is different of the agent. */
+  agent?: Partial<Omit<AgentOptions, "auth">> & { auth?: Partial<AgentOptions["auth"]> };
+  /** Whether it is not waited for. */
+  unlinked?: boolean;
   /** What the agent asks the gateway for. */
   openPorts?: readonly OpenPort[];
 }
@@ -96,15 +100,17 @@ export function testAgent(
   return new TunnelAgent({
     gateways: [new URL(`wss://localhost:${port}/ws`)],
     replicas: 1,
-    auth: {
-      ...{ version: 1, clientId, group: null, agent: "test", openPorts, maxConns: null },
-      login: { username: user.name, password: user.password },
-    },
     ...{ caCerts: [caPem], transports, sweeper, observer },
     ...{ maxStreams: 10_000, windowBytes: 256 * 1024 },
     ...{ quicTimeoutMs: 1_500, connectTimeoutMs: 5_000 },
     ...{ idleTimeoutMs: 0, stableMs: 60_000, minDelayMs: 50, maxDelayMs: 200 },
     connect: agentDial({ reach, connectTimeoutMs: 5_000 }),
+    ...options.agent,
+    auth: {
+      ...{ version: 1, clientId, group: null, agent: "test", openPorts, maxConns: null },
+      login: { username: user.name, password: user.password },
+      ...options.agent?.auth,
+    },
   });
 }
 
@@ -159,11 +165,10 @@ export async function withTunnel(
   const gateway = await startGateway({ told, sweeper }, options);
   const agent = await startAgent({ told, sweeper }, gateway.port, options);
   try {
-    await until(
-      "the link",
-      () => agent.links.size === 1 && gateway.gateway.agents.list().length === 1,
-    );
-    const [{ transport }] = agent.links;
+    const { agents } = gateway.gateway;
+    const isLinked = () => agent.links.size > 0 && agents.list().length === agent.links.size;
+    if (!options.unlinked) await until("the link", isLinked);
+    const transport = [...agent.links][0]?.transport ?? "quic";
     await run({ gateway, agent, told, transport });
     if (told.bugs.length > 0) throw told.bugs[0];
   } finally {
