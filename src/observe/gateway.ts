@@ -151,6 +151,11 @@ export function createGatewayObserver(options: GatewayObserverOptions): Counting
         ...{ ...askedFields(asked), agent: end.agent.id },
       });
     },
+    cluster(news) {
+      const { type, ...fields } = news;
+      if (type === "lost") log.warning("cluster.lost", fields);
+      else log.info(`cluster.${type}`, fields);
+    },
     bug: (where, error) => log.error("bug", { where, ...errorFields(error) }),
     stats: () => ({
       ...counts.passed.stats(),
