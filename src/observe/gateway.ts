@@ -153,8 +153,10 @@ export function createGatewayObserver(options: GatewayObserverOptions): Counting
     },
     cluster(news) {
       const { type, ...fields } = news;
-      if (type === "lost") log.warning("cluster.lost", fields);
-      else log.info(`cluster.${type}`, fields);
+      if (type === "lost") return log.warning("cluster.lost", fields);
+      if (type === "joined") return log.info("cluster.joined", fields);
+      if (type === "found") return log.info("cluster.found", fields);
+      log.info("cluster.gone", fields);
     },
     bug: (where, error) => log.error("bug", { where, ...errorFields(error) }),
     stats: () => ({
