@@ -63,9 +63,10 @@ const INTERRUPTED = 130;
 
 /** A line of the terminal that is not shown. */
 async function ask(io: Io, prompt: string): Promise<string> {
-  io.err(prompt);
   let bytes: number[] = [];
+  // Before it is asked for: what is typed at once would be shown.
   Deno.stdin.setRaw(true);
+  io.err(prompt);
   try {
     // One at a time: what is typed ahead is the next question's.
     for (const byte = new Uint8Array(1);;) {

@@ -36,8 +36,8 @@ export interface ConnectOptions {
   httpVersion?: "auto" | "1.1" | "2" | "3";
   /** Subprotocols to offer, most wanted first. */
   protocols?: readonly string[];
-  /** More header fields; names in any case. */
-  headers?: readonly Field[];
+  /** More header fields, in whatever form `fetch` takes them; names in any case. */
+  headers?: HeadersInit | readonly Field[];
   /** PEM, beside the roots that Deno trusts. */
   caCerts?: string[];
   /** HTTP/3: SHA-256 of certificates that are trusted whoever signed them. */
@@ -168,8 +168,13 @@ function handshakeFields(options: ConnectOptions): Field[] {
     checkProtocols(protocols);
     fields.push(["sec-websocket-protocol", protocols.join(", ")]);
   }
-  for (const [name, value] of headers) fields.push([name.toLowerCase(), value]);
+  for (const [name, value] of pairsOf(headers)) fields.push([name.toLowerCase(), value]);
   return fields;
+}
+
+/** The fields of any form. Not by `Headers`, which has one field of each name where there may be several. */
+export function pairsOf(headers: HeadersInit | readonly Field[]): Iterable<Field> {
+  return Symbol.iterator in headers ? headers as Iterable<Field> : Object.entries(headers);
 }
 
 /** RFC 6455 §4.1: they are tokens, and all unique. */
@@ -228,13 +233,25 @@ export async function upgradeWebSocket(
   url: string | URL,
   options: ConnectOptions = {},
 ): Promise<Socket> {
-  const target = targetOf(url, options);
-  const { timeoutMs, signal } = deadlineOf(options);
   try {
-    const fields = handshakeFields(options);
-    return socketOf(await upgrade(stream, { target, fields, signal }), options);
+    return await upgradeOn(stream, url, options);
   } catch (error) {
     stream.abort();
+    throw error;
+  }
+}
+
+async function upgradeOn(
+  stream: ByteStream,
+  url: string | URL,
+  options: ConnectOptions,
+): Promise<Socket> {
+  const target = targetOf(url, options);
+  const { timeoutMs, signal } = deadlineOf(options);
+  const fields = handshakeFields(options);
+  try {
+    return socketOf(await upgrade(stream, { target, fields, signal }), options);
+  } catch (error) {
     const isCut = signal.aborted && error instanceof NetError;
     throw failure(isCut ? abortError(signal) : error, { target, httpVersion: "1.1", timeoutMs });
   }

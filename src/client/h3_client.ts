@@ -55,6 +55,8 @@ export class H3Client implements HttpClient {
   #goaway = Infinity;
   #isOver = false;
   #error: Error | null = null;
+  /** Requests that have no answer yet. */
+  readonly #asking = new Set<{ id: number; left: PromiseWithResolvers<never> }>();
   readonly #tunnels = new Set<H3Tunnel>();
 
   /** Resolves when the connection is gone. */
@@ -67,7 +69,7 @@ export class H3Client implements HttpClient {
       role: "client",
       onEvent: (event) => {
         if (event.type === "settings") this.#gotSettings(event.settings.enableConnectProtocol);
-        if (event.type === "goaway") this.#goaway = event.id;
+        if (event.type === "goaway") this.#leave(event.id);
       },
       onError: (error) => this.#fail(error),
     });
@@ -124,9 +126,18 @@ export class H3Client implements HttpClient {
   /** What the peer broke, or a bug of ours: whoever waits for the connection is told. */
   #fail(error: unknown): void {
     if (error instanceof NetError) return;
+    if (error instanceof PeerError && error.scope === "stream") return;
     this.#error ??= error instanceof Error ? error : new Error(String(error));
-    if (!(error instanceof PeerError)) this.#quic.close(H3Code.H3_INTERNAL_ERROR, "internal error");
-    else if (error.scope === "connection") this.#quic.close(error.code, error.message);
+    if (error instanceof PeerError) this.#quic.close(error.code, error.message);
+    else this.#quic.close(H3Code.H3_INTERNAL_ERROR, "internal error");
+  }
+
+  /** RFC 9114 §5.2: what GOAWAY names, and all behind it, was not served, and is not waited for. */
+  #leave(id: number): void {
+    this.#goaway = id;
+    for (const asking of this.#asking) {
+      if (asking.id >= id) asking.left.reject(leaving());
+    }
   }
 
   /** An ordinary request without a body. */
@@ -183,15 +194,19 @@ export class H3Client implements HttpClient {
       if (fin) await stream.closeWrite();
       return await this.#response(stream, parser);
     };
+    const asking = { id: stream.id, left: Promise.withResolvers<never>() };
+    this.#asking.add(asking);
     try {
-      return { stream, parser, response: await orAborted(ask(), signal) };
+      const response = await orAborted(Promise.race([asking.left.promise, ask()]), signal);
+      return { stream, parser, response };
     } catch (error) {
       void stream.abort();
       if (signal?.aborted) throw abortError(signal);
       if (error instanceof PeerError) this.#fail(error);
-      // RFC 9114 §5.2: what GOAWAY names, and all behind it, was not served.
       if (stream.id >= this.#goaway) throw leaving();
       throw error;
+    } finally {
+      this.#asking.delete(asking);
     }
   }
 

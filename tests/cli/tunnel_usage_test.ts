@@ -20,8 +20,8 @@ const GW = "wss://localhost:1";
 const WRONG: [args: string[], want: string][] = [
   [
     ["gateway"],
-    "2 h3ws: --user: is missing: no agent comes in without a user; allowed: --user name:password, or " +
-    "--users with a file of them\n",
+    "2 h3ws: --user: is missing: no agent comes in without a user; allowed: --user name:password, " +
+    "--users with a file of them, or --auth-url\n",
   ],
   [
     ["gateway", "--user", "secret"],

@@ -6,6 +6,9 @@ import { Connections } from "../../src/client/connections.ts";
 import { FrameType } from "../../src/protocol/http2/frame.ts";
 import { SettingId } from "../../src/protocol/http2/settings.ts";
 import { concat } from "../../src/protocol/wire/bytes.ts";
+import type { WebSocketHandler } from "../../src/server/exchange.ts";
+import { withServer } from "../server/support.ts";
+import { until } from "../support/until.ts";
 import { h2Frame, h2Settings } from "../support/h2_frames.ts";
 import { testCertificates } from "../support/proxy.ts";
 import { connectSettings, goaway, RawH3Server } from "../support/raw_h3_server.ts";
@@ -56,7 +59,7 @@ for (const [httpVersion, secure] of [["2", false], ["2", true], ["auto", true]] 
     await withH2({ secure, says: concat([SETTINGS, GOAWAY]) }, async (url, options, dialled) => {
       await assert.rejects(connectWebSocket(url, { ...options, httpVersion }), {
         name: "NetError",
-        message: /^Cannot open .*: the server is going away \(GOAWAY\)/,
+        message: /^Cannot open .*: the server is going away \(GOAWAY\)$/,
       });
       assert.equal(dialled(), 2);
     });
@@ -97,5 +100,30 @@ Deno.test("client: 3: RFC 9114 §5.2: a server that sends GOAWAY before it is as
   assert.equal(count.dialled, 2);
   connections.close();
   await server[Symbol.asyncDispose]();
+  await leaving;
+});
+
+Deno.test("client: auto: where HTTP/3 is going away before it is asked, TCP serves, and HTTP/3 is left alone", async () => {
+  const { caPem } = await testCertificates();
+  await using elsewhere = await RawH3Server.listen();
+  const count = { dialled: 0 };
+  const leaving = leaveAll(elsewhere, count).catch(() => {});
+  const handler: WebSocketHandler = async (request) => {
+    await request.accept({ headers: { "alt-svc": `h3=":${elsewhere.port}"` } });
+  };
+  await withServer({}, handler, async ({ port }) => {
+    using connections = new Connections({ idleTimeoutMs: 1 });
+    const open = () =>
+      connectWebSocket(`wss://localhost:${port}/`, { connections, caCerts: [caPem] });
+    for (let i = 0; i < 3; i++) {
+      const socket = await open();
+      assert.equal(socket.http, "2");
+      await socket.close();
+      await until("the end of the connection", () => connections.size === 0);
+    }
+    assert.ok(count.dialled >= 1 && count.dialled <= 2, `${count.dialled} connections`);
+    connections.close();
+  });
+  await elsewhere[Symbol.asyncDispose]();
   await leaving;
 });

@@ -6,6 +6,8 @@ import type { Socket } from "../../src/endpoint/socket.ts";
 import { H3Code } from "../../src/protocol/http3/codes.ts";
 import { Opcode } from "../../src/protocol/websocket/opcode.ts";
 import { concat } from "../../src/protocol/wire/bytes.ts";
+import type { WebSocketHandler } from "../../src/server/exchange.ts";
+import { withServer } from "../server/support.ts";
 import { fromBackend } from "../support/frames.ts";
 import { testCertificates } from "../support/proxy.ts";
 import { dataFrame } from "../support/raw_h3.ts";
@@ -160,5 +162,33 @@ Deno.test("h3 sockets: a socket that is given up while the server reads nothing 
     await assert.rejects(sending, { name: "NetError" });
     assert.equal((await socket.closed).code, 1006);
     await until("the end of the connection", () => connections.size === 0, 5_000);
+  });
+});
+
+Deno.test("h3 sockets: RFC 7838 §5: Alt-Used names the place that an Alt-Svc led to, and no other", async () => {
+  const { caPem } = await testCertificates();
+  await using elsewhere = await RawH3Server.listen();
+  const service = `h3=":${elsewhere.port}"`;
+  const handler: WebSocketHandler = async (request) => {
+    assert.equal(request.headers.get("alt-used"), null);
+    await request.accept({ headers: { "alt-svc": service } });
+  };
+  await withServer({}, handler, async ({ port }) => {
+    using connections = new Connections({ idleTimeoutMs: 1, idleQuicTimeoutMs: 1 });
+    const open = (httpVersion: "auto" | "3") =>
+      connectWebSocket(`wss://localhost:${port}/`, { httpVersion, connections, caCerts: [caPem] });
+    for (const httpVersion of ["auto", "3"] as const) {
+      await (await open(httpVersion)).close();
+      await until("the end of the connection", () => connections.size === 0);
+    }
+    const opening = open("auto");
+    const peer = await elsewhere.accept();
+    await peer.welcome();
+    const request = await peer.request();
+    assert.equal(request.get("alt-used"), `localhost:${elsewhere.port}`);
+    assert.equal(request.get(":authority"), `localhost:${port}`);
+    await request.answer(200);
+    (await opening).abort();
+    connections.close();
   });
 });
