@@ -12,13 +12,14 @@ import { registerRuntime } from "../observe/runtime.ts";
 import type { Readiness } from "../observe/server.ts";
 import { GATEWAY_PREFIX } from "../observe/tunnel_metrics.ts";
 import { DEFAULT_GROUP } from "../tunnel/admission.ts";
+import type { ClusterConfig } from "../tunnel/cluster.ts";
 import { GatewayServer } from "../tunnel/gateway_server.ts";
 import type { LimitsBy } from "../tunnel/limits.ts";
 import type { GatewayObserver } from "../tunnel/observer.ts";
 import { logFormat, startAdmin } from "./admin.ts";
 import { CommandError, ExitCode, IN_USE } from "./command.ts";
 import { FileWatches } from "./file_watches.ts";
-import { readCa, readCertPair } from "./files.ts";
+import { readCa, readCertPair, readText } from "./files.ts";
 import { GatewayUsers } from "./gateway_users.ts";
 import { certFilesOf, type MadePair, makeGatewayPair, tellGatewayTrust } from "./gateway_trust.ts";
 import { type GatewayFiles, readUsers, watchedFiles } from "./gateway_files.ts";
@@ -101,6 +102,15 @@ async function readFiles(config: GatewayConfig): Promise<GatewayFiles> {
   };
 }
 
+/** Where other gateways are; read once. */
+async function clusterOf(config: GatewayConfig): Promise<ClusterConfig | null> {
+  const { clusterUrls: urls, clusterCredsFile, clusterCaFile } = config;
+  if (urls.length === 0) return null;
+  const creds = clusterCredsFile === null ? undefined : await readText(clusterCredsFile);
+  const caPem = clusterCaFile === null ? undefined : await readCa(clusterCaFile, "--cluster-ca");
+  return { urls, creds, caPem };
+}
+
 async function open(
   config: GatewayConfig,
   { pair, users, clientCa, sweeper, observer, log }: {
@@ -131,6 +141,7 @@ async function open(
     forwards: forwards.map((one) => ({ ...one, group: one.group ?? group ?? DEFAULT_GROUP })),
     openPorts: { hostname: config.listen.hostname, ranges: openPorts },
     limits: limitsOf(config),
+    cluster: await clusterOf(config),
     ...{ sweeper, observer, log },
   });
   try {

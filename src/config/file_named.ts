@@ -48,6 +48,7 @@ export function namedFiles(yaml: YamlFile, at: (path: string) => string): NamedF
     named("ca", "defaults", "backend-ca"),
     ...indices("routes").map((i) => named("ca", "routes", i, "backend-ca")),
     named("ca", "gateway", "client_ca"),
+    named("ca", "gateway", "cluster_ca"),
     named("ca", "client", "gateway_tls_cert"),
   ];
   return {

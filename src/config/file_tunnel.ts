@@ -30,6 +30,7 @@ const GATEWAY_KEYS = {
   ...{ connect_timeout: "connect-timeout", idle_timeout: "idle-timeout" },
   ...{ handshake_timeout: "handshake-timeout", heartbeat: "heartbeat", window: "window" },
   ...{ open_ports: "open-ports", drain: "drain", metrics: "metrics" },
+  ...{ cluster: "cluster", cluster_creds: "cluster-creds", cluster_ca: "cluster-ca" },
   ...{ auth_url: "auth-url", auth_timeout: "auth-timeout", auth_cache: "auth-cache" },
   ...{ user_max_conns: "user-max-conns", user_new_conns: "user-new-conns", user_rate: "user-rate" },
   ...{ agent_max_conns: "agent-max-conns", agent_new_conns: "agent-new-conns" },

@@ -1,3 +1,4 @@
+import { clusterFlags } from "./cluster_flags.ts";
 import {
   type ConfigOf,
   envFlag,
@@ -120,7 +121,6 @@ const doors = {
   }),
 };
 
-/** Who may come in. */
 const who = {
   user: envFlag({
     name: "user",
@@ -276,7 +276,14 @@ const limits = {
 };
 
 /** The flags of `h3ws gateway`, in the order of the help. */
-export const gatewayFlags = { ...doors, ...who, ...limits, ...shares, ...logFlags };
+export const gatewayFlags = {
+  ...doors,
+  ...who,
+  ...clusterFlags,
+  ...limits,
+  ...shares,
+  ...logFlags,
+};
 
 /** All that `h3ws gateway` can be told. */
 export interface GatewayConfig extends Omit<ConfigOf<typeof gatewayFlags>, "debug"> {

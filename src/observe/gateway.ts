@@ -151,6 +151,13 @@ export function createGatewayObserver(options: GatewayObserverOptions): Counting
         ...{ ...askedFields(asked), agent: end.agent.id },
       });
     },
+    cluster(news) {
+      const { type, ...fields } = news;
+      if (type === "lost") return log.warning("cluster.lost", fields);
+      if (type === "joined") return log.info("cluster.joined", fields);
+      if (type === "found") return log.info("cluster.found", fields);
+      log.info("cluster.gone", fields);
+    },
     bug: (where, error) => log.error("bug", { where, ...errorFields(error) }),
     stats: () => ({
       ...counts.passed.stats(),

@@ -1,9 +1,11 @@
 import { backoff, type BackoffOptions } from "../client/backoff.ts";
 import { messageOf } from "../net/error.ts";
+import { addressesOf } from "../net/happy_eyeballs.ts";
 import type { Sweeper } from "../net/sweeper.ts";
 import type { RefusedPort } from "../protocol/tunnel/auth.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
 import { type AgentLinkOptions, connectGateway } from "./agent_links.ts";
+import { GatewayPlaces, type Place } from "./gateway_places.ts";
 import type { ConnectTarget, Link, LinkEnd } from "./link.ts";
 import type { AskedStream } from "./mux_link.ts";
 import { relay, type RelayEnd, type Traffic } from "./relay.ts";
@@ -35,11 +37,15 @@ export interface AgentObserver {
   bug(where: string, error: unknown): void;
 }
 
-type OfLinks = "url" | "signal" | "onAuthed" | "onOpen" | "onBug";
+type OfLinks = "url" | "address" | "signal" | "onAuthed" | "onOpen" | "onBug";
 
 export interface AgentOptions extends Omit<AgentLinkOptions, OfLinks>, BackoffOptions {
-  /** One link to each, `replicas` times. */
+  /** One link to each address of each, `replicas` times; to those of IPv6 where IPv4 has none. */
   gateways: readonly URL[];
+  /** Where a name leads to; default as the system says. */
+  lookup?: (hostname: string) => Promise<readonly string[]>;
+  /** How often names are looked up while all links stand; default 5 min. */
+  lookupEveryMs?: number;
   replicas: number;
   connect: ConnectTarget;
   /** A connection ends when no byte went either way for so long; 0 for never. */
@@ -48,6 +54,18 @@ export interface AgentOptions extends Omit<AgentLinkOptions, OfLinks>, BackoffOp
   stableMs: number;
   sweeper: Sweeper;
   observer: AgentObserver;
+}
+
+const LOOKUP_EVERY_MS = 5 * 60_000;
+/** How long a family of addresses leaves the other one alone. */
+const REST_MS = 1_000;
+
+/** One of the links that are kept. */
+interface Way {
+  readonly url: URL;
+  readonly places: GatewayPlaces;
+  readonly place: Place;
+  readonly replica: number;
 }
 
 /** Keeps links to gateways, and connects to the targets that they ask for. */
@@ -65,10 +83,7 @@ export class TunnelAgent {
   /** Begins at once. */
   constructor(options: AgentOptions) {
     this.#options = options;
-    const { gateways, replicas } = options;
-    this.#loops = gateways.flatMap((url) =>
-      Array.from({ length: replicas }, (_, i) => this.#keep(url, i))
-    );
+    this.#loops = options.gateways.map((url) => this.#follow(url).over);
   }
 
   /** Links that stand now. */
@@ -81,29 +96,49 @@ export class TunnelAgent {
     return this.#streams;
   }
 
-  async #keep(url: URL, replica: number): Promise<void> {
+  #follow(url: URL): GatewayPlaces {
+    const { lookup = addressesOf, lookupEveryMs = LOOKUP_EVERY_MS, replicas } = this.#options;
+    const places: GatewayPlaces = new GatewayPlaces({
+      hostname: url.hostname.replace(/^\[|\]$/g, ""),
+      ...{ lookup, everyMs: lookupEveryMs, signal: this.#stopped.signal },
+      keep: async (place) => {
+        const keep = (_: unknown, replica: number) => this.#keep({ url, places, place, replica });
+        await Promise.all(Array.from({ length: replicas }, keep));
+      },
+    });
+    return places;
+  }
+
+  async #keep(way: Way): Promise<void> {
     const { observer, stableMs } = this.#options;
+    const { url: { host }, places, place } = way;
+    const { signal } = place;
     const delay = backoff(this.#options);
-    const { signal } = this.#stopped;
+    if (places.isSecond(place)) await pause(REST_MS, signal);
     for (let failures = 0; !signal.aborted;) {
+      if (places.rests(place)) {
+        await pause(REST_MS, signal);
+        continue;
+      }
       const startedMs = performance.now();
-      const link = await this.#connect(url, replica).catch((error: unknown) => error);
+      const link = await this.#connect(way).catch((error: unknown) => error);
       const isLink = link !== null && typeof link === "object" && "closed" in link;
-      const end = isLink ? await this.#hold(url, link as Link) : null;
+      const end = isLink ? await this.#hold(way, link as Link) : null;
       if (end !== null && performance.now() - startedMs >= stableMs) failures = 0;
       const retryMs = signal.aborted ? null : delay(++failures);
-      if (end !== null) observer.unlinked(url.host, { end, retryMs });
-      else if (!signal.aborted) observer.failed(url.host, { reason: messageOf(link), retryMs });
+      if (end !== null) observer.unlinked(host, { end, retryMs });
+      else if (!signal.aborted) observer.failed(host, { reason: messageOf(link), retryMs });
+      places.lookAgain();
       if (retryMs !== null) await pause(retryMs, signal);
     }
   }
 
-  #connect(url: URL, replica: number): Promise<Link> {
+  #connect({ url, place: { address }, replica }: Way): Promise<Link> {
     const { auth, replicas, observer } = this.#options;
     const clientId = replicas === 1 ? auth.clientId : `${auth.clientId}-${replica + 1}`;
     return connectGateway({
       ...this.#options,
-      url,
+      ...{ url, address },
       auth: { ...auth, clientId },
       signal: this.#stopped.signal,
       onAuthed: ({ refusedPorts }) => {
@@ -116,12 +151,14 @@ export class TunnelAgent {
     });
   }
 
-  async #hold(url: URL, link: Link): Promise<LinkEnd> {
+  async #hold({ url, place }: Way, link: Link): Promise<LinkEnd> {
     this.#links.add(link);
+    place.links++;
     this.#options.observer.linked(url.host, link);
     if (this.#stopped.signal.aborted) link.close("the agent shuts down");
     const end = await link.closed;
     this.#links.delete(link);
+    place.links--;
     return end;
   }
 

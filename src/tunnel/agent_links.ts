@@ -25,6 +25,8 @@ export type AgentTransport = "quic" | "ws" | "json";
 export interface AgentLinkOptions {
   /** Of the gateway: `wss://gw.example:8443/ws`. */
   url: URL;
+  /** Where that is; `null`, the default, for any of its host's addresses. */
+  address?: string | null;
   auth: Auth;
   /** PEM, beside the roots that Deno trusts. */
   caCerts?: string[];
@@ -94,11 +96,13 @@ function transportsOf({ transports, auth }: AgentLinkOptions): readonly AgentTra
 }
 
 async function byQuic(options: AgentLinkOptions): Promise<Link> {
-  const { url, auth, caCerts, certificateHashes, maxStreams, onOpen, onBug } = options;
-  const { heartbeatMs = HEARTBEAT_MS, quicTimeoutMs } = options;
-  const timeout = AbortSignal.timeout(quicTimeoutMs);
+  const { url, address, auth, caCerts, certificateHashes, maxStreams, onOpen, onBug } = options;
+  const { heartbeatMs = HEARTBEAT_MS } = options;
+  const serverName = url.hostname.replace(/^\[|\]$/g, "");
+  const timeout = AbortSignal.timeout(options.quicTimeoutMs);
   const quic = await connectQuic({
-    hostname: url.hostname.replace(/^\[|\]$/g, ""),
+    hostname: address ?? serverName,
+    serverName,
     port: Number(url.port) || DEFAULT_PORT,
     alpnProtocols: [TUNNEL_ALPN],
     caCerts,
@@ -148,14 +152,14 @@ async function bySocket(options: AgentLinkOptions, transport: "ws" | "json"): Pr
   }
 }
 
-/** TCP to a gateway that is known by its hash, or that knows us by our certificate. */
-function dialFor({ certificateHashes, clientCertificate }: AgentLinkOptions): Dial | undefined {
-  if (certificateHashes === undefined && clientCertificate === undefined) return undefined;
+/** TCP to one address of the gateway, that is known by its hash, or knows us by our certificate. */
+function dialFor({ address, certificateHashes, clientCertificate }: AgentLinkOptions): Dial {
   return ({ tls, ...target }, signal) =>
-    dial(
-      { ...target, ...(tls && { tls: { ...tls, certificateHashes, clientCertificate } }) },
-      signal,
-    );
+    dial({
+      ...target,
+      hostname: address ?? target.hostname,
+      ...(tls && { tls: { ...tls, certificateHashes, clientCertificate } }),
+    }, signal);
 }
 
 async function byFrames(socket: Socket, options: AgentLinkOptions): Promise<Link> {

@@ -26,11 +26,21 @@ export interface Agent {
   readonly ports: PortClaims;
 }
 
+/** Where agents are that are linked to other gateways. */
+export interface Elsewhere {
+  /** Gateways that have agents of the group, as if each were one. */
+  find(group: string): Agent[];
+  /** The groups that have agents here are other ones now. */
+  changed(): void;
+}
+
 /** All agents of a gateway, by group. */
 export class Agents {
   readonly #groups = new Map<string, Agent[]>();
   readonly #turns = new Map<string, number>();
   readonly #balance: AgentBalance;
+  /** Who is asked where no agent of a group is here. */
+  elsewhere: Elsewhere | null = null;
 
   constructor(balance: AgentBalance) {
     this.#balance = balance;
@@ -45,6 +55,7 @@ export class Agents {
     const stale = others.filter(({ id, user }) => id === agent.id && user === agent.user);
     const kept = others.filter((other) => !stale.includes(other));
     this.#groups.set(agent.group, [...kept, agent]);
+    if (others.length === 0) this.elsewhere?.changed();
     for (const { link } of stale) link.close("replaced by a newer connection of the same agent");
     void agent.link.closed.then(() => this.#delete(agent));
   }
@@ -54,11 +65,17 @@ export class Agents {
     if (left.length > 0) return void this.#groups.set(agent.group, left);
     this.#groups.delete(agent.group);
     this.#turns.delete(agent.group);
+    this.elsewhere?.changed();
   }
 
   /** All of them. */
   list(): Agent[] {
     return [...this.#groups.values()].flat();
+  }
+
+  /** The groups that have one. */
+  get groups(): string[] {
+    return [...this.#groups.keys()];
   }
 
   /** Whether a group has one. */
@@ -68,12 +85,15 @@ export class Agents {
 
   /**
    * Those of a group in the order in which they are tried; those that are full are not among them.
+   * Where the group has none here, and not `hereOnly`, they are elsewhere.
    *
    * @throws {TunnelRefused} when there is none
    */
-  pick(group: string): Agent[] {
+  pick(group: string, hereOnly = false): Agent[] {
     const agents = this.#groups.get(group);
     if (agents === undefined) {
+      const found = hereOnly ? [] : this.elsewhere?.find(group) ?? [];
+      if (found.length > 0) return found;
       const message = group === "" ? "no agent is connected" : `no agent of group ${group}`;
       throw new TunnelRefused(TunnelCode.CONNECTION_FAILED, message, noneThere(message));
     }

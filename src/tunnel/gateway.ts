@@ -167,18 +167,20 @@ export class Gateway {
     taken: Taken,
     { agents, tried }: { agents?: readonly Agent[]; tried: { last: Agent | null } },
   ) {
-    const { asked: { user, group, target }, places, ended: { signal } } = taken;
+    const { asked, places, ended: { signal } } = taken;
+    const { user, group, target, front } = asked;
     this.#check(taken);
     if (user !== "") await this.#enter(places, "user", user);
     await this.#enter(places, "target", targetText(target));
     let last: unknown = null;
-    for (const agent of agents ?? this.agents.pick(group)) {
+    for (const agent of agents ?? this.agents.pick(group, front === "cluster")) {
       tried.last = agent;
       const before = places.length;
       try {
-        await this.#enter(places, "agent", JSON.stringify([agent.user, agent.group, agent.id]));
+        // Another gateway limits its agents itself.
+        if (agent.link.transport !== "nats") await this.#enter(places, "agent", keyOf(agent));
         signal.throwIfAborted();
-        return { stream: await agent.link.open(target, signal), agent };
+        return { stream: await agent.link.open(target, signal, asked), agent };
       } catch (error) {
         for (const place of places.splice(before)) place.leave();
         last = error;
@@ -297,4 +299,8 @@ function whyOver({ expiresAtMs }: Pass): string {
 function endOf({ ended, stream }: Taken, reason: string): void {
   ended.abort(new NetError("aborted", reason));
   stream?.abort(reason);
+}
+
+function keyOf({ user, group, id }: Agent): string {
+  return JSON.stringify([user, group, id]);
 }

@@ -5,6 +5,7 @@ import type { ServeOptions } from "../server/options.ts";
 import type { WebSocketRequest } from "../server/request.ts";
 import { Admission } from "./admission.ts";
 import type { AgentBalance } from "./agents.ts";
+import type { Cluster, ClusterConfig } from "./cluster.ts";
 import { Fronts, type FrontsConfig, MAX_FLOWS } from "./fronts.ts";
 import { Gateway } from "./gateway.ts";
 import { type LimitsBy, TunnelLimits } from "./limits.ts";
@@ -44,6 +45,8 @@ export interface GatewayServerOptions extends FrontsConfig {
   agents: Users;
   /** Default: none, but what is said of single users. */
   openPorts?: OpenPortsConfig;
+  /** Where other gateways are found; `null`, the default, for none. */
+  cluster?: ClusterConfig | null;
   balance: AgentBalance;
   maxConnections: number;
   maxStreamsPerAgent: number;
@@ -67,6 +70,7 @@ export class GatewayServer {
   readonly #options: GatewayServerOptions;
   readonly #links: GatewayLinks;
   #server: Server | null = null;
+  #cluster: Cluster | null = null;
   readonly #fronts: Fronts;
   readonly #ports: OpenPorts;
 
@@ -117,10 +121,24 @@ export class GatewayServer {
     }, (request) => this.#take(request));
     try {
       await this.#fronts.listen();
+      await this.#join();
     } catch (error) {
       await this.stop();
       throw error;
     }
+  }
+
+  async #join(): Promise<void> {
+    const { cluster = null } = this.#options;
+    if (cluster === null) return;
+    // Its libraries are for nobody else.
+    const { Cluster } = await import("./cluster.ts");
+    this.#cluster = new Cluster({ ...this.#options, ...cluster, gateway: this.gateway });
+  }
+
+  /** `null` where it is alone. */
+  get cluster(): Cluster | null {
+    return this.#cluster;
   }
 
   /** The port of agents, by UDP and TCP. */
@@ -173,6 +191,7 @@ export class GatewayServer {
   /** Takes no new clients; ends everything once connections have ended, or after `forMs`. */
   async drain(forMs: number): Promise<void> {
     this.#fronts.close();
+    this.#cluster?.drain();
     await this.gateway.drain(forMs);
     await this.stop();
   }
@@ -182,6 +201,7 @@ export class GatewayServer {
     this.#ports.close();
     this.gateway.stop();
     await this.#fronts.stop();
+    await this.#cluster?.close();
     await this.#server?.stop();
   }
 }

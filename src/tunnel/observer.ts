@@ -6,7 +6,18 @@ import type { TunnelTarget } from "./target.ts";
 import type { Pass } from "./users.ts";
 
 /** By which way somebody came to a gateway. */
-export type Front = "socks5" | "http" | "forward" | "route";
+export type Front = "socks5" | "http" | "forward" | "route" | "cluster";
+
+/** What becomes of a gateway's place among several. */
+export type ClusterNews =
+  /** The server of NATS takes us. */
+  | { readonly type: "joined" }
+  /** It does not, or not any more; it is tried again. */
+  | { readonly type: "lost"; readonly reason: string }
+  /** Another gateway is there. */
+  | { readonly type: "found"; readonly gateway: string }
+  /** Once for each `found`. */
+  | { readonly type: "gone"; readonly gateway: string; readonly reason: string };
 
 /** A connection that a gateway was asked for. */
 export interface Asked {
@@ -38,6 +49,7 @@ export interface GatewayObserver {
   refused(asked: Asked, info: { code: TunnelCode; reason: string; agent: Agent | null }): void;
   /** Once for each `opened`. */
   closed(asked: Asked, end: RelayEnd & { agent: Agent; durationMs: number }): void;
+  cluster?(news: ClusterNews): void;
   /** Something was thrown that is not the peer's fault but ours. */
   bug(where: string, error: unknown): void;
 }

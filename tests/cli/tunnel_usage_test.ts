@@ -58,6 +58,16 @@ const WRONG: [args: string[], want: string][] = [
     '2 h3ws: --gateway: "ws://a" is not a gateway; allowed: wss://host:port, with /ws or another ' +
     "path, or host:port\n",
   ],
+  [
+    ["gateway", "--user", "a:b", "--cluster", "http://nats"],
+    '2 h3ws: --cluster: "http://nats" is no server of NATS; allowed: nats://host:port or ' +
+    "tls://host:port, with user:password@ or token@ before the host\n",
+  ],
+  [
+    ["gateway", "--user", "a:b", "--cluster", "gw:secret@nats:4222"],
+    "2 h3ws: --cluster: is no server of NATS; allowed: nats://host:port or tls://host:port, with " +
+    "user:password@ or token@ before the host\n",
+  ],
 ];
 
 for (const [args, want] of WRONG) {

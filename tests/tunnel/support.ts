@@ -67,6 +67,8 @@ export interface TunnelOptions {
   unlinked?: boolean;
   /** What the agent asks the gateway for. */
   openPorts?: readonly OpenPort[];
+  /** Of the agent: where the gateway's name leads to. */
+  places?: Pick<AgentOptions, "lookup" | "lookupEveryMs">;
 }
 
 /** A tunnel that stands. */
@@ -92,6 +94,7 @@ export function testAgent(
   },
 ): TunnelAgent {
   const { allowed = ["127.0.0.1", "localhost"], openPorts = [], clientId = "one" } = options;
+  const { places = {} } = options;
   const { caPem, sweeper, observer, transports = ["quic", "ws"], user = USER } = options;
   const reach = new Reach({
     allowed: allowed === null ? null : allowed.map(parseHostPattern),
@@ -100,6 +103,7 @@ export function testAgent(
   return new TunnelAgent({
     gateways: [new URL(`wss://localhost:${port}/ws`)],
     replicas: 1,
+    ...places,
     ...{ caCerts: [caPem], transports, sweeper, observer },
     ...{ maxStreams: 10_000, windowBytes: 256 * 1024 },
     ...{ quicTimeoutMs: 1_500, connectTimeoutMs: 5_000 },
