@@ -45,13 +45,29 @@ function saidBy(code: string): string[] {
 
 Deno.test("library examples: those of the module, and of what has one, are found with what they say", () => {
   const names = examples.map(({ name }) => name);
-  assert.deepEqual([...new Set(names)].sort(), ["", "WebSocket3", "reconnecting"]);
+  assert.deepEqual([...new Set(names)].sort(), [
+    "",
+    "H2Client",
+    "H3Client",
+    "WebSocket3",
+    "reconnecting",
+  ]);
   assert.equal(names.filter((name) => name === "").length, 6);
   const said = examples.map(({ code }) => saidBy(code));
   assert.deepEqual(said.flat().sort(), [
-    ...["1000 bye true", "2 1", "closed 1000 null", "hello", "hello", "hello", "open 2 1"],
-    "true 0",
+    ...["1000 bye true", "2 1", "200 2", "200 3", "closed 1000 null", "hello", "hello", "hello"],
+    ...["open 2 1", "true 0"],
   ]);
+});
+
+Deno.test("library examples: all pass the type check", async () => {
+  await withFolder(async (folder) => {
+    for (const [i, { code }] of examples.entries()) {
+      const program = code.replaceAll('"h3ws"', JSON.stringify(MOD));
+      await Deno.writeTextFile(`${folder}/${i + 1}.ts`, program);
+    }
+    await runDeno(["check", "--quiet", "--config", `${ROOT}deno.json`, folder]);
+  });
 });
 
 for (const [i, { name, code }] of examples.entries()) {
@@ -66,6 +82,7 @@ for (const [i, { name, code }] of examples.entries()) {
       await withFolder(async (folder) => {
         const program = code.replaceAll('"h3ws"', JSON.stringify(MOD))
           .replaceAll("localhost:8443", `localhost:${proxy.port}`)
+          .replaceAll("port: 8443", `port: ${proxy.port}`)
           .replaceAll("listenPort: 8443", 'listen: "127.0.0.1:0"')
           .replaceAll('":8443"', '"127.0.0.1:0"')
           .replaceAll("ws://127.0.0.1:8080", backend);

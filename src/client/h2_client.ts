@@ -47,7 +47,25 @@ export const ALPN_H2 = "h2";
 
 const KEEPALIVE_MS = 20_000;
 
-/** One HTTP/2 connection on the client's side (RFC 9113, RFC 8441); any number of requests at once. */
+/**
+ * One HTTP/2 connection on the client's side (RFC 9113, RFC 8441); any number of requests at once.
+ * `H2Client.connect` makes it, `H2Client.over` on a connection that is there.
+ *
+ * ```ts
+ * import { connectWebSocket, H2Client } from "h3ws";
+ *
+ * const caCerts = [await Deno.readTextFile("ca.pem")];
+ * const client = await H2Client.connect({ hostname: "localhost", port: 8443, caCerts });
+ * const { status } = await client.fetch({
+ *   ...{ method: "GET", scheme: "https", authority: "localhost:8443", path: "/healthz" },
+ *   ...{ protocol: null, fields: [] },
+ * });
+ * const socket = await connectWebSocket("wss://localhost:8443/ws", { connection: client });
+ * console.log(status, socket.http); // 200 "2"
+ * await socket.close();
+ * client.close(); // it stays open behind its sockets
+ * ```
+ */
 export class H2Client implements HttpClient {
   /** The version that it speaks. */
   readonly http = "2";

@@ -44,7 +44,25 @@ export type H3ConnectOptions =
   & Omit<QuicConnectOptions, "alpnProtocols" | "maxStreams" | "idleTimeoutMs" | "keepaliveMs">
   & { idleTimeoutMs?: number; keepaliveMs?: number };
 
-/** One HTTP/3 connection on the client's side; any number of requests at once. */
+/**
+ * One HTTP/3 connection on the client's side (RFC 9114, RFC 9220); any number of requests at once.
+ * `H3Client.connect` makes it.
+ *
+ * ```ts
+ * import { connectWebSocket, H3Client } from "h3ws";
+ *
+ * const caCerts = [await Deno.readTextFile("ca.pem")];
+ * const client = await H3Client.connect({ hostname: "localhost", port: 8443, caCerts });
+ * const { status } = await client.fetch({
+ *   ...{ method: "GET", scheme: "https", authority: "localhost:8443", path: "/healthz" },
+ *   ...{ protocol: null, fields: [] },
+ * });
+ * const socket = await connectWebSocket("wss://localhost:8443/ws", { connection: client });
+ * console.log(status, socket.http); // 200 "3"
+ * await socket.close();
+ * client.close(); // it stays open behind its sockets
+ * ```
+ */
 export class H3Client implements HttpClient {
   /** The version that it speaks. */
   readonly http = "3";

@@ -186,6 +186,11 @@ Deno.test("README: the program of a server runs, in a project of its own", async
   assert.equal(await runProgram(tested("library server")), "chat hello 1\n");
 });
 
+Deno.test("README: the program of fromFetch, WebSocket3 and reconnecting runs", async () => {
+  const stdout = await runProgram(tested("library more"));
+  assert.equal(stdout, "/news\nhello\n1012 2\nfirst\nagain\n");
+});
+
 Deno.test("README: the program of the proxy as an object runs, in a project of its own", async () => {
   const echo = await startEcho({ hostname: "127.0.0.1", port: 0 });
   try {
