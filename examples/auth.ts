@@ -20,13 +20,9 @@ async function digest(token: string): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 
-async function nameOf(
-  { headers, subprotocols }: WebSocketRequest,
-): Promise<string | undefined> {
+async function nameOf({ headers, subprotocols }: WebSocketRequest): Promise<string | undefined> {
   const cookie = /(?:^|; )token=([^;]+)/.exec(headers.get("cookie") ?? "")?.[1];
-  const offered = subprotocols.find((one) => one.startsWith("token."))?.slice(
-    "token.".length,
-  );
+  const offered = subprotocols.find((one) => one.startsWith("token."))?.slice("token.".length);
   const token = offered ?? cookie;
   return token === undefined ? undefined : names.get(await digest(token));
 }
@@ -40,11 +36,7 @@ const server = await serve({
 }, async (request) => {
   const name = await nameOf(request);
   if (name === undefined) {
-    return await request.reject(
-      401,
-      { "www-authenticate": "Bearer" },
-      "Who are you?\n",
-    );
+    return await request.reject(401, { "www-authenticate": "Bearer" }, "Who are you?\n");
   }
   // The token is not sent back: of what was offered, the other one is chosen.
   const protocol = request.subprotocols.find((one) => !one.startsWith("token."));
@@ -53,3 +45,11 @@ const server = await serve({
   for await (const message of socket) await socket.send(message);
 });
 console.log(`wss://localhost:${server.port}/`);
+
+// Ctrl+C, or a service that is stopped: every socket gets Close 1001.
+async function stop() {
+  await server.shutdown(5_000);
+  Deno.exit();
+}
+Deno.addSignalListener("SIGINT", stop);
+if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", stop);

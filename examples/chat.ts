@@ -29,12 +29,8 @@ const server = await serve({
 }, async (request) => {
   const name = /^\/rooms\/(\w{1,32})$/.exec(request.path)?.[1];
   const from = new URLSearchParams(request.queryString).get("name") ?? "";
-  if (name === undefined) {
-    return await request.reject(404, {}, "No such room.\n");
-  }
-  if (!/^\w{1,32}$/.test(from)) {
-    return await request.reject(400, {}, "Say ?name=YOURS.\n");
-  }
+  if (name === undefined) return await request.reject(404, {}, "No such room.\n");
+  if (!/^\w{1,32}$/.test(from)) return await request.reject(400, {}, "Say ?name=YOURS.\n");
 
   const socket = await request.accept();
   const room = rooms.get(name) ?? new Set();
@@ -52,3 +48,11 @@ const server = await serve({
   }
 });
 console.log(`wss://localhost:${server.port}/rooms/NAME?name=YOURS`);
+
+// Ctrl+C, or a service that is stopped: every socket gets Close 1001.
+async function stop() {
+  await server.shutdown(5_000);
+  Deno.exit();
+}
+Deno.addSignalListener("SIGINT", stop);
+if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", stop);

@@ -23,8 +23,10 @@ const server = await serve({
 });
 console.log(`wss://localhost:${server.port}/`);
 
-// Ctrl+C: every socket gets Close 1001.
-Deno.addSignalListener("SIGINT", async () => {
+// Ctrl+C, or a service that is stopped: every socket gets Close 1001.
+async function stop() {
   await server.shutdown(5_000);
   Deno.exit();
-});
+}
+Deno.addSignalListener("SIGINT", stop);
+if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", stop);

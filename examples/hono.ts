@@ -37,3 +37,11 @@ const server = await serve({
   listeners.delete(socket);
 });
 console.log(`https://localhost:${server.port}/`);
+
+// Ctrl+C, or a service that is stopped: every socket gets Close 1001.
+async function stop() {
+  await server.shutdown(5_000);
+  Deno.exit();
+}
+Deno.addSignalListener("SIGINT", stop);
+if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", stop);

@@ -39,8 +39,10 @@ console.log(
   `wss://localhost:${proxy.port}/ws http://127.0.0.1:${page.addr.port}/`,
 );
 
-// Ctrl+C: every socket gets Close 1001 within five seconds.
-Deno.addSignalListener("SIGINT", async () => {
+// Ctrl+C, or a service that is stopped: every socket gets Close 1001 within five seconds.
+async function stop() {
   await proxy.drain(5_000);
   Deno.exit();
-});
+}
+Deno.addSignalListener("SIGINT", stop);
+if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", stop);

@@ -4,17 +4,20 @@ import { fileJsonSchema, TOP_KINDS } from "../src/config/file_schema.ts";
 import type { JsonSchema } from "../src/config/file_values.ts";
 import { ScriptError } from "./project.ts";
 
-/** Its parts: the sections of the file, the keys of a route, those of cmux. */
+/** Its parts: the sections of the file, the keys of a route, those of cmux, those of the tunnel. */
 export function fileKeyParts(): Map<string, string> {
-  const { routes, defaults, cmux, ...others } = propertiesOf(fileJsonSchema());
+  const { routes, defaults, cmux, proxy, gateway, client, ...others } = propertiesOf(
+    fileJsonSchema(),
+  );
   const route = itemsOf(routes);
   const sections = Object.entries(others).filter(([name]) => !(name in TOP_KINDS));
-  const heads = Object.entries({ defaults, routes, cmux })
+  const heads = Object.entries({ defaults, routes, cmux, proxy, gateway, client })
     .map(([key, schema]) => row(key, schema));
   return new Map([
     ["sections of the file", table([...rowsOf(Object.fromEntries(sections)), ...heads])],
     ["keys of a route", `${table(rowsOf(propertiesOf(route)))}\n${inDefaults(route, defaults)}`],
     ["keys of cmux", table(rowsOf(propertiesOf(cmux)))],
+    ["keys of the tunnel", table(rowsOf({ gateway, proxy, client }))],
   ]);
 }
 

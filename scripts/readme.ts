@@ -12,9 +12,13 @@ import { EXIT_CODES } from "../src/cli/connect_end.ts";
 import { KNOB_ROWS } from "../src/cli/echo_knobs.ts";
 import { COMMANDS } from "../src/cli/main.ts";
 import { flagTableMarkdown } from "../src/config/flags.ts";
+import { createAgentObserver } from "../src/observe/agent.ts";
+import { createGatewayObserver } from "../src/observe/gateway.ts";
 import { silentLog } from "../src/observe/log.ts";
+import { PREFIX } from "../src/observe/metrics.ts";
 import { createObserver } from "../src/observe/observer.ts";
 import { registerRuntime } from "../src/observe/runtime.ts";
+import { AGENT_PREFIX, GATEWAY_PREFIX } from "../src/observe/tunnel_metrics.ts";
 import { testedMarkdown } from "../tests/support/tunnel_matrix.ts";
 import { fileKeyParts } from "./file_keys.ts";
 import { main, ROOT, ScriptError } from "./project.ts";
@@ -27,17 +31,28 @@ interface Metric {
   values: { labels: Record<string, string | number> }[];
 }
 
-/** All metrics of `h3ws proxy`, with each series that is there from the start. */
-export async function allMetrics(): Promise<Metric[]> {
+/** Whoever has metrics, with what makes them. */
+const METRICS = {
+  proxy: [PREFIX, (registry) => createObserver({ registry, log: silentLog })],
+  gateway: [GATEWAY_PREFIX, (registry) => createGatewayObserver({ registry, log: silentLog })],
+  agent: [
+    AGENT_PREFIX,
+    (registry) => createAgentObserver({ registry, log: silentLog, clientId: "" }),
+  ],
+} as const satisfies Record<string, readonly [string, (registry: Registry) => unknown]>;
+
+/** All metrics of a command, with each series that is there from the start. */
+export async function allMetrics(of: keyof typeof METRICS = "proxy"): Promise<Metric[]> {
   const registry = new Registry();
-  createObserver({ registry, log: silentLog });
-  registerRuntime(registry, { version: "", eventLoopLag: () => 0 });
+  const [prefix, register] = METRICS[of];
+  register(registry);
+  registerRuntime(registry, { version: "", prefix, eventLoopLag: () => 0 });
   return await registry.getMetricsAsJSON() as unknown as Metric[];
 }
 
 /** A table in Markdown with a line for each metric, and below it the values of the labels. */
-export async function metricsMarkdown(): Promise<string> {
-  const metrics = (await allMetrics()).sort((a, b) => a.name < b.name ? -1 : 1);
+export async function metricsMarkdown(of: keyof typeof METRICS = "proxy"): Promise<string> {
+  const metrics = (await allMetrics(of)).sort((a, b) => a.name < b.name ? -1 : 1);
   const rows = metrics.map((metric) => [
     code(metric.name),
     metric.type,
@@ -105,6 +120,8 @@ function knobsMarkdown(): string {
 async function parts(): Promise<Map<string, string>> {
   const made = new Map([
     ["metrics", await metricsMarkdown()],
+    ["metrics of gateway", await metricsMarkdown("gateway")],
+    ["metrics of agent", await metricsMarkdown("agent")],
     ["matrix", testedMarkdown()],
     ["knobs of echo", knobsMarkdown()],
     ...fileKeyParts(),

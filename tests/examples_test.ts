@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 // @ts-types="@types/ws"
 import { WebSocket } from "ws";
-import { ROOT, runDeno } from "../scripts/project.ts";
+import { ROOT, run, runDeno } from "../scripts/project.ts";
 import { makeCertificates } from "../src/cli/certificates.ts";
 import { startEcho } from "../src/cli/echo_server.ts";
 import { type ConnectOptions, connectWebSocket, UpgradeRefused } from "../src/client/connect.ts";
@@ -18,12 +18,13 @@ import { within } from "./support/within.ts";
 
 const PROGRAMS = ["auth", "chat", "client", "echo", "hono", "proxy"];
 const VERSIONS = ["1.1", "2", "3"] as const;
-/** Types are checked, and Hono may have to be fetched. */
+/** Hono may have to be fetched. */
 const PATIENCE_MS = 120_000;
+type Pair = Awaited<ReturnType<typeof makeCertificates>>;
 const LOCAL = "127.0.0.1:0";
 
 /** A copy of the folder, whose one changed line says where h3ws is; and certificates in it. */
-async function withCopy(body: (folder: string, caPem: string) => Promise<void>): Promise<void> {
+async function withCopy(body: (folder: string, pair: Pair) => Promise<void>): Promise<void> {
   const pair = await makeCertificates({ hosts: ["localhost", "127.0.0.1"], days: 1 });
   await withFolder(async (folder) => {
     for await (const { name } of Deno.readDir(`${ROOT}examples`)) {
@@ -34,13 +35,13 @@ async function withCopy(body: (folder: string, caPem: string) => Promise<void>):
     await Deno.writeTextFile(`${folder}/ca.pem`, pair.caPem);
     await Deno.writeTextFile(`${folder}/cert.pem`, pair.certPem);
     await Deno.writeTextFile(`${folder}/key.pem`, pair.keyPem);
-    await body(folder, pair.caPem);
+    await body(folder, pair);
   });
 }
 
 function spawn(folder: string, args: string[], env: Record<string, string> = {}) {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--check", "-A", ...args],
+    args: ["run", "-A", ...args],
     cwd: folder,
     env: { NO_COLOR: "1", ...env },
     stdin: "null",
@@ -64,7 +65,7 @@ async function withExample(
   body: (example: Example) => Promise<void>,
   env: Record<string, string> = {},
 ): Promise<void> {
-  await withCopy(async (folder, caPem) => {
+  await withCopy(async (folder, { caPem }) => {
     const child = spawn(folder, [`${name}.ts`, ...args], env);
     let out = "";
     let all = "";
@@ -123,8 +124,15 @@ Deno.test("examples: each is there, below 60 lines, tells how it is run, and goe
   await runDeno(["lint", "--quiet", "--config", `${ROOT}examples/deno.json`, `${ROOT}examples`]);
 });
 
-Deno.test("examples: echo, over every version and to npm ws; Ctrl+C closes with 1001", async () => {
-  await withExample(["echo", LOCAL], async ({ port, caPem, open, end, written }) => {
+Deno.test("examples: each passes the type check where it was copied to", async () => {
+  await withCopy(async (cwd) => {
+    const { code, stderr } = await run(Deno.execPath(), ["check", "."], { cwd });
+    assert.equal(code, 0, stderr);
+  });
+});
+
+Deno.test("examples: echo, over every version and to npm ws", async () => {
+  await withExample(["echo", LOCAL], async ({ port, caPem, open, written }) => {
     for (const httpVersion of VERSIONS) {
       const socket = await open("/", { httpVersion });
       await socket.send("héllo");
@@ -137,10 +145,8 @@ Deno.test("examples: echo, over every version and to npm ws; Ctrl+C closes with 
     assert.match(peer.extensions, /^permessage-deflate/);
     peer.send("from ws");
     assert.equal(String((await once(peer, "message"))[0]), "from ws");
-    const closed = once(peer, "close");
-    const code = end("SIGINT");
-    assert.equal((await closed)[0], 1001);
-    assert.equal(await code, 0);
+    peer.close();
+    await once(peer, "close");
   });
 });
 
@@ -167,11 +173,11 @@ Deno.test("examples: chat: who is in a room hears what is said there, and nobody
   });
 });
 
-Deno.test("examples: proxy: to a backend of npm ws, with its page of statistics; Ctrl+C drains", async () => {
+Deno.test("examples: proxy: to a backend of npm ws, with its page of statistics", async () => {
   const echo = await startEcho({ hostname: "127.0.0.1", port: 0 });
   try {
     const args = ["proxy", LOCAL, `ws://127.0.0.1:${echo.port}`, "0"];
-    await withExample(args, async ({ open, end, written }) => {
+    await withExample(args, async ({ open, written }) => {
       const sockets: Socket[] = [];
       for (const httpVersion of VERSIONS) {
         const socket = await open("/ws", { httpVersion });
@@ -183,9 +189,7 @@ Deno.test("examples: proxy: to a backend of npm ws, with its page of statistics;
       const [page] = /http:\/\/127\.0\.0\.1:\d+\//.exec(written())!;
       const told = await (await fetch(page)).json();
       assert.deepEqual([told.sessions, told.websocketConnections], [3, 3]);
-      const code = end("SIGINT");
-      for (const socket of sockets) assert.equal((await socket.closed).code, 1001);
-      assert.equal(await code, 0);
+      await Promise.all(sockets.map((socket) => socket.close()));
     });
   } finally {
     await echo.close();
@@ -204,11 +208,8 @@ Deno.test("examples: auth: a token in a cookie or in a subprotocol, and 401 with
       await Promise.all([byCookie.close(), byProtocol.close()]);
       await isRefused(open("/", { httpVersion }), 401, /^Who are you/);
       await isRefused(open("/", { httpVersion, protocols: ["token.wrong"] }), 401, /^Who are you/);
-      const elsewhere: ConnectOptions["headers"] = [
-        ["cookie", "token=s3cret"],
-        ["origin", "https://evil.example"],
-      ];
-      await isRefused(open("/", { httpVersion, headers: elsewhere }), 403, /./);
+      const headers = [["cookie", "token=s3cret"], ["origin", "https://evil.example"]] as const;
+      await isRefused(open("/", { httpVersion, headers }), 403, /./);
     }
     const peer = new WebSocket(`wss://localhost:${port}/`, ["chat", "token.s3cret"], { ca: caPem });
     assert.equal(String((await once(peer, "message"))[0]), "welcome, ada");
@@ -217,11 +218,34 @@ Deno.test("examples: auth: a token in a cookie or in a subprotocol, and 401 with
   }, { TOKENS: "ada=s3cret,bob=other" });
 });
 
+const PATHS = { auth: "/", chat: "/rooms/tea?name=ada", echo: "/", hono: "/news", proxy: "/ws" };
+for (const [name, path] of Object.entries(PATHS)) {
+  Deno.test(`examples: ${name}: SIGINT and SIGTERM close every socket with 1001`, async () => {
+    const echo = await startEcho({ hostname: "127.0.0.1", port: 0 });
+    const args = name === "proxy" ? [`ws://127.0.0.1:${echo.port}`, "0"] : [];
+    try {
+      for (const signal of ["SIGINT", "SIGTERM"] as const) {
+        await withExample([name, LOCAL, ...args], async ({ open, end }) => {
+          const headers = [["cookie", "token=s3cret"]] as const;
+          const opened = VERSIONS.map((httpVersion) => open(path, { httpVersion, headers }));
+          const sockets = await Promise.all(opened);
+          const code = end(signal);
+          const left = sockets.map(async (socket) => {
+            for await (const _ of socket);
+            return (await socket.closed).code;
+          });
+          assert.deepEqual(await Promise.all(left), [1001, 1001, 1001]);
+          assert.equal(await code, 0);
+        }, { TOKENS: "ada=s3cret" });
+      }
+    } finally {
+      await echo.close();
+    }
+  });
+}
+
 Deno.test("examples: client: three sockets on one HTTP/3 connection; a refusal is exit code 1", async () => {
-  await withCopy(async (folder) => {
-    const [certPem, keyPem] = await Promise.all(
-      ["cert.pem", "key.pem"].map((name) => Deno.readTextFile(`${folder}/${name}`)),
-    );
+  await withCopy(async (folder, { certPem, keyPem }) => {
     const server = await serve({ listen: LOCAL, certPem, keyPem }, async (request) => {
       if (request.path !== "/") return await request.reject(403);
       const socket = await request.accept();

@@ -54,7 +54,7 @@ export const checkCommand: Command = defineCommand({
 });
 
 /** `3 routes (1 off), 4 backends, 2 certificates, cmux`. */
-function summaryOf({ routes, certificates, flags, cmux }: FileConfig): string {
+function summaryOf({ routes, certificates, flags, cmux, tunnel }: FileConfig): string {
   const off = routes.filter(({ enabled }) => !enabled).length;
   const backends = new Set(
     routes.flatMap((route) =>
@@ -67,6 +67,8 @@ function summaryOf({ routes, certificates, flags, cmux }: FileConfig): string {
     ...(certificates.length === 0 ? [] : [count(certificates.length, "certificate")]),
     count(Object.keys(flags).length, "other setting"),
     ...(cmux?.enabled ? ["cmux"] : []),
+    ...(tunnel.gateway === null ? [] : ["gateway"]),
+    ...(tunnel.agent === null ? [] : ["agent"]),
   ];
   return parts.join(", ");
 }

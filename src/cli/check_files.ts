@@ -1,5 +1,6 @@
 import type { FileConfig } from "../config/file.ts";
-import type { FileFault } from "../config/file_fault.ts";
+import { ConfigFileError, type FileFault } from "../config/file_fault.ts";
+import { parseUsers } from "../config/users_file.ts";
 import type { NamedFile, NamedKind } from "../config/file_named.ts";
 import { messageOf } from "../net/error.ts";
 import { ServerCertificates } from "../net/tls_certificates.ts";
@@ -12,6 +13,7 @@ const ALLOWED: Readonly<Record<NamedKind, string>> = {
   cert: "a file with certificates in PEM, the server's own first",
   key: "a file with the certificate's private key in PEM, not encrypted",
   ca: "a file with certificates in PEM",
+  users: "a file of users (users: [{ name: ann, password_hash: ... }])",
   ports: 'a file with a table of ports in JSON ({ "web.8080": 32768 })',
 };
 
@@ -28,7 +30,19 @@ export async function namedFileFaults({ file, named, cmux }: FileConfig): Promis
   for (const ca of named.cas) await readPem(ca, certificatesProblem, wrong);
   // Where the mode is off, nobody reads it.
   if (named.ports !== null && cmux?.enabled) await checkPorts(named.ports, wrong);
+  if (named.users !== null) faults.push(...await usersFaults(named.users, wrong));
   return faults.sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+/** What is wrong in a file of users is told where it stands there. */
+async function usersFaults(users: NamedFile, wrong: Wrong): Promise<readonly FileFault[]> {
+  try {
+    parseUsers(await regularText(users.path), { file: users.path });
+  } catch (error) {
+    if (error instanceof ConfigFileError) return error.faults;
+    wrong(users, unreadable(users, error));
+  }
+  return [];
 }
 
 type Wrong = (named: NamedFile, problem: string, allowed?: string) => void;

@@ -1,10 +1,13 @@
 import { commandsOf, type Handlers, run } from "./args.ts";
+import { agentCommand } from "./agent.ts";
 import { benchCommand } from "./bench.ts";
 import type { Command } from "./command.ts";
 import { completionsCommand } from "./completions.ts";
 import { connectCommand } from "./connect.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
+import { gatewayCommand } from "./gateway.ts";
+import { passwdCommand } from "./passwd.ts";
 import { proxyCommand } from "./proxy.ts";
 
 const HANDLERS: Handlers = {
@@ -14,6 +17,9 @@ const HANDLERS: Handlers = {
     benchCommand,
     doctorCommand,
     demoCommand,
+    gatewayCommand,
+    agentCommand,
+    passwdCommand,
     completionsCommand(() => COMMANDS),
   ],
 };

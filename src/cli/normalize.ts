@@ -47,7 +47,9 @@ function alone(value: string, before: readonly string[], command: Command): stri
     const allowed = `flags alone, see h3ws ${name} --help`;
     throw new UsageError({ key: name, value, problem: "is not a flag", allowed });
   }
-  if (before.some((one) => one.startsWith(flag))) {
+  const isMany = Object.values(command.flags)
+    .some((one) => one.name === positional && one.kind.isMany);
+  if (!isMany && before.some((one) => one.startsWith(flag))) {
     const allowed = `flags and one ${positional}, see h3ws ${name} --help`;
     throw new UsageError({ key: name, value, problem: `is one ${positional} too many`, allowed });
   }

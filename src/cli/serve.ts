@@ -1,22 +1,17 @@
 import { Registry } from "prom-client";
 import type { CertFiles } from "../config/file.ts";
 import type { ProxyConfig } from "../config/proxy.ts";
-import { type Address, formatAddress } from "../net/address.ts";
+import { formatAddress } from "../net/address.ts";
 import { backendTarget, configuredOptions } from "../config/proxy_options.ts";
-import { messageOf, toNetError } from "../net/error.ts";
 import { EventLoopLag } from "../observe/event_loop.ts";
 import { createLineLog, type OwnedLog } from "../observe/log.ts";
 import { createObserver } from "../observe/observer.ts";
 import { registerRuntime } from "../observe/runtime.ts";
-import {
-  type AdminServer,
-  type AdminServerOptions,
-  type Readiness,
-  startAdminServer,
-} from "../observe/server.ts";
+import type { Readiness } from "../observe/server.ts";
 import type { CertificatePair } from "../net/tls_certificates.ts";
 import { ListenError, type Proxy, type ProxyOptions } from "../proxy/options.ts";
 import { startProxy } from "../proxy/proxy.ts";
+import { logFormat, startAdmin } from "./admin.ts";
 import { CommandError, IN_USE } from "./command.ts";
 import { cmuxOptions } from "./cmux.ts";
 import { ConfigWatch } from "./config_watch.ts";
@@ -61,7 +56,10 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
   let readiness: Readiness = "starting";
   const observer = createObserver({ registry, log });
   const stats = () => observer.stats();
-  const admin = startAdmin(config, { registry, log, stats, readiness: () => readiness, extras });
+  const admin = startAdmin(config, {
+    ...{ registry, log, stats, readiness: () => readiness },
+    freePort: extras.freePort?.metrics,
+  });
   const backend = backendTarget(config, backendCa === null ? undefined : [backendCa.pem]);
   const cmux = cmuxOptions(config, { file: configured.file, log });
   let proxy: Proxy;
@@ -137,38 +135,6 @@ async function readOwnPair(files: CertFiles): Promise<CertificatePair> {
     }
     throw new CommandError(`${error.message}; h3ws certs makes a pair for development`);
   }
-}
-
-const METRICS_HINT = "--metrics names another address, or off";
-
-/** `null` when it is off, or when its default port is taken. */
-function startAdmin(
-  { metrics, metricsGiven }: ProxyConfig,
-  { extras, log, ...answers }: {
-    extras: ServeExtras;
-    log: OwnedLog;
-    registry: Registry;
-    readiness: () => Readiness;
-    stats: AdminServerOptions["stats"];
-  },
-): AdminServer | null {
-  const failed = (error: unknown) => log.error("metrics.error", { message: messageOf(error) });
-  const at = (address: Address | null) => startAdminServer({ address, ...answers, failed });
-  try {
-    return at(metrics);
-  } catch (error) {
-    const taken = metrics !== null && toNetError((error as Error).cause).kind === "in_use";
-    if (taken && extras.freePort?.metrics) return at({ ...metrics, port: 0 });
-    if (!taken || metricsGiven) throw new CommandError(`${messageOf(error)}; ${METRICS_HINT}`);
-    const message = `${messageOf(error)}: no metrics; ${METRICS_HINT}`;
-    log.warning("metrics.off", { message });
-    return null;
-  }
-}
-
-function logFormat(format: ProxyConfig["logFormat"]): "text" | "json" {
-  if (format !== "auto") return format;
-  return Deno.stderr.isTerminal() ? "text" : "json";
 }
 
 async function start(

@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from "node:net";
-import { isHostname } from "../net/address.ts";
+import { formatAddress, isHostname } from "../net/address.ts";
 
 /** A server that sessions and ordinary requests go to. */
 export interface Backend {
@@ -11,6 +11,8 @@ export interface Backend {
   unixPath: string | null;
   /** The path that every session asks for, or `null` for that of its request. */
   path: string | null;
+  /** The agents that connect to it, by the name of their group; `null` where we do ourselves. */
+  agents: string | null;
   /** As it is shown in messages. */
   url: string;
   /** The Host of its requests (RFC 9110 §7.2): without the port if that is the scheme's own. */
@@ -19,10 +21,12 @@ export interface Backend {
 
 const DEFAULT_PORT = { "ws:": 80, "http:": 80, "wss:": 443, "https:": 443 } as const;
 const UNIX = /^ws\+unix:(?:\/\/)?(\/[^:]+)(?::(\/.*))?$/i;
+const AGENT = /^agent(\+tls)?:\/\/([^\s/?#@%\p{Cc}]{1,128})\/([^/?#@]+)(\/[^\\?#]*)?$/iu;
 const TCP = /^(?:ws|http)s?:\/\/[^/\\?#@]+(\/[^\\?#]*)?$/i;
 
 /**
- * `ws://host:port`, `wss://host/path` or `ws+unix:/path.sock:/path`; `undefined` if it is none.
+ * `ws://host:port`, `wss://host/path`, `ws+unix:/path.sock:/path` or `agent://group/host:port/path`
+ * (with TLS: `agent+tls:`); `undefined` if it is none.
  * `http:` and `https:` say the same as `ws:` and `wss:`: both kinds of requests go to any of them.
  *
  * A path that is there, if only `/`, is the one that sessions ask for. A query is refused, since
@@ -30,7 +34,7 @@ const TCP = /^(?:ws|http)s?:\/\/[^/\\?#@]+(\/[^\\?#]*)?$/i;
  */
 export function parseBackend(text: string): Backend | undefined {
   if (/[\s\p{Cc}]/u.test(text)) return undefined;
-  return parseUnix(text) ?? parseTcp(text);
+  return parseUnix(text) ?? parseAgent(text) ?? parseTcp(text);
 }
 
 function parseUnix(text: string): Backend | undefined {
@@ -43,9 +47,26 @@ function parseUnix(text: string): Backend | undefined {
     hostname: "localhost",
     port: 0,
     unixPath,
+    agents: null,
     path: path === null ? null : new URL(`ws://localhost${path}`).pathname,
     url: `ws+unix:${unixPath}${path === null ? "" : `:${path}`}`,
     authority: "localhost",
+  };
+}
+
+/** Behind the group it is as behind ws://, with a port. */
+function parseAgent(text: string): Backend | undefined {
+  const match = AGENT.exec(text);
+  if (match === null) return undefined;
+  const [, tls, group, address, path = ""] = match;
+  const as = tls === undefined ? "ws" : "wss";
+  const behind = /:\d+$/.test(address) ? parseTcp(`${as}://${address}${path}`) : undefined;
+  if (behind === undefined) return undefined;
+  const scheme = tls === undefined ? "agent" : "agent+tls";
+  return {
+    ...behind,
+    agents: group,
+    url: `${scheme}://${group}/${formatAddress(behind)}${behind.path ?? ""}`,
   };
 }
 
@@ -65,6 +86,7 @@ function parseTcp(text: string): Backend | undefined {
     hostname,
     port,
     unixPath: null,
+    agents: null,
     path,
     url: `${url.protocol}//${url.host}${path ?? ""}`,
     authority: url.host,

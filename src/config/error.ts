@@ -1,13 +1,15 @@
+import { visible } from "../protocol/wire/visible.ts";
+
 /** What is wrong with a value, before it is known where the value came from. */
 export class ValueError extends Error {
   override name = "ValueError";
   /** Follows the value in a sentence: `is not a size`. */
   readonly problem: string;
   readonly allowed: string;
-  /** Of several values the one that is wrong. */
-  readonly value?: string;
+  /** Of several values the one that is wrong; `null` for one that may not be shown. */
+  readonly value?: string | null;
 
-  constructor(problem: string, allowed: string, value?: string) {
+  constructor(problem: string, allowed: string, value?: string | null) {
     super(problem);
     this.problem = problem;
     this.allowed = allowed;
@@ -42,9 +44,5 @@ const MAX_SHOWN = 200;
 /** The text in quotes, on one line, cut when it is very long. */
 export function quote(text: string): string {
   const shown = text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
-  return `"${shown.replace(/[\p{Cc}\u2028\u2029]/gu, escapeControl)}"`;
-}
-
-function escapeControl(c: string): string {
-  return `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return `"${visible(shown).replaceAll("\t", "\\u0009")}"`;
 }

@@ -2,14 +2,14 @@
 import { dirname, isAbsolute, join } from "node:path";
 import type { z } from "zod";
 import { type CmuxConfig, cmuxConfig } from "./file_cmux.ts";
-import { ConfigFileError, type FileFault, nearestName } from "./file_fault.ts";
 import { formFaults } from "./file_form.ts";
 import { type NamedFiles, namedFiles } from "./file_named.ts";
+import { decodeFile, readFile } from "./file_read.ts";
 import { derivedName, type RouteConfig, routeConfig } from "./file_route.ts";
 import { fileSchema, type FileSections, TOP_KINDS } from "./file_schema.ts";
-import { kindOfValue } from "./file_values.ts";
-import { type Path, YamlFile } from "./file_yaml.ts";
+import { type TunnelTexts, tunnelTexts } from "./file_tunnel.ts";
 import { type Environment, envName } from "./flags.ts";
+import type { Kind } from "./kinds.ts";
 
 export type { CmuxConfig } from "./file_cmux.ts";
 export { ConfigFileError, faultLine, type FileFault } from "./file_fault.ts";
@@ -33,6 +33,8 @@ export interface FileConfig {
   /** Whether it has a list of them. Where that is empty, no request is for a backend. */
   readonly hasRoutes: boolean;
   readonly cmux: CmuxConfig | null;
+  /** What `h3ws gateway` and `h3ws agent` do. */
+  readonly tunnel: TunnelTexts;
   /** `certificates` and `cmux` as they are written, in JSON, where they are there. */
   readonly written: Readonly<Record<string, string>>;
   /** The files that it names, each with its place. */
@@ -48,19 +50,7 @@ export function parseConfigBytes(
   bytes: Uint8Array,
   options: { file: string; env?: Environment },
 ): FileConfig {
-  return parseConfig(decode(bytes, options.file), options);
-}
-
-function whole(file: string, problem: string): FileFault {
-  return { file, line: 1, column: 1, key: "", value: null, problem, allowed: null };
-}
-
-function decode(bytes: Uint8Array, file: string): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    throw new ConfigFileError([whole(file, "is not in UTF-8")]);
-  }
+  return parseConfig(decodeFile(bytes, options.file), options);
 }
 
 /**
@@ -72,32 +62,10 @@ export function parseConfig(
   text: string,
   { file, env = {} }: { file: string; env?: Environment },
 ): FileConfig {
-  const yaml = new YamlFile(text, env);
-  const faults: FileFault[] = yaml.faults.map(({ path, ...fault }) => ({
-    file,
-    ...fault,
-    key: yaml.find(path).key,
-    allowed: null,
-  }));
-  if (faults.some(({ key }) => key === "")) throw new ConfigFileError(inOrder(faults));
-  const value = withoutExtras(yaml.value ?? {});
-  const parsed = fileSchema.safeParse(value);
-  const found = [
-    ...(parsed.success
-      ? []
-      : parsed.error.issues.flatMap((issue) => issueFaults(issue, yaml, value))),
-    ...formFaults(value).map(({ path, ...fault }) => {
-      const { key, name } = yaml.find(path);
-      return { ...name, key, value: null, allowed: null, ...fault };
-    }),
-  ];
-  // What is wrong with a variable makes all else that is said of its value meaningless.
-  const known = new Set(faults.map(({ key }) => key));
-  faults.push(...found.filter(({ key }) => !known.has(key)).map((fault) => ({ file, ...fault })));
-  if (faults.length > 0 || !parsed.success) throw new ConfigFileError(inOrder(faults));
+  const { yaml, value, data } = readFile(text, { schema: fileSchema, formFaults }, { file, env });
   const at = pathFrom(file);
   return {
-    ...{ file, ...assemble(parsed.data, at) },
+    ...{ file, ...assemble(data, at) },
     ...{ written: writtenOf(value), named: namedFiles(yaml, at) },
   };
 }
@@ -116,50 +84,12 @@ function writtenOf(value: unknown): Record<string, string> {
   );
 }
 
-/** Keys that begin with `x-` say nothing: they are for anchors. */
-function withoutExtras(value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).filter(([name]) => !name.startsWith("x-")));
-}
-
-function inOrder(faults: readonly FileFault[]): FileFault[] {
-  return [...faults].sort((a, b) => a.line - b.line || a.column - b.column);
-}
-
-type Issue = z.core.$ZodIssue;
-
-/** So many are told where another one was written. */
-const MAX_NAMES = 20;
-
-/** What is told of one issue of zod's. */
-function issueFaults(issue: Issue, yaml: YamlFile, value: unknown): Omit<FileFault, "file">[] {
-  const path = issue.path as Path;
-  if (issue.code === "unrecognized_keys") {
-    const known = JSON.parse(issue.message) as string[];
-    return issue.keys.map((name) => {
-      const { key, name: place } = yaml.find([...path, name]);
-      const near = nearestName(name, known);
-      const all = known.length > MAX_NAMES ? "what h3ws schema tells" : known.join(", ");
-      const allowed = near === undefined ? all : `did you mean ${near}?`;
-      return { ...place, key, value: null, problem: "is not known", allowed };
-    });
-  }
-  const { key, value: place, text } = yaml.find(path);
-  if (issue.code === "custom") {
-    const allowed = issue.params?.allowed as string;
-    return [{ ...place, key, value: text, problem: issue.message, allowed }];
-  }
-  const input = path.reduce<unknown>((at, part) => (at as Record<string, unknown>)?.[part], value);
-  const wanted = issue.code === "invalid_type" && issue.expected === "array" ? "a list" : "a map";
-  return [{ ...place, key, value: text, problem: kindOfValue(input), allowed: wanted }];
-}
-
 function assemble(
   parsed: z.output<typeof fileSchema>,
   at: (path: string) => string,
 ): Omit<FileConfig, "file" | "written" | "named"> {
-  const { certificates = [], log = {}, defaults = {}, routes: list, cmux, ...flags } =
-    parsed as FileSections;
+  const { proxy, gateway, client, ...own } = parsed as FileSections;
+  const { certificates = [], log = {}, defaults = {}, routes: list, cmux, ...flags } = own;
   const routes = list ?? [];
   const texts: Record<string, string> = {};
   for (const [name, text] of Object.entries(flags as Record<string, string | undefined>)) {
@@ -179,6 +109,7 @@ function assemble(
       return { ...made, backendCaFile: ca === null ? null : at(ca) };
     }),
     hasRoutes: list !== undefined,
+    tunnel: tunnelTexts({ proxy, gateway, client }, at),
     cmux: config && { ...config, mapFile: config.mapFile === null ? null : at(config.mapFile) },
   };
 }
@@ -200,12 +131,16 @@ function namesOf(routes: NonNullable<FileSections["routes"]>): string[] {
  * The environment with what a file says for all that the environment does not: a flag goes before
  * both.
  */
-export function withFile(config: Pick<FileConfig, "flags">, env: Environment): Environment {
+export function withFile(
+  config: Pick<FileConfig, "flags">,
+  env: Environment,
+  kinds: Readonly<Record<string, Kind<unknown>>> = TOP_KINDS,
+): Environment {
   const merged: Record<string, string | undefined> = { ...env };
   for (const [name, text] of Object.entries(config.flags)) {
     const own = env[envName(name)];
     // As for a flag: an empty variable is none, but for those that may be empty.
-    if (own === undefined || (own === "" && !TOP_KINDS[name].takesEmpty)) {
+    if (own === undefined || (own === "" && !kinds[name].takesEmpty)) {
       merged[envName(name)] = text;
     }
   }

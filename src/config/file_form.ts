@@ -1,4 +1,5 @@
 // What no single value can tell: what must stand together, and what must not.
+import { tunnelFaults } from "./file_tunnel.ts";
 import type { Path } from "./file_yaml.ts";
 
 /** Something that is wrong with what stands together in a file. */
@@ -32,7 +33,7 @@ export function formFaults(file: unknown): FormFault[] {
   if (top.routes !== undefined && top.path !== undefined) {
     faults.push({ path: ["path"], problem: "can't stand beside routes, which have their own" });
   }
-  return [...faults, ...routesFaults(top)];
+  return [...faults, ...routesFaults(top), ...tunnelFaults(top)];
 }
 
 function routesFaults(top: Section): FormFault[] {

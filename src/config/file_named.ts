@@ -2,8 +2,8 @@
 import type { Place } from "./file_fault.ts";
 import type { Path, YamlFile } from "./file_yaml.ts";
 
-/** What a file must hold: certificates to trust are `ca`, a table of ports is `ports`. */
-export type NamedKind = "cert" | "key" | "ca" | "ports";
+/** What a file must hold: certificates to trust are `ca`, a table of ports is `ports`, the users of a gateway `users`. */
+export type NamedKind = "cert" | "key" | "ca" | "ports" | "users";
 
 /** One file that is named, at the place of its name. */
 export interface NamedFile extends Place {
@@ -22,6 +22,7 @@ export interface NamedFiles {
   readonly pairs: readonly { readonly cert: NamedFile | null; readonly key: NamedFile | null }[];
   readonly cas: readonly NamedFile[];
   readonly ports: NamedFile | null;
+  readonly users: NamedFile | null;
 }
 
 /** @param at where a path of the file leads to */
@@ -37,15 +38,23 @@ export function namedFiles(yaml: YamlFile, at: (path: string) => string): NamedF
     cert: named("cert", ...path, "cert"),
     key: named("key", ...path, "key"),
   });
+  const ofGateway = {
+    cert: named("cert", "gateway", "tls_cert"),
+    key: named("key", "gateway", "tls_key"),
+  };
   const cas = [
     named("ca", "client-ca"),
     named("ca", "backend-ca"),
     named("ca", "defaults", "backend-ca"),
     ...indices("routes").map((i) => named("ca", "routes", i, "backend-ca")),
+    named("ca", "gateway", "client_ca"),
+    named("ca", "gateway", "cluster_ca"),
+    named("ca", "client", "gateway_tls_cert"),
   ];
   return {
-    pairs: [pairOf(), ...indices("certificates").map((i) => pairOf("certificates", i))],
+    pairs: [pairOf(), ...indices("certificates").map((i) => pairOf("certificates", i)), ofGateway],
     cas: cas.filter((ca) => ca !== null),
     ports: named("ports", "cmux", "map-file"),
+    users: named("users", "gateway", "users_file"),
   };
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { cmuxSchema } from "./file_cmux.ts";
 import { defaultsSchema, routeSchema } from "./file_route.ts";
+import { tunnelShape } from "./file_tunnel.ts";
 import { type JsonSchema, map, ofKind, textOfKind, toJsonSchema } from "./file_values.ts";
 import type { Flag } from "./flags.ts";
 import { choice, file, type Kind } from "./kinds.ts";
@@ -46,6 +47,7 @@ const SECTION_SHAPE = {
       "the most special host goes first, then the most special path, then the order here",
   }).optional(),
   cmux: cmuxSchema.optional(),
+  ...tunnelShape,
 };
 
 const sections = map(SECTION_SHAPE);

@@ -1,18 +1,20 @@
 import type { Route } from "../proxy/route.ts";
 import type { FileConfig, RouteConfig } from "./file.ts";
 import type { ProxyConfig } from "./proxy.ts";
-import { backendTarget } from "./proxy_options.ts";
+import { type BackendConfig, backendTarget } from "./proxy_options.ts";
 
 /** What holds for a route that says nothing else. */
-export type RouteBase = Pick<
-  ProxyConfig,
-  | "backend"
-  | "backendCaFile"
-  | "backendInsecure"
-  | "backendProxyProtocol"
-  | "maxHeaderBytes"
-  | "upgrades"
->;
+export type RouteBase =
+  & Pick<
+    ProxyConfig,
+    | "backend"
+    | "backendCaFile"
+    | "backendInsecure"
+    | "backendProxyProtocol"
+    | "maxHeaderBytes"
+    | "upgrades"
+  >
+  & Pick<BackendConfig, "agentDialer">;
 
 /** The certificates in each file that `caFilesOf` names. */
 export type CaCerts = ReadonlyMap<string, string[]>;
@@ -47,7 +49,7 @@ function routeOf(config: RouteConfig, base: RouteBase, caCerts: CaCerts): Route 
         backendProxyProtocol: backendProxyProtocol === undefined
           ? base.backendProxyProtocol
           : backendProxyProtocol,
-        maxHeaderBytes: base.maxHeaderBytes,
+        ...{ maxHeaderBytes: base.maxHeaderBytes, agentDialer: base.agentDialer },
       }, trusted),
       host: route.keepHost ? null : backend.authority,
     })),

@@ -16,8 +16,9 @@ export function valueOf<T>(parse: (input: unknown) => T, json: JsonSchema) {
       return parse(input);
     } catch (error) {
       if (!(error instanceof ValueError)) throw error;
-      const { problem, allowed } = error;
-      context.issues.push({ code: "custom", input, message: problem, params: { allowed } });
+      const { problem, allowed, value } = error;
+      const params = { allowed, isSecret: value === null };
+      context.issues.push({ code: "custom", input, message: problem, params });
       return z.NEVER;
     }
   });

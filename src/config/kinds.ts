@@ -182,7 +182,8 @@ function parseOne<T>(kind: Kind<T>, value: string): T {
     return kind.parse(value);
   } catch (error) {
     if (!(error instanceof ValueError)) throw error;
-    throw new ValueError(error.problem, error.allowed, value);
+    const { problem, allowed, value: own = value } = error;
+    throw new ValueError(problem, allowed, own);
   }
 }
 
@@ -231,8 +232,8 @@ export const optionalAddress: Kind<Address | null> = {
 };
 
 const BACKEND_ALLOWED =
-  "ws://host:port, wss://host/path (or http, https), or ws+unix:/path.sock:/path, without user, " +
-  "query and fragment";
+  "ws://host:port, wss://host/path (or http, https), ws+unix:/path.sock:/path, or " +
+  "agent://group/host:port (agent+tls), without user, query and fragment";
 
 export const backend: Kind<Backend> = {
   placeholder: "url",

@@ -268,11 +268,18 @@ const RANK: Readonly<Record<Source, number>> = { default: 0, env: 1, flag: 2 };
  */
 export function readProxyConfig(flags: FlagValues, env: Environment = {}): ProxyConfig {
   const { debug, ...rest } = readFlags(proxyFlags, flags, env);
-  const config = { ...rest, metricsGiven: isGiven(proxyFlags.metrics, flags, env) };
-  if (debug) {
-    const ofDebug = givenFor(proxyFlags.debug, flags, env).source;
-    const ofLevel = givenFor(proxyFlags.logLevel, flags, env).source;
-    if (RANK[ofDebug] >= RANK[ofLevel]) config.logLevel = "debug";
-  }
-  return config;
+  const metricsGiven = isGiven(proxyFlags.metrics, flags, env);
+  const logLevel = debug ? debugLevel(rest.logLevel, flags, env) : rest.logLevel;
+  return { ...rest, logLevel, metricsGiven };
+}
+
+/** What `--debug` makes of a level: it goes before one that was said further from the user. */
+export function debugLevel(
+  level: ProxyConfig["logLevel"],
+  flags: FlagValues,
+  env: Environment,
+): ProxyConfig["logLevel"] {
+  const ofDebug = givenFor(proxyFlags.debug, flags, env).source;
+  const ofLevel = givenFor(proxyFlags.logLevel, flags, env).source;
+  return RANK[ofDebug] >= RANK[ofLevel] ? "debug" : level;
 }

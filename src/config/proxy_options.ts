@@ -1,3 +1,5 @@
+import type { Dialer } from "../net/dial.ts";
+import { UsageError } from "./error.ts";
 import { createMetricsObserver } from "../observe/library.ts";
 import type { BackendTarget } from "../proxy/backend.ts";
 import type { ProxyOptions } from "../proxy/options.ts";
@@ -65,21 +67,30 @@ export function configuredOptions(
   };
 }
 
-/** How sessions reach the backend of a config. */
-export function backendTarget(
-  config: Pick<
+/** What is said of a backend. */
+export interface BackendConfig extends
+  Pick<
     ProxyConfig,
     "backend" | "backendInsecure" | "backendProxyProtocol" | "maxHeaderBytes"
-  >,
-  caCerts?: string[],
-): BackendTarget {
-  const { hostname, port, unixPath, tls, url, path } = config.backend;
+  > {
+  /** How those behind the agents of a group are connected to, where there is a gateway. */
+  agentDialer?: (group: string) => Dialer;
+}
+
+/**
+ * How sessions reach the backend of a config.
+ *
+ * @throws {UsageError} when it is one behind agents, and there is no gateway
+ */
+export function backendTarget(config: BackendConfig, caCerts?: string[]): BackendTarget {
+  const { hostname, port, unixPath, agents, tls, url, path, authority } = config.backend;
   const { backendProxyProtocol } = config;
   return {
     dial: {
       hostname,
       port,
       ...(unixPath === null ? {} : { unixPath }),
+      ...(agents !== null && { dialer: dialerOf(config, agents) }),
       ...(tls && {
         tls: {
           serverName: hostname,
@@ -92,8 +103,20 @@ export function backendTarget(
     },
     url,
     host: null,
+    ...(agents !== null && { authority }),
     path,
     maxHeaderBytes: config.maxHeaderBytes,
     ...(backendProxyProtocol !== null && { proxyProtocol: backendProxyProtocol }),
   };
+}
+
+function dialerOf({ backend: { url: value }, agentDialer }: BackendConfig, group: string): Dialer {
+  if (agentDialer !== undefined) return agentDialer(group);
+  const problem = "needs a gateway in this process";
+  throw new UsageError({
+    key: "backend",
+    value,
+    problem,
+    allowed: "a section gateway in --config",
+  });
 }

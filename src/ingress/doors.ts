@@ -34,7 +34,8 @@ export async function listenDoors(
       await doors.stop();
       const taken = error instanceof ListenError && error.transport === "TCP" &&
         error.kind === "in_use" && options.listen?.port === 0 && doors.hasQuic;
-      if (!taken || left === 1) throw error;
+      // That of clear text is taken whatever port the others have.
+      if (!taken || error.address === options.plainListen || left === 1) throw error;
     }
   }
 }

@@ -170,13 +170,14 @@ export class H1Connection {
   #offer(event: RequestEvent): H1Request {
     const { headTimeoutMs, writeTimeoutMs, sweeper } = this.#options;
     const { contentTimeoutMs = headTimeoutMs } = this.#options;
-    const { remote, local, secure } = this.#conn;
+    const { remote, local, secure, clientCertificate } = this.#conn;
     const request = new H1Request({
       event,
       link: this.#link,
       remote,
       local,
       secure,
+      clientCertificate,
       contentTimeoutMs,
       writeTimeoutMs,
       sweeper,

@@ -19,6 +19,7 @@ export interface H1RequestOptions {
   remote: string;
   local: string | undefined;
   secure: boolean;
+  clientCertificate: string | null;
   /** How long the next bytes of content may take that is waited for. */
   contentTimeoutMs: number;
   writeTimeoutMs: number;
@@ -271,7 +272,8 @@ export class H1Request implements Offer {
   }
 }
 
-function toOfferRequest({ event, remote, local, secure }: H1RequestOptions): OfferRequest {
+function toOfferRequest(options: H1RequestOptions): OfferRequest {
+  const { event, remote, local, secure, clientCertificate } = options;
   const { head, upgrade } = event;
   const { authority, path } = requestUri(head);
   return {
@@ -286,6 +288,7 @@ function toOfferRequest({ event, remote, local, secure }: H1RequestOptions): Off
     fields: withHost(head.fields, head.target, authority),
     remote,
     local,
+    clientCertificate,
   };
 }
 

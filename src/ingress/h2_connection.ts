@@ -109,10 +109,10 @@ export class H2Connection implements Swept {
     const stream = this.#driver.add(streamId);
     if (endStream) stream.end();
     this.#times.idleSinceMs = Infinity;
-    const { remote, local, secure } = this.#conn;
+    const { remote, local, secure, clientCertificate } = this.#conn;
     const received = this.#upgraded && streamId === 1 ? "1.1" : undefined;
     const request = new H2Request(head, {
-      ...{ stream, wire: this.#driver, remote, local, secure, received },
+      ...{ stream, wire: this.#driver, remote, local, secure, clientCertificate, received },
     });
     void this.#serve(request, stream);
   }

@@ -15,6 +15,7 @@ export interface H2RequestAt {
   remote: string;
   local?: string;
   secure: boolean;
+  clientCertificate?: string | null;
   /** The version that its head came by, where that is another. */
   received?: "1.1";
 }
@@ -45,6 +46,7 @@ export class H2Request implements Offer {
       fields: head.fields,
       remote: at.remote,
       local: at.local,
+      clientCertificate: at.clientCertificate,
     };
     at.stream.length = contentLength(head.fields);
     this.content = head.method === "CONNECT" || at.stream.ended ? null : at.stream;

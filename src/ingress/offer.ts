@@ -32,6 +32,8 @@ export interface OfferRequest {
   readonly remote: string;
   /** Where the client came to, "ip:port", as far as that is known. */
   readonly local?: string;
+  /** The subject of the certificate that the client has shown, where one was asked for (RFC 4514). */
+  readonly clientCertificate?: string | null;
 }
 
 /** Content that is streamed: that of a request, or of an answer. */

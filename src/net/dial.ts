@@ -2,7 +2,7 @@ import type { ByteStream } from "./byte_stream.ts";
 import { NetError, toNetError } from "./error.ts";
 import { addressOf, askProxy, type HttpProxy } from "./http_proxy.ts";
 import { ConnStream } from "./tcp.ts";
-import { dialTls } from "./tls.ts";
+import { dialTls, secure } from "./tls.ts";
 
 /** Where to connect to by TCP, TLS or a unix socket. */
 export interface DialTarget {
@@ -20,7 +20,15 @@ export interface DialTarget {
   preface?: Uint8Array;
   /** An HTTP proxy that connects there in our place, by CONNECT. */
   proxy?: HttpProxy;
+  /** Another way there than that of the network; it knows of hostname and port alone. */
+  dialer?: Dialer;
 }
+
+/** Makes a connection that bytes go by as they are. Throws `NetError`. */
+export type Dialer = (
+  target: Pick<DialTarget, "hostname" | "port">,
+  signal: AbortSignal,
+) => Promise<Dialled>;
 
 /** How TLS is spoken to a server, and whom it is trusted as. */
 export interface TlsClientOptions {
@@ -32,6 +40,8 @@ export interface TlsClientOptions {
   alpnProtocols: string[];
   /** Takes any certificate. */
   insecure: boolean;
+  /** SHA-256 of certificates: the server must have one of them, and then whoever signed it will do. */
+  certificateHashes?: Uint8Array[];
   /** Who we are, for a server that asks. */
   clientCertificate?: ClientCertificate;
   /** Called when the handshake is over. */
@@ -76,12 +86,20 @@ const IPV4 = /^\d+\.\d+\.\d+\.\d+$/;
  * Throws `NetError`; an abort of `signal` ends the attempt wherever it is.
  */
 export async function dial(target: DialTarget, signal: AbortSignal): Promise<Dialled> {
-  const { tls } = target;
+  const { tls, dialer } = target;
+  if (dialer !== undefined) return await dialBy(dialer, target, signal);
   if (tls !== undefined) return await dialTls({ ...target, tls }, signal);
   const stream = new ConnStream(await connect(addressOf(target), signal), target);
   if (target.preface !== undefined) await sayFirst(stream, target.preface, signal);
   if (target.proxy !== undefined) await throughProxy(stream, target, signal);
   return stream;
+}
+
+async function dialBy(dialer: Dialer, target: DialTarget, signal: AbortSignal): Promise<Dialled> {
+  const { hostname, port, preface, tls } = target;
+  const stream = await dialer({ hostname, port }, signal);
+  if (preface !== undefined) await sayFirst(stream, preface, signal);
+  return tls === undefined ? stream : await secure(stream, tls, signal);
 }
 
 async function throughProxy(stream: ByteStream, target: DialTarget, signal: AbortSignal) {

@@ -7,6 +7,7 @@ import { NetError, toNetError } from "./error.ts";
 import { type NodeIo, nodeIo } from "./node_io.ts";
 import { HEADROOM, ReadSize } from "./read_buffer.ts";
 import { unsentBytes } from "./send_queue.ts";
+import type { StreamSocket } from "./stream_socket.ts";
 
 interface Handle {
   readStop(): void;
@@ -41,7 +42,7 @@ const SMALLEST_READ = 256;
 export class NodeStream implements ByteStream {
   readonly headroom = HEADROOM;
   readonly #socket: tls.TLSSocket;
-  readonly #raw: net.Socket;
+  readonly #raw: net.Socket | StreamSocket;
   readonly #handle: Handle | undefined;
   readonly #io: NodeIo;
   readonly #resets: boolean;
@@ -57,8 +58,12 @@ export class NodeStream implements ByteStream {
   /** The first one is under way. */
   readonly #writes: Write[] = [];
 
-  /** `raw` is the TCP socket below. */
-  constructor(socket: tls.TLSSocket, raw: net.Socket, options: NodeStreamOptions = {}) {
+  /** `raw` is the TCP socket below, or what stands for one. */
+  constructor(
+    socket: tls.TLSSocket,
+    raw: net.Socket | StreamSocket,
+    options: NodeStreamOptions = {},
+  ) {
     this.#socket = socket;
     this.#raw = raw;
     this.#handle = (raw as unknown as { _handle?: Handle })._handle;
@@ -185,6 +190,7 @@ export class NodeStream implements ByteStream {
   }
 
   unsent(): Promise<number | null> {
+    if (!("localAddress" in this.#raw)) return Promise.resolve(null);
     const { localAddress, localPort, remoteAddress, remotePort } = this.#raw;
     if (localAddress === undefined || remoteAddress === undefined) return Promise.resolve(null);
     return unsentBytes({

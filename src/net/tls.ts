@@ -1,6 +1,7 @@
 // Deno.startTls can't skip the check of a certificate, and the close of its connection does not free
 // the socket while a handshake or a write is under way: a backend that neither reads nor ends holds
 // it for ever. node:tls does both right.
+import { createHash } from "node:crypto";
 import * as net from "node:net";
 import * as tls from "node:tls";
 import type { ByteStream } from "./byte_stream.ts";
@@ -8,6 +9,7 @@ import type { Dialled, DialTarget, TlsAbout, TlsClientOptions } from "./dial.ts"
 import { NetError, toNetError } from "./error.ts";
 import { addressOf, askProxy } from "./http_proxy.ts";
 import { NodeStream } from "./node_stream.ts";
+import { StreamSocket } from "./stream_socket.ts";
 
 /**
  * Connects by TLS over TCP or a unix socket, with Nagle's algorithm off.
@@ -18,6 +20,32 @@ export function dialTls(
   signal: AbortSignal,
 ): Promise<Dialled> {
   const raw = connectRaw(target);
+  return handshake(raw, { options: target.tls, signal }, ({ begin, fail }) => {
+    raw.once("connect", () => {
+      if (target.preface !== undefined) raw.write(target.preface);
+      if (target.proxy === undefined) return begin();
+      askProxy(rawBytes(raw), target).then(() => signal.aborted || begin(), fail);
+    });
+  });
+}
+
+/** TLS over a stream that is there already, as `dialTls`. The stream is its own from now on. */
+export function secure(
+  stream: Dialled,
+  options: TlsClientOptions,
+  signal: AbortSignal,
+): Promise<Dialled> {
+  return handshake(new StreamSocket(stream), { options, signal }, ({ begin }) => begin());
+}
+
+/** What calls one of these, once there is a connection, or there will be none. */
+type Begin = (how: { begin: () => void; fail: (error: unknown) => void }) => void;
+
+function handshake(
+  raw: net.Socket | StreamSocket,
+  { options, signal }: { options: TlsClientOptions; signal: AbortSignal },
+  connected: Begin,
+): Promise<Dialled> {
   return new Promise((resolve, reject) => {
     let secure: tls.TLSSocket | null = null;
     const fail = (error: unknown) => {
@@ -34,28 +62,43 @@ export function dialTls(
     raw.once("error", fail);
     const begin = () => {
       try {
-        secure = tls.connect({ socket: raw, ...connectOptions(target.tls) });
+        secure = tls.connect({ socket: raw as net.Socket, ...connectOptions(options) });
       } catch (error) {
         // A client's certificate or key that can't be used.
         return fail(error);
       }
       secure.once("error", fail);
       secure.once("secureConnect", () => {
+        const fault = pinFault(secure!, options);
+        if (fault !== null) return fail(fault);
         signal.removeEventListener("abort", onAbort);
         raw.off("error", fail);
         secure!.off("error", fail);
-        resolve(established(secure!, raw, target.tls));
+        resolve(established(secure!, raw, options));
       });
     };
-    raw.once("connect", () => {
-      if (target.preface !== undefined) raw.write(target.preface);
-      if (target.proxy === undefined) return begin();
-      askProxy(rawBytes(raw), target).then(() => signal.aborted || begin(), fail);
-    });
+    connected({ begin, fail });
   });
 }
 
-function established(secure: tls.TLSSocket, raw: net.Socket, options: TlsClientOptions) {
+/** What is wrong with a certificate that had to be one of these. */
+function pinFault(
+  secure: tls.TLSSocket,
+  { certificateHashes }: TlsClientOptions,
+): NetError | null {
+  if (certificateHashes === undefined) return null;
+  const { raw } = secure.getPeerCertificate();
+  const hash = raw === undefined ? null : createHash("sha256").update(raw).digest();
+  if (hash !== null && certificateHashes.some((one) => hash.equals(one))) return null;
+  const shown = hash === null ? "none" : hash.toString("hex");
+  return new NetError("tls", `certificate is not the one that is pinned: its SHA-256 is ${shown}`);
+}
+
+function established(
+  secure: tls.TLSSocket,
+  raw: net.Socket | StreamSocket,
+  options: TlsClientOptions,
+) {
   // From here on FIN ends one way only.
   raw.allowHalfOpen = true;
   secure.allowHalfOpen = true;
@@ -96,7 +139,8 @@ function aboutOf(secure: tls.TLSSocket): TlsAbout {
 }
 
 function connectOptions(options: TlsClientOptions): tls.ConnectionOptions {
-  const { serverName, alpnProtocols, insecure, caCerts, clientCertificate } = options;
+  const { serverName, alpnProtocols, caCerts, clientCertificate, certificateHashes } = options;
+  const insecure = options.insecure || certificateHashes !== undefined;
   return {
     rejectUnauthorized: !insecure,
     ALPNProtocols: [...alpnProtocols],

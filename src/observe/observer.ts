@@ -158,11 +158,13 @@ function connectionFields(http: HttpVersion, end: ConnectionEnd): Fields {
   };
 }
 
-function errorFields(error: unknown): Fields {
+/** What is told of something that was thrown. */
+export function errorFields(error: unknown): Fields {
   if (!(error instanceof Error)) return { message: Deno.inspect(error), stack: null };
   return { message: error.message, stack: error.stack ?? null };
 }
 
-function tenth(ms: number): number {
+/** As it is logged. */
+export function tenth(ms: number): number {
   return Math.round(ms * 10) / 10;
 }

@@ -12,35 +12,37 @@ const MEMORY = {
 export interface RuntimeMetricsOptions {
   /** The version of h3ws. */
   version: string;
+  /** What the names begin with; default `h3ws_proxy_`. */
+  prefix?: string;
   /** The event loop's lag in seconds; without it there is no such metric. */
   eventLoopLag?: () => number;
 }
 
 /** Registers what the process itself uses: memory, CPU, event loop, and its version. */
 export function registerRuntime(registry: Registry, options: RuntimeMetricsOptions): void {
+  const { version, eventLoopLag, prefix = PREFIX } = options;
   for (const [key, help] of Object.entries(MEMORY) as [keyof typeof MEMORY, string][]) {
     const name = key.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
     registerGauge(
-      { registry, name: `${PREFIX}runtime_${name}_bytes`, help },
+      { registry, name: `${prefix}runtime_${name}_bytes`, help },
       () => [[{}, Deno.memoryUsage()[key]]],
     );
   }
   registerCounter({
     registry,
-    name: `${PREFIX}runtime_cpu_seconds_total`,
+    name: `${prefix}runtime_cpu_seconds_total`,
     help: "CPU time of the process, user and system, over all threads",
   }, () => [[{}, cpuSeconds()]]);
-  const { version, eventLoopLag } = options;
   if (eventLoopLag) {
     registerGauge({
       registry,
-      name: `${PREFIX}runtime_event_loop_lag_seconds`,
+      name: `${prefix}runtime_event_loop_lag_seconds`,
       help: "The longest delay of a timer in the last seconds",
     }, () => [[{}, eventLoopLag()]]);
   }
   registerGauge({
     registry,
-    name: `${PREFIX}build_info`,
+    name: `${prefix}build_info`,
     help: "Always 1; the label tells the version",
     labelNames: ["version"],
   }, () => [[{ version }, 1]]);

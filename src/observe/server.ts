@@ -1,5 +1,4 @@
 import type { Registry } from "prom-client";
-import type { Stats } from "./counters.ts";
 
 /** Where the proxy is in its life. */
 export type Readiness = "starting" | "ready" | "draining";
@@ -11,7 +10,9 @@ export interface AdminServerOptions {
   /** Asked at each `/readyz`. */
   readiness: () => Readiness;
   /** Asked at each `/stats`. */
-  stats: () => Stats;
+  stats: () => object;
+  /** The same at `/agents`; without it there is none. */
+  agents?: () => object;
   /** Told what failed while an answer was made. */
   failed: (error: unknown) => void;
 }
@@ -30,7 +31,7 @@ const CLOSE_TIMEOUT_MS = 1000;
 const AGAIN_MS = 1000;
 
 /**
- * The server for operators: `/metrics`, `/stats` (JSON), `/healthz` (200 while the process lives) and `/readyz` (503
+ * The server for operators: `/metrics`, `/stats` and `/agents` (JSON), `/healthz` (200 while the process lives) and `/readyz` (503
  * before start and while draining). `null` when it is off.
  *
  * @throws {Error} when it cannot listen; `cause` is Deno's error.
@@ -97,11 +98,15 @@ function keepListening(
 
 /** The answers of the admin server, without the server. */
 export function adminHandler(
-  { registry, readiness, stats }: Pick<AdminServerOptions, "registry" | "readiness" | "stats">,
+  { registry, readiness, stats, agents }: Pick<
+    AdminServerOptions,
+    "registry" | "readiness" | "stats" | "agents"
+  >,
 ): (request: Request) => Promise<Response> {
   const routes = new Map<string, Handler>([
     ["/metrics", async () => answer(200, await registry.metrics(), registry.contentType)],
-    ["/stats", () => answer(200, `${JSON.stringify(stats())}\n`, "application/json")],
+    ["/stats", () => json(stats())],
+    ...(agents === undefined ? [] : [["/agents", () => json(agents())] as const]),
     ["/healthz", () => text(200, "ok")],
     ["/readyz", () => {
       const state = readiness();
@@ -122,6 +127,10 @@ export function adminHandler(
     }
     return await route();
   };
+}
+
+function json(value: object): Response {
+  return answer(200, `${JSON.stringify(value)}\n`, "application/json");
 }
 
 function text(status: number, line: string): Response {

@@ -15,6 +15,8 @@ export interface BackendTarget {
   url: string;
   /** Host for the backend, or `null` to pass on what the client asked for. */
   host: string | null;
+  /** That of requests that no client's Host is passed on with; default that of `url`. */
+  authority?: string;
   /** The path that is asked for, or `null` for that of the request. */
   path: string | null;
   /** Of its answer's fields; 502 above it. */
@@ -107,6 +109,11 @@ function handshakeError(target: BackendTarget, error: unknown): unknown {
   if (!foreign) return error;
   const message = `Backend ${target.url} did not upgrade: ${error.message}`;
   return new BackendError("backend_handshake", message, error);
+}
+
+/** What the backend itself goes by, where no client says another host. */
+export function authorityOf({ authority, url }: Pick<BackendTarget, "authority" | "url">): string {
+  return authority ?? ((URL.canParse(url) && new URL(url).host) || "localhost");
 }
 
 /** The path of the backend's URL if it has one, else the request's; its query in both cases. */

@@ -10,7 +10,7 @@ import { endToEnd } from "../protocol/http1/connection.ts";
 import { isLastHop } from "../protocol/http1/intermediary.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import type { Field } from "../protocol/wire/field.ts";
-import { BackendError } from "./backend.ts";
+import { authorityOf, BackendError } from "./backend.ts";
 import { requestFields, responseFields, trailerFields } from "./headers.ts";
 import type { RequestRules, ResponseRules } from "./headers.ts";
 import { withTrailers } from "./trailers.ts";
@@ -22,6 +22,8 @@ export interface ForwardTarget {
   readonly url: string;
   /** Host for the backend, or `null` to pass on what the client asked for. */
   readonly host: string | null;
+  /** That of requests that no client's Host is passed on with; default that of `url`. */
+  readonly authority?: string;
   /** What every path is put behind, or `null` for nothing. */
   readonly path: string | null;
 }
@@ -80,16 +82,12 @@ function toBackend(
   options: ForwardOptions,
 ): H1Request {
   // RFC 9112 §3.2: HTTP/1.0 knows no Host, but the backend wants one.
-  const host = target.host ?? (request.authority === "" ? hostOf(target.url) : null);
+  const host = target.host ?? (request.authority === "" ? authorityOf(target) : null);
   return {
     method: request.method,
     target: forwardTarget(request.path, target.path, options.stripPrefix ?? null),
     fields: requestFields(request, { ...options.request, host: options.request?.host ?? host }),
   };
-}
-
-function hostOf(url: string): string {
-  return (URL.canParse(url) && new URL(url).host) || "localhost";
 }
 
 /** The path that the backend is asked for, with its query. `*` stays what it is. */

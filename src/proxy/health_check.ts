@@ -5,7 +5,7 @@ import { CloseCode } from "../protocol/websocket/close.ts";
 import { encodeClose } from "../protocol/websocket/encoder.ts";
 import { encodeRequestHead } from "../protocol/http1/encode.ts";
 import { ResponseHeadParser } from "../protocol/http1/head.ts";
-import { type BackendTarget, dialBackend, targetOf } from "./backend.ts";
+import { authorityOf, type BackendTarget, dialBackend, targetOf } from "./backend.ts";
 import type { ActiveHealth } from "./route.ts";
 
 /**
@@ -81,6 +81,6 @@ const askGet: Ask = async (stream, target, path) => {
 };
 
 /** That of its URL: no client stands behind a check. */
-function hostOf({ host, dial, url }: BackendTarget): string {
-  return host ?? (URL.parse(url)?.host || dial.hostname);
+function hostOf(target: BackendTarget): string {
+  return target.host ?? authorityOf(target);
 }

@@ -52,6 +52,11 @@ export interface WebSocketRequest {
   readonly server: Endpoint;
   /** Who the client is, or what a PROXY header said. */
   readonly client: Endpoint;
+  /**
+   * The subject of the certificate that the client has shown, as RFC 4514 writes it; `null` for
+   * none, and over HTTP/3.
+   */
+  readonly clientCertificate: string | null;
   /** The subprotocols on offer, most wanted first. */
   readonly subprotocols: readonly string[];
   /** Fires when the client is gone before it was answered. */
@@ -114,6 +119,7 @@ export class OfferedRequest implements WebSocketRequest {
   readonly headers: Headers;
   readonly server: Endpoint;
   readonly client: Endpoint;
+  readonly clientCertificate: string | null;
   readonly subprotocols: readonly string[];
   readonly #offer: Offer;
   readonly #context: RequestContext;
@@ -134,6 +140,7 @@ export class OfferedRequest implements WebSocketRequest {
     this.headers = toHeaders(fields, authority);
     this.server = local === undefined ? context.server : endpointOf(local);
     this.client = endpointOf(remote);
+    this.clientCertificate = offer.request.clientCertificate ?? null;
     this.subprotocols = getFields(fields, "sec-websocket-protocol").flatMap(parseTokenList);
   }
 

@@ -5,13 +5,15 @@ import type { Agent } from "./agents.ts";
 import { ipOf } from "./client_gate.ts";
 import type { GatewayObserver } from "./observer.ts";
 import type { OpenPorts } from "./open_ports.ts";
-import type { User, Users } from "./users.ts";
+import type { Credentials, User, Users, Verdict } from "./users.ts";
 
 /** Somebody who says that he is an agent. */
 export interface Applicant {
   readonly auth: Auth;
   /** "ip:port". */
   readonly remote: string;
+  /** The subject of the certificate that he has shown; `null` for none. */
+  readonly certificate?: string | null;
 }
 
 /** What he is told, and what he is if he is taken. */
@@ -41,28 +43,18 @@ export class Admission {
     this.#options = options;
   }
 
-  async admit({ auth, remote }: Applicant): Promise<Admitted> {
+  async admit({ auth, remote, certificate = null }: Applicant): Promise<Admitted> {
     const { users } = this.#options;
     if (auth.version > TUNNEL_VERSION) {
       return this.#refused(auth, remote, `version ${auth.version} is not known here`);
     }
-    const { login } = auth;
-    const username = login === null ? "" : "token" in login ? auth.clientId : login.username;
-    const password = login === null ? "" : "token" in login ? login.token : login.password;
-    const ip = ipOf(remote);
-    const verdict = await users.verify({ username, password, ip, role: "agent" });
-    if (verdict.kind === "later") {
-      const seconds = Math.ceil(verdict.waitMs / 1000);
-      return this.#refused(auth, remote, `too many failures: try again in ${seconds} s`);
-    }
-    if (verdict.kind === "wrong") {
-      return this.#refused(auth, remote, "the username or the password is wrong");
-    }
+    const verdict = await users.verify(credentialsOf({ auth, remote, certificate }));
+    if (verdict.kind !== "user") return this.#refused(auth, remote, whyNot(verdict, auth));
     const group = groupOf(auth, verdict.user);
     if (group === null) {
       return this.#refused(auth, remote, `group ${auth.group} is not one of this user's`);
     }
-    return await this.#taken(auth, { remote, group }, verdict.user);
+    return await this.#taken(auth, { remote, group, pass: verdict.pass }, verdict.user);
   }
 
   #refused(auth: Auth, remote: string, message: string): Admitted {
@@ -74,7 +66,7 @@ export class Admission {
 
   async #taken(
     auth: Auth,
-    who: { remote: string; group: string },
+    who: Pick<Agent, "remote" | "group" | "pass">,
     user: User,
   ): Promise<Admitted> {
     const { maxStreams: most, heartbeatMs, ports: open } = this.#options;
@@ -86,6 +78,25 @@ export class Admission {
       authed: { ...authed, session: randomUUID(), heartbeatMs, refusedPorts: ports.refused },
       agent: { ...agent, sinceMs: performance.now() },
     };
+  }
+}
+
+/** How he says who he is: a login goes before a certificate. */
+function credentialsOf({ auth: { login }, remote, certificate }: Applicant): Credentials {
+  const who = { username: "", password: "", ip: ipOf(remote), role: "agent" } as const;
+  if (login === null) return certificate ? { ...who, certificate } : who;
+  return { ...who, ...login };
+}
+
+function whyNot(verdict: Exclude<Verdict, { kind: "user" }>, { login }: Auth): string {
+  switch (verdict.kind) {
+    case "later":
+      return `too many failures: try again in ${Math.ceil(verdict.waitMs / 1000)} s`;
+    case "unknown":
+      return `nobody can say now who may come in: ${verdict.reason}`;
+    case "wrong":
+      if (login === null) return "no user has the certificate, or none was shown";
+      return "token" in login ? "the token is wrong" : "the username or the password is wrong";
   }
 }
 

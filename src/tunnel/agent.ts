@@ -1,13 +1,24 @@
 import { backoff, type BackoffOptions } from "../client/backoff.ts";
 import { messageOf } from "../net/error.ts";
+import { addressesOf } from "../net/happy_eyeballs.ts";
 import type { Sweeper } from "../net/sweeper.ts";
 import type { RefusedPort } from "../protocol/tunnel/auth.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
 import { type AgentLinkOptions, connectGateway } from "./agent_links.ts";
+import { GatewayPlaces, type Place } from "./gateway_places.ts";
 import type { ConnectTarget, Link, LinkEnd } from "./link.ts";
 import type { AskedStream } from "./mux_link.ts";
-import { relay, type RelayEnd } from "./relay.ts";
+import { relay, type RelayEnd, type Traffic } from "./relay.ts";
 import { TunnelRefused, type TunnelTarget } from "./target.ts";
+
+/** A connection that a gateway asks an agent for. */
+export interface Served {
+  /** Counts up. */
+  readonly id: number;
+  /** "host:port". */
+  readonly gateway: string;
+  readonly target: TunnelTarget;
+}
 
 /** What an agent tells. No method throws or waits. */
 export interface AgentObserver {
@@ -17,17 +28,24 @@ export interface AgentObserver {
   /** A port of the gateway that was asked for is not open; all else goes on. */
   portRefused(gateway: string, port: RefusedPort): void;
   failed(gateway: string, info: { reason: string; retryMs: number | null }): void;
-  opened(target: TunnelTarget, info: { dialMs: number }): void;
-  refused(target: TunnelTarget, error: TunnelRefused): void;
-  closed(target: TunnelTarget, end: RelayEnd): void;
+  opened(served: Served, info: { dialMs: number }): void;
+  /** Where the bytes of one that was opened are counted as they pass; their sum is in its end. */
+  traffic?(served: Served): Traffic;
+  refused(served: Served, error: TunnelRefused): void;
+  /** Once for each `opened`. */
+  closed(served: Served, end: RelayEnd & { durationMs: number }): void;
   bug(where: string, error: unknown): void;
 }
 
-type OfLinks = "url" | "signal" | "onAuthed" | "onOpen" | "onBug";
+type OfLinks = "url" | "address" | "signal" | "onAuthed" | "onOpen" | "onBug";
 
 export interface AgentOptions extends Omit<AgentLinkOptions, OfLinks>, BackoffOptions {
-  /** One link to each, `replicas` times. */
+  /** One link to each address of each, `replicas` times; to those of IPv6 where IPv4 has none. */
   gateways: readonly URL[];
+  /** Where a name leads to; default as the system says. */
+  lookup?: (hostname: string) => Promise<readonly string[]>;
+  /** How often names are looked up while all links stand; default 5 min. */
+  lookupEveryMs?: number;
   replicas: number;
   connect: ConnectTarget;
   /** A connection ends when no byte went either way for so long; 0 for never. */
@@ -38,6 +56,18 @@ export interface AgentOptions extends Omit<AgentLinkOptions, OfLinks>, BackoffOp
   observer: AgentObserver;
 }
 
+const LOOKUP_EVERY_MS = 5 * 60_000;
+/** How long a family of addresses leaves the other one alone. */
+const REST_MS = 1_000;
+
+/** One of the links that are kept. */
+interface Way {
+  readonly url: URL;
+  readonly places: GatewayPlaces;
+  readonly place: Place;
+  readonly replica: number;
+}
+
 /** Keeps links to gateways, and connects to the targets that they ask for. */
 export class TunnelAgent {
   readonly #options: AgentOptions;
@@ -45,14 +75,15 @@ export class TunnelAgent {
   readonly #links = new Set<Link>();
   readonly #loops: Promise<void>[];
   #streams = 0;
+  #served = 0;
+  #draining = false;
+  /** Called when the last connection has ended. */
+  #onIdle: (() => void) | null = null;
 
   /** Begins at once. */
   constructor(options: AgentOptions) {
     this.#options = options;
-    const { gateways, replicas } = options;
-    this.#loops = gateways.flatMap((url) =>
-      Array.from({ length: replicas }, (_, i) => this.#keep(url, i))
-    );
+    this.#loops = options.gateways.map((url) => this.#follow(url).over);
   }
 
   /** Links that stand now. */
@@ -65,85 +96,122 @@ export class TunnelAgent {
     return this.#streams;
   }
 
-  async #keep(url: URL, replica: number): Promise<void> {
+  #follow(url: URL): GatewayPlaces {
+    const { lookup = addressesOf, lookupEveryMs = LOOKUP_EVERY_MS, replicas } = this.#options;
+    const places: GatewayPlaces = new GatewayPlaces({
+      hostname: url.hostname.replace(/^\[|\]$/g, ""),
+      ...{ lookup, everyMs: lookupEveryMs, signal: this.#stopped.signal },
+      keep: async (place) => {
+        const keep = (_: unknown, replica: number) => this.#keep({ url, places, place, replica });
+        await Promise.all(Array.from({ length: replicas }, keep));
+      },
+    });
+    return places;
+  }
+
+  async #keep(way: Way): Promise<void> {
     const { observer, stableMs } = this.#options;
+    const { url: { host }, places, place } = way;
+    const { signal } = place;
     const delay = backoff(this.#options);
-    const { signal } = this.#stopped;
+    if (places.isSecond(place)) await pause(REST_MS, signal);
     for (let failures = 0; !signal.aborted;) {
+      if (places.rests(place)) {
+        await pause(REST_MS, signal);
+        continue;
+      }
       const startedMs = performance.now();
-      const link = await this.#connect(url, replica).catch((error: unknown) => error);
+      const link = await this.#connect(way).catch((error: unknown) => error);
       const isLink = link !== null && typeof link === "object" && "closed" in link;
-      const end = isLink ? await this.#hold(url, link as Link) : null;
+      const end = isLink ? await this.#hold(way, link as Link) : null;
       if (end !== null && performance.now() - startedMs >= stableMs) failures = 0;
       const retryMs = signal.aborted ? null : delay(++failures);
-      if (end !== null) observer.unlinked(url.host, { end, retryMs });
-      else if (!signal.aborted) observer.failed(url.host, { reason: messageOf(link), retryMs });
+      if (end !== null) observer.unlinked(host, { end, retryMs });
+      else if (!signal.aborted) observer.failed(host, { reason: messageOf(link), retryMs });
+      places.lookAgain();
       if (retryMs !== null) await pause(retryMs, signal);
     }
   }
 
-  #connect(url: URL, replica: number): Promise<Link> {
+  #connect({ url, place: { address }, replica }: Way): Promise<Link> {
     const { auth, replicas, observer } = this.#options;
     const clientId = replicas === 1 ? auth.clientId : `${auth.clientId}-${replica + 1}`;
     return connectGateway({
       ...this.#options,
-      url,
+      ...{ url, address },
       auth: { ...auth, clientId },
       signal: this.#stopped.signal,
       onAuthed: ({ refusedPorts }) => {
         for (const port of refusedPorts) observer.portRefused(url.host, port);
       },
-      onOpen: (target, asked) => void this.#serve(target, asked),
+      onOpen: (target, asked) => {
+        void this.#serve({ id: ++this.#served, gateway: url.host, target }, asked);
+      },
       onBug: (where, error) => observer.bug(where, error),
     });
   }
 
-  async #hold(url: URL, link: Link): Promise<LinkEnd> {
+  async #hold({ url, place }: Way, link: Link): Promise<LinkEnd> {
     this.#links.add(link);
+    place.links++;
     this.#options.observer.linked(url.host, link);
     if (this.#stopped.signal.aborted) link.close("the agent shuts down");
     const end = await link.closed;
     this.#links.delete(link);
+    place.links--;
     return end;
   }
 
   /** The gateway wants a connection. */
-  async #serve(target: TunnelTarget, asked: AskedStream): Promise<void> {
+  async #serve(served: Served, asked: AskedStream): Promise<void> {
     const { observer } = this.#options;
     const startedMs = performance.now();
     this.#streams++;
     try {
-      const stream = await this.#open(target, asked.signal);
+      const stream = await this.#open(served.target, asked.signal);
       const tunnel = asked.accept();
       if (tunnel === null) return void stream.abort();
-      observer.opened(target, { dialMs: performance.now() - startedMs });
+      const openedMs = performance.now();
+      observer.opened(served, { dialMs: openedMs - startedMs });
       const { sweeper, idleTimeoutMs } = this.#options;
       const end = await relay({
         client: tunnel,
         target: stream,
         sweeper,
         idleTimeoutMs,
+        traffic: observer.traffic?.(served),
         onBug: (where, error) => observer.bug(where, error),
       });
-      observer.closed(target, end);
+      observer.closed(served, { ...end, durationMs: performance.now() - openedMs });
     } catch (error) {
       if (!(error instanceof TunnelRefused)) observer.bug("tunnel target", error);
       const refused = error instanceof TunnelRefused
         ? error
         : new TunnelRefused(TunnelCode.INTERNAL_ERROR, "internal error");
       asked.refuse(refused);
-      observer.refused(target, refused);
+      observer.refused(served, refused);
     } finally {
-      this.#streams--;
+      if (--this.#streams === 0) this.#onIdle?.();
     }
   }
 
   async #open(target: TunnelTarget, signal: AbortSignal) {
     const { connect, maxStreams } = this.#options;
+    if (this.#draining) throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the agent shuts down");
     if (this.#streams > maxStreams) {
       throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the agent has all it can carry");
     }
     return await connect(target, signal);
+  }
+
+  /** Takes no more connections; ends every link once they have ended, or after `forMs`. */
+  async drain(forMs: number): Promise<void> {
+    this.#draining = true;
+    if (this.#streams > 0) {
+      const late = pause(forMs, this.#stopped.signal);
+      await Promise.race([late, new Promise<void>((resolve) => this.#onIdle = resolve)]);
+    }
+    await this.stop();
   }
 
   /** Ends every link; resolves when nothing is left. */

@@ -1,4 +1,5 @@
 import { connectWebSocket } from "../client/connect.ts";
+import { type ClientCertificate, type Dial, dial } from "../net/dial.ts";
 import { Connections } from "../client/connections.ts";
 import type { Socket } from "../endpoint/socket.ts";
 import { messageOf, NetError } from "../net/error.ts";
@@ -24,9 +25,15 @@ export type AgentTransport = "quic" | "ws" | "json";
 export interface AgentLinkOptions {
   /** Of the gateway: `wss://gw.example:8443/ws`. */
   url: URL;
+  /** Where that is; `null`, the default, for any of its host's addresses. */
+  address?: string | null;
   auth: Auth;
   /** PEM, beside the roots that Deno trusts. */
   caCerts?: string[];
+  /** SHA-256 of certificates: the gateway must have one of them, and then whoever signed it will do. */
+  certificateHashes?: Uint8Array[];
+  /** Who we are, over TCP: QUIC can't show it. */
+  clientCertificate?: ClientCertificate;
   /**
    * What is tried, in this order. By "ws" a gateway that does not choose our subprotocol is spoken
    * to in JSON, as by "json", which does not even offer it.
@@ -69,7 +76,7 @@ const MAX_MESSAGE_BYTES = 1024 * 1024;
  */
 export async function connectGateway(options: AgentLinkOptions): Promise<Link> {
   const failed: string[] = [];
-  for (const transport of options.transports) {
+  for (const transport of transportsOf(options)) {
     try {
       return await (transport === "quic" ? byQuic(options) : bySocket(options, transport));
     } catch (error) {
@@ -77,18 +84,29 @@ export async function connectGateway(options: AgentLinkOptions): Promise<Link> {
       failed.push(`${transport}: ${messageOf(error)}`);
     }
   }
-  throw new NetError("unreachable", `Cannot link to ${options.url.host}: ${failed.join("; ")}`);
+  throw new NetError(
+    "unreachable",
+    `Cannot link to ${options.url.host}: ${failed.join("; ") || "QUIC can show no certificate"}`,
+  );
+}
+
+/** Who has nothing to say but his certificate can't come by QUIC. */
+function transportsOf({ transports, auth }: AgentLinkOptions): readonly AgentTransport[] {
+  return auth.login === null ? transports.filter((one) => one !== "quic") : transports;
 }
 
 async function byQuic(options: AgentLinkOptions): Promise<Link> {
-  const { url, auth, caCerts, maxStreams, quicTimeoutMs, onOpen, onBug } = options;
+  const { url, address, auth, caCerts, certificateHashes, maxStreams, onOpen, onBug } = options;
   const { heartbeatMs = HEARTBEAT_MS } = options;
-  const timeout = AbortSignal.timeout(quicTimeoutMs);
+  const serverName = url.hostname.replace(/^\[|\]$/g, "");
+  const timeout = AbortSignal.timeout(options.quicTimeoutMs);
   const quic = await connectQuic({
-    hostname: url.hostname.replace(/^\[|\]$/g, ""),
+    hostname: address ?? serverName,
+    serverName,
     port: Number(url.port) || DEFAULT_PORT,
     alpnProtocols: [TUNNEL_ALPN],
     caCerts,
+    certificateHashes,
     maxStreams,
     keepaliveMs: heartbeatMs,
     idleTimeoutMs: PATIENCE * heartbeatMs,
@@ -114,6 +132,7 @@ async function bySocket(options: AgentLinkOptions, transport: "ws" | "json"): Pr
     connections,
     protocols: transport === "ws" ? [TUNNEL_SUBPROTOCOL] : [],
     caCerts,
+    dial: dialFor(options),
     tcpOnly: true,
     timeoutMs: options.connectTimeoutMs,
     ...{ maxFrameBytes: MAX_MESSAGE_BYTES, maxMessageBytes: MAX_MESSAGE_BYTES },
@@ -131,6 +150,16 @@ async function bySocket(options: AgentLinkOptions, transport: "ws" | "json"): Pr
     void socket.close(CloseCode.GOING_AWAY, "").catch(() => {});
     throw error;
   }
+}
+
+/** TCP to one address of the gateway, that is known by its hash, or knows us by our certificate. */
+function dialFor({ address, certificateHashes, clientCertificate }: AgentLinkOptions): Dial {
+  return ({ tls, ...target }, signal) =>
+    dial({
+      ...target,
+      hostname: address ?? target.hostname,
+      ...(tls && { tls: { ...tls, certificateHashes, clientCertificate } }),
+    }, signal);
 }
 
 async function byFrames(socket: Socket, options: AgentLinkOptions): Promise<Link> {

@@ -3,6 +3,7 @@ import { TunnelCode } from "../protocol/tunnel/code.ts";
 import type { GatewayLink } from "./link.ts";
 import type { PortClaims } from "./open_ports.ts";
 import { TunnelRefused } from "./target.ts";
+import type { Pass } from "./users.ts";
 
 /** How the next agent of a group is chosen. */
 export type AgentBalance = "round-robin" | "least-sessions" | "failover";
@@ -19,8 +20,18 @@ export interface Agent {
   /** Connections through it at once, as it says itself. */
   readonly maxStreams: number;
   readonly sinceMs: number;
+  /** What it was let in by. */
+  readonly pass?: Pass;
   /** The ports of the gateway that it has. */
   readonly ports: PortClaims;
+}
+
+/** Where agents are that are linked to other gateways. */
+export interface Elsewhere {
+  /** Gateways that have agents of the group, as if each were one. */
+  find(group: string): Agent[];
+  /** The groups that have agents here are other ones now. */
+  changed(): void;
 }
 
 /** All agents of a gateway, by group. */
@@ -28,6 +39,8 @@ export class Agents {
   readonly #groups = new Map<string, Agent[]>();
   readonly #turns = new Map<string, number>();
   readonly #balance: AgentBalance;
+  /** Who is asked where no agent of a group is here. */
+  elsewhere: Elsewhere | null = null;
 
   constructor(balance: AgentBalance) {
     this.#balance = balance;
@@ -42,6 +55,7 @@ export class Agents {
     const stale = others.filter(({ id, user }) => id === agent.id && user === agent.user);
     const kept = others.filter((other) => !stale.includes(other));
     this.#groups.set(agent.group, [...kept, agent]);
+    if (others.length === 0) this.elsewhere?.changed();
     for (const { link } of stale) link.close("replaced by a newer connection of the same agent");
     void agent.link.closed.then(() => this.#delete(agent));
   }
@@ -51,11 +65,17 @@ export class Agents {
     if (left.length > 0) return void this.#groups.set(agent.group, left);
     this.#groups.delete(agent.group);
     this.#turns.delete(agent.group);
+    this.elsewhere?.changed();
   }
 
   /** All of them. */
   list(): Agent[] {
     return [...this.#groups.values()].flat();
+  }
+
+  /** The groups that have one. */
+  get groups(): string[] {
+    return [...this.#groups.keys()];
   }
 
   /** Whether a group has one. */
@@ -65,12 +85,15 @@ export class Agents {
 
   /**
    * Those of a group in the order in which they are tried; those that are full are not among them.
+   * Where the group has none here, and not `hereOnly`, they are elsewhere.
    *
    * @throws {TunnelRefused} when there is none
    */
-  pick(group: string): Agent[] {
+  pick(group: string, hereOnly = false): Agent[] {
     const agents = this.#groups.get(group);
     if (agents === undefined) {
+      const found = hereOnly ? [] : this.elsewhere?.find(group) ?? [];
+      if (found.length > 0) return found;
       const message = group === "" ? "no agent is connected" : `no agent of group ${group}`;
       throw new TunnelRefused(TunnelCode.CONNECTION_FAILED, message, noneThere(message));
     }

@@ -1,6 +1,6 @@
 import { DEFAULT_GROUP } from "./admission.ts";
 import type { Front, GatewayObserver } from "./observer.ts";
-import type { Users } from "./users.ts";
+import type { Pass, Users } from "./users.ts";
 
 /** Somebody who may ask for connections. */
 export interface LetIn {
@@ -8,6 +8,8 @@ export interface LetIn {
   readonly user: string;
   /** Whose agents he goes through. */
   readonly group: string;
+  /** For as long as he may; absent where anybody may. */
+  readonly pass?: Pass;
 }
 
 export interface ClientGateOptions {
@@ -51,11 +53,12 @@ export class ClientGate {
       return null;
     };
     if (verdict.kind === "later") return refuse("too many failures");
+    if (verdict.kind === "unknown") return refuse(`nobody can say now: ${verdict.reason}`);
     if (verdict.kind === "wrong") return refuse("the username or the password is wrong");
-    const { groups } = verdict.user;
+    const { user: { name, groups }, pass } = verdict;
     const group = wanted ?? groups?.[0] ?? usual ?? DEFAULT_GROUP;
     if (groups !== undefined && !groups.includes(group)) return refuse(`group ${group}`);
-    return { user: username, group };
+    return { user: name, group, pass };
   }
 }
 

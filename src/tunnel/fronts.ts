@@ -134,6 +134,11 @@ export class Fronts {
     return { gateway, sweeper, idleTimeoutMs, maxFlows: MAX_FLOWS, onBug };
   }
 
+  /** Takes no new clients; those that are there go on. Ports that forward refuse by the gateway. */
+  close(): void {
+    for (const server of this.#servers.values()) server.close();
+  }
+
   /** Frees all ports, and ends all clients. */
   async stop(): Promise<void> {
     for (const forward of this.#forwards) forward.close();

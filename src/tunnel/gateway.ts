@@ -1,12 +1,21 @@
 import type { ByteStream } from "../net/byte_stream.ts";
-import { messageOf, NetError, toNetError } from "../net/error.ts";
-import type { Sweeper } from "../net/sweeper.ts";
+import { messageOf, NetError } from "../net/error.ts";
+import { Deadline, type Sweeper } from "../net/sweeper.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
 import { type Agent, type AgentBalance, Agents } from "./agents.ts";
+import {
+  type Limited,
+  type Place,
+  type Throttle,
+  throttleBy,
+  type TunnelLimits,
+} from "./limits.ts";
 import type { LinkEnd } from "./link.ts";
 import type { Asked, GatewayObserver } from "./observer.ts";
-import { relay, type RelayEnd } from "./relay.ts";
-import { TunnelRefused } from "./target.ts";
+import { relay, type RelayEnd, type Traffic } from "./relay.ts";
+import { full, mayHelp, refusedBy } from "./refusals.ts";
+import { targetText, TunnelRefused } from "./target.ts";
+import type { Pass } from "./users.ts";
 
 export interface GatewayOptions {
   balance: AgentBalance;
@@ -26,15 +35,33 @@ export interface GatewayConnection {
   readonly asked: Asked;
   readonly agent: Agent;
   readonly openedMs: number;
+  /** Fires when it may not go on; its reason says why. `carry` ends it then. */
+  readonly signal: AbortSignal;
+  /** Holds a chunk up before it goes on; `carry` asks it. */
+  readonly throttle?: Throttle;
+}
+
+/** A connection that is open, or being opened. */
+interface Taken {
+  readonly asked: Asked;
+  readonly ended: AbortController;
+  readonly places: Place[];
+  /** The end of its pass. */
+  deadline: Deadline | null;
+  stream: ByteStream | null;
 }
 
 /** Connects through agents: what all its fronts, and the routes of a proxy, go by. */
 export class Gateway {
   readonly agents: Agents;
   readonly #options: GatewayOptions;
+  #limits: TunnelLimits | null = null;
   #asked = 0;
-  #taken = 0;
-  readonly #stopped = new AbortController();
+  readonly #taken = new Map<number, Taken>();
+  #draining = false;
+  /** Called when the last connection has ended. */
+  #onIdle: (() => void) | null = null;
+  #stopped: string | null = null;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -43,16 +70,33 @@ export class Gateway {
 
   /** Connections that are open, and being opened. */
   get connections(): number {
-    return this.#taken;
+    return this.#taken.size;
+  }
+
+  get sweeper(): Sweeper {
+    return this.#options.sweeper;
+  }
+
+  /** From now on connections are limited so. */
+  limit(limits: TunnelLimits | null): void {
+    this.#limits = limits;
   }
 
   /** Takes up an agent that has said who it is, until its link is gone. */
   take(agent: Agent): void {
     const { observer } = this.#options;
+    const { link, pass } = agent;
     observer.agentConnected(agent);
     this.agents.add(agent);
     agent.ports.hold(agent);
-    void agent.link.closed.then((end: LinkEnd) => observer.agentGone(agent, end));
+    const deadline = this.#whenOver(pass, (reason) => link.close(reason));
+    void link.closed.then((end: LinkEnd) => {
+      deadline?.clear();
+      observer.agentGone(agent, end);
+    });
+    // It may have been so since it was let in.
+    if (pass?.isOver) link.close(whyOver(pass));
+    else if (this.#stopped !== null) link.close(this.#stopped);
   }
 
   /**
@@ -68,43 +112,86 @@ export class Gateway {
     agents?: readonly Agent[],
   ): Promise<GatewayConnection> {
     const asked = { ...ask, id: ++this.#asked };
-    const { observer, maxConnections, connectTimeoutMs } = this.#options;
+    const { observer, connectTimeoutMs } = this.#options;
     const startedMs = performance.now();
-    const late = new AbortController();
+    const taken = this.#take(asked);
+    const { ended } = taken;
+    const giveUp = () => ended.abort(signal!.reason);
     const timer = setTimeout(() => {
-      late.abort(new NetError("timeout", `not connected within ${connectTimeoutMs} ms`));
+      ended.abort(new NetError("timeout", `not connected within ${connectTimeoutMs} ms`));
     }, connectTimeoutMs);
-    const signals = [this.#stopped.signal, late.signal, ...(signal === undefined ? [] : [signal])];
-    this.#taken++;
+    signal?.addEventListener("abort", giveUp, { once: true });
+    const tried: { last: Agent | null } = { last: null };
     try {
-      if (this.#taken > maxConnections) {
-        throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the gateway has all it can carry");
+      if (signal?.aborted) giveUp();
+      const { stream, agent } = await this.#try(taken, { agents, tried });
+      taken.stream = stream;
+      if (ended.signal.aborted) {
+        stream.abort();
+        throw ended.signal.reason;
       }
-      const found = await this.#try(asked, AbortSignal.any(signals), agents);
       const openedMs = performance.now();
-      observer.opened(asked, { agent: found.agent.id, dialMs: openedMs - startedMs });
-      return { ...found, asked, openedMs };
+      observer.opened(asked, { agent, dialMs: openedMs - startedMs });
+      const throttle = throttleBy(taken.places);
+      return { stream, agent, asked, openedMs, signal: ended.signal, throttle };
     } catch (error) {
-      this.#taken--;
+      this.#free(asked);
       const refused = refusedBy(error);
-      observer.refused(asked, { code: refused.code, reason: refused.message });
+      const { code, message: reason } = refused;
+      observer.refused(asked, { code, reason, agent: tried.last });
       throw refused;
     } finally {
       clearTimeout(timer);
+      signal?.removeEventListener("abort", giveUp);
     }
   }
 
-  async #try({ group, target }: Asked, signal: AbortSignal, agents?: readonly Agent[]) {
+  #take(asked: Asked): Taken {
+    const ended = new AbortController();
+    const taken: Taken = { asked, ended, places: [], deadline: null, stream: null };
+    this.#taken.set(asked.id, taken);
+    taken.deadline = this.#whenOver(asked.pass, (reason) => endOf(taken, reason));
+    return taken;
+  }
+
+  /** Why no connection can be had now. */
+  #check({ asked: { pass }, ended }: Taken): void {
+    if (pass?.isOver) throw new TunnelRefused(TunnelCode.AUTH_FAILED, whyOver(pass));
+    if (this.#draining || this.#stopped !== null) throw full("the gateway shuts down");
+    const { maxConnections } = this.#options;
+    if (this.#taken.size > maxConnections) throw full("the gateway has all it can carry");
+    ended.signal.throwIfAborted();
+  }
+
+  async #try(
+    taken: Taken,
+    { agents, tried }: { agents?: readonly Agent[]; tried: { last: Agent | null } },
+  ) {
+    const { asked, places, ended: { signal } } = taken;
+    const { user, group, target, front } = asked;
+    this.#check(taken);
+    if (user !== "") await this.#enter(places, "user", user);
+    await this.#enter(places, "target", targetText(target));
     let last: unknown = null;
-    for (const agent of agents ?? this.agents.pick(group)) {
+    for (const agent of agents ?? this.agents.pick(group, front === "cluster")) {
+      tried.last = agent;
+      const before = places.length;
       try {
-        return { stream: await agent.link.open(target, signal), agent };
+        // Another gateway limits its agents itself.
+        if (agent.link.transport !== "nats") await this.#enter(places, "agent", keyOf(agent));
+        signal.throwIfAborted();
+        return { stream: await agent.link.open(target, signal, asked), agent };
       } catch (error) {
+        for (const place of places.splice(before)) place.leave();
         last = error;
         if (signal.aborted || !mayHelp(error)) break;
       }
     }
     throw signal.aborted ? signal.reason : last;
+  }
+
+  async #enter(places: Place[], of: Limited, key: string): Promise<void> {
+    if (this.#limits !== null) places.push(await this.#limits.enter(of, key));
   }
 
   /**
@@ -118,12 +205,10 @@ export class Gateway {
     idleTimeoutMs: number = this.#options.idleTimeoutMs,
   ): Promise<RelayEnd> {
     const { sweeper, observer } = this.#options;
+    const { stream: target, signal, throttle } = connection;
     const end = await relay({
-      client,
-      target: connection.stream,
-      sweeper,
-      idleTimeoutMs,
-      signal: this.#stopped.signal,
+      ...{ client, target, sweeper, idleTimeoutMs, signal, throttle },
+      traffic: this.traffic(connection),
       onBug: (where, error) => observer.bug(where, error),
     });
     this.release(connection, end);
@@ -149,30 +234,73 @@ export class Gateway {
     return await this.carry(connection, client);
   }
 
+  /** Where the bytes of a connection are counted; `carry` does so. */
+  traffic({ asked }: GatewayConnection): Traffic {
+    return this.#options.observer.traffic?.(asked) ?? { bytesToTarget: 0, bytesToClient: 0 };
+  }
+
   /** Tells of a connection that has ended. */
   release({ asked, agent, openedMs }: GatewayConnection, end: RelayEnd): void {
-    this.#taken--;
+    this.#free(asked);
     const durationMs = performance.now() - openedMs;
-    this.#options.observer.closed(asked, { ...end, agent: agent.id, durationMs });
+    this.#options.observer.closed(asked, { ...end, agent, durationMs });
+  }
+
+  #free({ id }: Asked): void {
+    const taken = this.#taken.get(id);
+    if (taken === undefined) return;
+    this.#taken.delete(id);
+    taken.deadline?.clear();
+    for (const place of taken.places) place.leave();
+    if (this.#taken.size === 0) this.#onIdle?.();
+  }
+
+  #whenOver(pass: Pass | undefined, over: (reason: string) => void): Deadline | null {
+    if (pass === undefined || pass.expiresAtMs === Infinity) return null;
+    const leftMs = Math.max(0, pass.expiresAtMs - Date.now());
+    return new Deadline(this.#options.sweeper, leftMs, () => over(whyOver(pass)));
+  }
+
+  /** Ends agents and connections whose users are gone or changed, or whose time is up. */
+  endOver(): void {
+    for (const { pass, link } of this.agents.list()) if (pass?.isOver) link.close(whyOver(pass));
+    for (const taken of [...this.#taken.values()]) {
+      const { pass } = taken.asked;
+      if (pass?.isOver) endOf(taken, whyOver(pass));
+    }
+  }
+
+  /** Opens no more; resolves once all connections have ended, or after `forMs`. */
+  async drain(forMs: number): Promise<void> {
+    this.#draining = true;
+    if (this.#taken.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, forMs);
+      this.#onIdle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   /** Ends every connection, and then the link of every agent. */
   stop(reason = "the gateway shuts down"): void {
-    this.#stopped.abort(reason);
+    this.#stopped = reason;
+    for (const taken of [...this.#taken.values()]) endOf(taken, reason);
     this.agents.close(reason);
   }
 }
 
-/** Whether another agent may do what this one did not. */
-function mayHelp(error: unknown): boolean {
-  if (!(error instanceof TunnelRefused)) return true;
-  return error.code === TunnelCode.RATE_LIMITED || error.code === TunnelCode.INTERNAL_ERROR;
+function whyOver({ expiresAtMs }: Pass): string {
+  return Date.now() >= expiresAtMs ? "its time is up" : "its user is gone or was changed";
 }
 
-function refusedBy(error: unknown): TunnelRefused {
-  if (error instanceof TunnelRefused) return error;
-  const { kind, message } = typeof error === "string"
-    ? new NetError("aborted", error)
-    : toNetError(error);
-  return new TunnelRefused(TunnelCode.CONNECTION_FAILED, `${kind}: ${message}`, error);
+/** Whoever carries it hears of it by its signal, all others by its stream. */
+function endOf({ ended, stream }: Taken, reason: string): void {
+  ended.abort(new NetError("aborted", reason));
+  stream?.abort(reason);
+}
+
+function keyOf({ user, group, id }: Agent): string {
+  return JSON.stringify([user, group, id]);
 }

@@ -56,7 +56,8 @@ export class GatewayLinks {
     const auth = await this.#inTime(readAuth(socket), () => socket.abort("no AUTH in time"));
     if (auth === null) return void await socket.close(CloseCode.POLICY_VIOLATION, "expected AUTH");
     const remote = remoteOf(request);
-    const agent = await this.#admit({ auth, remote }, (authed) => {
+    const certificate = request.clientCertificate;
+    const agent = await this.#admit({ auth, remote, certificate }, (authed) => {
       return socket.send(encodeFrame({ type: "authed", authed }));
     });
     if (agent === null) return void await socket.close(CloseCode.POLICY_VIOLATION, "AUTH_FAILED");

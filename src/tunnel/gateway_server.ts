@@ -5,8 +5,10 @@ import type { ServeOptions } from "../server/options.ts";
 import type { WebSocketRequest } from "../server/request.ts";
 import { Admission } from "./admission.ts";
 import type { AgentBalance } from "./agents.ts";
+import type { Cluster, ClusterConfig } from "./cluster.ts";
 import { Fronts, type FrontsConfig, MAX_FLOWS } from "./fronts.ts";
 import { Gateway } from "./gateway.ts";
+import { type LimitsBy, TunnelLimits } from "./limits.ts";
 import { GatewayLinks, TUNNEL_SUBPROTOCOL } from "./gateway_links.ts";
 import type { GatewayObserver } from "./observer.ts";
 import { OpenPorts } from "./open_ports.ts";
@@ -43,6 +45,8 @@ export interface GatewayServerOptions extends FrontsConfig {
   agents: Users;
   /** Default: none, but what is said of single users. */
   openPorts?: OpenPortsConfig;
+  /** Where other gateways are found; `null`, the default, for none. */
+  cluster?: ClusterConfig | null;
   balance: AgentBalance;
   maxConnections: number;
   maxStreamsPerAgent: number;
@@ -55,6 +59,8 @@ export interface GatewayServerOptions extends FrontsConfig {
   windowBytes: number;
   sweeper: Sweeper;
   observer: GatewayObserver;
+  /** What users, agents and targets may have; default all there is. */
+  limits?: LimitsBy;
   log?: ServeOptions["log"];
 }
 
@@ -64,6 +70,7 @@ export class GatewayServer {
   readonly #options: GatewayServerOptions;
   readonly #links: GatewayLinks;
   #server: Server | null = null;
+  #cluster: Cluster | null = null;
   readonly #fronts: Fronts;
   readonly #ports: OpenPorts;
 
@@ -73,6 +80,10 @@ export class GatewayServer {
     const onBug = (where: string, error: unknown) => observer.bug(where, error);
     this.gateway = new Gateway(options);
     const { gateway } = this;
+    const { socks, http, mixed } = options;
+    for (const list of new Set([users, ...[socks, http, mixed].map((front) => front?.users)])) {
+      list?.onGone(() => gateway.endOver());
+    }
     const { heartbeatMs, maxStreamsPerAgent: maxStreams } = options;
     const { udpIdleTimeoutMs = UDP_IDLE_TIMEOUT_MS, openPorts = NO_PORTS } = options;
     this.#fronts = new Fronts({ ...options, gateway, udpIdleTimeoutMs });
@@ -92,6 +103,7 @@ export class GatewayServer {
   /** Resolves once it listens; throws `ListenError`, and then nothing is left. */
   async listen(): Promise<void> {
     const { listen, certPem, keyPem, clientCaPem, heartbeatMs, log } = this.#options;
+    this.gateway.limit(await TunnelLimits.make(this.#options.limits ?? {}));
     this.#server = await serve({
       ...{ listen, certPem, keyPem, clientCaPem, log },
       altSvcPort: null,
@@ -109,10 +121,24 @@ export class GatewayServer {
     }, (request) => this.#take(request));
     try {
       await this.#fronts.listen();
+      await this.#join();
     } catch (error) {
       await this.stop();
       throw error;
     }
+  }
+
+  async #join(): Promise<void> {
+    const { cluster = null } = this.#options;
+    if (cluster === null) return;
+    // Its libraries are for nobody else.
+    const { Cluster } = await import("./cluster.ts");
+    this.#cluster = new Cluster({ ...this.#options, ...cluster, gateway: this.gateway });
+  }
+
+  /** `null` where it is alone. */
+  get cluster(): Cluster | null {
+    return this.#cluster;
   }
 
   /** The port of agents, by UDP and TCP. */
@@ -152,11 +178,30 @@ export class GatewayServer {
     await this.#links.takeSocket(request);
   }
 
+  /** New links get this certificate; throws `NetError` if it is unusable, and keeps the old. */
+  reload(certPem: string, keyPem: string): void {
+    this.#server!.reload(certPem, keyPem);
+  }
+
+  /** The same for those who sign agents' certificates. */
+  reloadClientCa(clientCaPem: string): void {
+    this.#server!.reloadClientCa(clientCaPem);
+  }
+
+  /** Takes no new clients; ends everything once connections have ended, or after `forMs`. */
+  async drain(forMs: number): Promise<void> {
+    this.#fronts.close();
+    this.#cluster?.drain();
+    await this.gateway.drain(forMs);
+    await this.stop();
+  }
+
   /** Ends everything. */
   async stop(): Promise<void> {
     this.#ports.close();
     this.gateway.stop();
     await this.#fronts.stop();
+    await this.#cluster?.close();
     await this.#server?.stop();
   }
 }

@@ -143,8 +143,8 @@ class HttpClient {
   }
 }
 
-function askOf({ remote }: OfferRequest, { user, group }: LetIn) {
-  return { front: "http", client: remote, user, group } satisfies Partial<Asked>;
+function askOf({ remote }: OfferRequest, letIn: LetIn) {
+  return { front: "http", client: remote, ...letIn } satisfies Partial<Asked>;
 }
 
 /** The head as it came. */

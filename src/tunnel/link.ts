@@ -1,8 +1,12 @@
 import type { ByteStream } from "../net/byte_stream.ts";
+import type { Asked } from "./observer.ts";
 import type { TunnelTarget } from "./target.ts";
 
-/** What carries a link: QUIC streams, frames over a WebSocket, or the JSON messages. */
-export type LinkTransport = "quic" | "ws/3" | "ws/2" | "ws/1.1" | "json";
+/**
+ * What carries a link: QUIC streams, frames over a WebSocket, or the JSON messages. By "nats" it is
+ * another gateway that is linked, and not an agent.
+ */
+export type LinkTransport = "quic" | "ws/3" | "ws/2" | "ws/1.1" | "json" | "nats";
 
 /** How a link ended. */
 export interface LinkEnd {
@@ -27,10 +31,11 @@ export interface GatewayLink extends Link {
   /**
    * Has the agent connect to `target`. An abort of `signal` gives it up.
    *
+   * @param asked who wants it: what another gateway is told
    * @throws {TunnelRefused} when the agent can't or won't
    * @throws {NetError} when the link is lost before it answers
    */
-  open(target: TunnelTarget, signal: AbortSignal): Promise<ByteStream>;
+  open(target: TunnelTarget, signal: AbortSignal, asked?: Asked): Promise<ByteStream>;
 }
 
 /** How an agent connects to a target; throws `TunnelRefused`. */

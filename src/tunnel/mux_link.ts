@@ -6,6 +6,7 @@ import { Mux } from "../protocol/tunnel/mux.ts";
 import type { MuxEvent } from "../protocol/tunnel/mux_receive.ts";
 import { CloseCode } from "../protocol/websocket/close.ts";
 import type { GatewayLink, LinkEnd, LinkTransport } from "./link.ts";
+import type { Asked } from "./observer.ts";
 import { MuxStream } from "./mux_stream.ts";
 import { closeReason, linkEndOf } from "./socket_end.ts";
 import { TunnelRefused, type TunnelTarget } from "./target.ts";
@@ -15,13 +16,25 @@ const MAX_WAITING_A_STREAM = 8;
 /** Pings are answered on a link of ever so few streams. */
 const MIN_MAX_WAITING = 64;
 
+/** What carries the messages of a link: a WebSocket, or what stands for one. */
+export interface LinkSocket extends AsyncIterable<string | Uint8Array> {
+  /** `null` for what goes through NATS. */
+  readonly http: Socket["http"] | null;
+  readonly closed: Socket["closed"];
+  /** See `Socket`. */
+  send(message: Uint8Array): Promise<void>;
+  close(code: number, reason: string): Promise<unknown>;
+}
+
 export interface MuxLinkOptions {
-  socket: Socket;
+  socket: LinkSocket;
   role: "gateway" | "agent";
   windowBytes: number;
   maxStreams: number;
   /** Agent: serves a stream that the gateway asks for. */
-  onOpen?: (target: TunnelTarget, asked: AskedStream) => void;
+  onOpen?: (target: TunnelTarget, asked: AskedStream, id: number) => void;
+  /** Gateway: the stream with this id will be asked for next. */
+  onAsk?: (id: number, asked: Asked | undefined) => void;
   onBug: (where: string, error: unknown) => void;
 }
 
@@ -53,7 +66,7 @@ export class MuxLink implements GatewayLink {
   constructor(options: MuxLinkOptions) {
     const { socket, role, windowBytes, maxStreams } = options;
     this.#options = options;
-    this.transport = `ws/${socket.http}`;
+    this.transport = socket.http === null ? "nats" : `ws/${socket.http}`;
     this.mux = new Mux({ role, windowBytes, maxStreams });
     this.closed = this.#run();
   }
@@ -166,16 +179,17 @@ export class MuxLink implements GatewayLink {
         this.mux.refuse(id, code, message);
         this.flush();
       },
-    });
+    }, id);
   }
 
-  async open(target: TunnelTarget, signal: AbortSignal): Promise<ByteStream> {
+  async open(target: TunnelTarget, signal: AbortSignal, asked?: Asked): Promise<ByteStream> {
     if (this.#end !== null) throw new NetError("lost", "the tunnel is gone");
     const isStuck = this.#waiting > this.#options.maxStreams + MIN_MAX_WAITING;
     if (isStuck || !this.mux.canOpen) {
       throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the agent is full");
     }
     const id = this.mux.open(target);
+    this.#options.onAsk?.(id, asked);
     const opening = Promise.withResolvers<ByteStream>();
     this.#opening.set(id, opening);
     const giveUp = () => {

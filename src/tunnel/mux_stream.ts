@@ -1,5 +1,6 @@
 import type { ByteStream } from "../net/byte_stream.ts";
 import { NetError } from "../net/error.ts";
+import { Turns } from "../net/turns.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
 import type { Mux } from "../protocol/tunnel/mux.ts";
 
@@ -15,9 +16,12 @@ export interface MuxLinkOfStream {
 /** One connection through a link of frames. */
 export class MuxStream implements ByteStream {
   readonly headroom = 0;
+  onReset: ((error: NetError) => void) | null = null;
   readonly #id: number;
   readonly #link: MuxLinkOfStream;
   readonly #over: () => void;
+  /** Who writes waits for those before: for credit, too. */
+  readonly #turns = new Turns();
   #finished = false;
   readonly #came: Uint8Array[] = [];
   #ended = false;
@@ -49,6 +53,16 @@ export class MuxStream implements ByteStream {
   }
 
   async write(bytes: Uint8Array, headroom = 0): Promise<void> {
+    const turn = this.#turns.take();
+    if (turn !== null) await turn;
+    try {
+      await this.#write(bytes, headroom);
+    } finally {
+      this.#turns.done();
+    }
+  }
+
+  async #write(bytes: Uint8Array, headroom: number): Promise<void> {
     const { mux } = this.#link;
     const header = mux.dataHeader(this.#id);
     for (let at = 0; at < bytes.length;) {
@@ -74,13 +88,19 @@ export class MuxStream implements ByteStream {
     }
   }
 
-  closeWrite(): Promise<void> {
-    if (this.#error !== null) return Promise.reject(this.#error);
-    this.#link.mux.fin(this.#id);
-    this.#link.flush();
-    this.#finished = true;
-    if (this.#ended) this.#over();
-    return Promise.resolve();
+  async closeWrite(): Promise<void> {
+    const turn = this.#turns.take();
+    if (turn !== null) await turn;
+    try {
+      if (this.#error !== null) throw this.#error;
+      if (this.#finished) return;
+      this.#link.mux.fin(this.#id);
+      this.#link.flush();
+      this.#finished = true;
+      if (this.#ended) this.#over();
+    } finally {
+      this.#turns.done();
+    }
   }
 
   abort(reason = "aborted"): void {
@@ -113,6 +133,7 @@ export class MuxStream implements ByteStream {
   fail(error: NetError): void {
     if (this.#error !== null) return;
     this.#error = error;
+    this.onReset?.(error);
     this.#came.length = 0;
     this.#reading?.resolve();
     this.#waiting?.resolve();

@@ -1,11 +1,23 @@
 import type { TunnelCode } from "../protocol/tunnel/code.ts";
 import type { Agent } from "./agents.ts";
 import type { LinkEnd } from "./link.ts";
-import type { RelayEnd } from "./relay.ts";
+import type { RelayEnd, Traffic } from "./relay.ts";
 import type { TunnelTarget } from "./target.ts";
+import type { Pass } from "./users.ts";
 
 /** By which way somebody came to a gateway. */
-export type Front = "socks5" | "http" | "forward" | "route";
+export type Front = "socks5" | "http" | "forward" | "route" | "cluster";
+
+/** What becomes of a gateway's place among several. */
+export type ClusterNews =
+  /** The server of NATS takes us. */
+  | { readonly type: "joined" }
+  /** It does not, or not any more; it is tried again. */
+  | { readonly type: "lost"; readonly reason: string }
+  /** Another gateway is there. */
+  | { readonly type: "found"; readonly gateway: string }
+  /** Once for each `found`. */
+  | { readonly type: "gone"; readonly gateway: string; readonly reason: string };
 
 /** A connection that a gateway was asked for. */
 export interface Asked {
@@ -18,6 +30,8 @@ export interface Asked {
   readonly user: string;
   readonly group: string;
   readonly target: TunnelTarget;
+  /** What he was let in by; he has no connection any more once that is over. */
+  readonly pass?: Pass;
 }
 
 /** What a gateway tells. No method throws or waits. */
@@ -28,11 +42,14 @@ export interface GatewayObserver {
   /** Somebody was not let in, as an agent or as a client. */
   authFailed(info: { front: Front | "agent"; remote: string; user: string; reason: string }): void;
   /** An agent has connected to the target. */
-  opened(asked: Asked, info: { agent: string; dialMs: number }): void;
-  /** No agent did. */
-  refused(asked: Asked, info: { code: TunnelCode; reason: string }): void;
+  opened(asked: Asked, info: { agent: Agent; dialMs: number }): void;
+  /** Where the bytes of one that was opened are counted as they pass; their sum is in its end. */
+  traffic?(asked: Asked): Traffic;
+  /** No agent did; `agent` is the last that was tried. */
+  refused(asked: Asked, info: { code: TunnelCode; reason: string; agent: Agent | null }): void;
   /** Once for each `opened`. */
-  closed(asked: Asked, end: RelayEnd & { agent: string; durationMs: number }): void;
+  closed(asked: Asked, end: RelayEnd & { agent: Agent; durationMs: number }): void;
+  cluster?(news: ClusterNews): void;
   /** Something was thrown that is not the peer's fault but ours. */
   bug(where: string, error: unknown): void;
 }

@@ -22,12 +22,17 @@ export interface QuicTunnelStreamOptions {
  */
 export class QuicTunnelStream implements ByteStream {
   readonly headroom = 0;
+  onReset: ((error: NetError) => void) | null = null;
   readonly #options: QuicTunnelStreamOptions;
   #first: Promise<Uint8Array | null> | null;
   /** How the peer's way ended, once the control stream has said so. */
   readonly #ended = Promise.withResolvers<void>();
   #hasEnded = false;
   #finished = false;
+  /** Whether our way's end was told of. */
+  #saidFin = false;
+  /** Writes that are not through. */
+  #writing = 0;
   #error: NetError | null = null;
 
   constructor(options: QuicTunnelStreamOptions) {
@@ -52,10 +57,13 @@ export class QuicTunnelStream implements ByteStream {
 
   async write(bytes: Uint8Array): Promise<void> {
     if (this.#error !== null) throw this.#error;
+    this.#writing++;
     try {
       await this.#options.stream.write(bytes);
     } catch (error) {
       throw this.#error ?? error;
+    } finally {
+      this.#writing--;
     }
   }
 
@@ -63,6 +71,7 @@ export class QuicTunnelStream implements ByteStream {
     if (this.#error !== null) throw this.#error;
     const { id, stream, tell } = this.#options;
     tell({ type: "fin", id });
+    this.#saidFin = true;
     await stream.closeWrite();
     this.#finished = true;
     if (this.#hasEnded) this.#over();
@@ -71,7 +80,9 @@ export class QuicTunnelStream implements ByteStream {
   abort(reason = "aborted"): void {
     if (this.#error !== null) return;
     const { id, tell } = this.#options;
-    if (!(this.#finished && this.#hasEnded)) {
+    // Where all was written the end of the stream below is the FIN that was told of.
+    const isWhole = this.#saidFin && this.#writing === 0;
+    if (!(isWhole && this.#hasEnded)) {
       tell({ type: "reset", id, code: TunnelCode.CONNECTION_FAILED, message: reason });
     }
     this.fail(new NetError("aborted", reason));
@@ -93,6 +104,7 @@ export class QuicTunnelStream implements ByteStream {
   fail(error: NetError): void {
     if (this.#error !== null) return;
     this.#error = error;
+    this.onReset?.(error);
     this.#ended.reject(error);
     void this.#options.stream.abort();
     this.#over();

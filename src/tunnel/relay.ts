@@ -1,22 +1,31 @@
 import type { ByteStream } from "../net/byte_stream.ts";
-import { NetError, toNetError } from "../net/error.ts";
+import { messageOf, NetError, toNetError } from "../net/error.ts";
 import type { Sweeper, Swept } from "../net/sweeper.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import { Linger } from "./linger.ts";
 
 /** How a relayed connection ended, and what went through it. */
-export interface RelayEnd {
+export interface RelayEnd extends Readonly<Traffic> {
   /** Who ended it first: the side that asked, the side that was asked for, or we. */
   readonly by: "client" | "target" | "us";
   /** In words; `end of stream` where both sides ended theirs. */
   readonly reason: string;
-  readonly bytesToTarget: number;
-  readonly bytesToClient: number;
+}
+
+/** Bytes of one connection so far: who carries them adds to it. */
+export interface Traffic {
+  bytesToTarget: number;
+  bytesToClient: number;
+}
+
+/** One that can tell that it is over where nobody reads or writes it: behind its own end. */
+interface Resettable extends ByteStream {
+  onReset?: ((error: NetError) => void) | null;
 }
 
 export interface RelayOptions {
-  client: ByteStream;
-  target: ByteStream;
+  client: Resettable;
+  target: Resettable;
   sweeper: Sweeper;
   /** It ends when no byte went either way for so long; 0 for never. */
   idleTimeoutMs: number;
@@ -24,6 +33,8 @@ export interface RelayOptions {
   signal?: AbortSignal;
   /** Told of the bytes of each chunk before it goes on; a promise holds it up. */
   throttle?: (bytes: number) => Promise<void> | null;
+  /** Counts what passes, from nothing on. */
+  traffic?: Traffic;
   /** Told of what neither side can have thrown. */
   onBug?: (where: string, error: unknown) => void;
 }
@@ -37,32 +48,36 @@ class Relay implements Swept {
   readonly #options: RelayOptions;
   #movedMs: number;
   #end: Pick<RelayEnd, "by" | "reason"> | null = null;
+  /** What goes on with those that are held up. */
+  readonly #held = new Set<() => void>();
   #firstFin: "client" | "target" | null = null;
+  readonly #traffic: Traffic;
   #linger: Linger | null = null;
-  #bytesToTarget = 0;
-  #bytesToClient = 0;
 
   constructor(options: RelayOptions) {
     this.#options = options;
+    this.#traffic = options.traffic ?? { bytesToTarget: 0, bytesToClient: 0 };
     this.#movedMs = performance.now();
   }
 
   async run(): Promise<RelayEnd> {
     const { client, target, sweeper, idleTimeoutMs, signal } = this.#options;
-    const onAbort = () => this.#stop("us", String(signal?.reason ?? "aborted"));
+    const onAbort = () => this.#stop("us", messageOf(signal?.reason ?? "aborted"));
     signal?.addEventListener("abort", onAbort, { once: true });
+    client.onReset = ({ message }) => this.#stop("client", message);
+    target.onReset = ({ message }) => this.#stop("target", message);
     if (idleTimeoutMs > 0) sweeper.add(this);
     if (signal?.aborted) onAbort();
     await Promise.all([this.#carry("client"), this.#carry("target")]);
     this.#linger?.clear();
     sweeper.delete(this);
     signal?.removeEventListener("abort", onAbort);
+    client.onReset = target.onReset = null;
     client.abort();
     target.abort();
     return {
       ...(this.#end ?? { by: this.#firstFin ?? "us", reason: "end of stream" }),
-      bytesToTarget: this.#bytesToTarget,
-      bytesToClient: this.#bytesToClient,
+      ...this.#traffic,
     };
   }
 
@@ -77,10 +92,10 @@ class Relay implements Swept {
         const chunk = await source.read();
         if (chunk === null) break;
         const { length } = chunk;
-        if (from === "client") this.#bytesToTarget += length;
-        else this.#bytesToClient += length;
+        if (from === "client") this.#traffic.bytesToTarget += length;
+        else this.#traffic.bytesToClient += length;
         const held = throttle?.(length) ?? null;
-        if (held !== null) await held;
+        if (held !== null) await this.#hold(held);
         writing = true;
         await sink.write(chunk, source.headroom);
         writing = false;
@@ -100,6 +115,18 @@ class Relay implements Swept {
     }
   }
 
+  /** Until it may go on, or it is over. */
+  async #hold(held: Promise<void>): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#held.add(resolve);
+    held.then(resolve, reject);
+    try {
+      await promise;
+    } finally {
+      this.#held.delete(resolve);
+    }
+  }
+
   sweep(nowMs: number): void {
     const { idleTimeoutMs } = this.#options;
     if (nowMs - this.#movedMs >= idleTimeoutMs) this.#stop("us", `idle for ${idleTimeoutMs} ms`);
@@ -108,6 +135,7 @@ class Relay implements Swept {
   #stop(by: RelayEnd["by"], reason: string): void {
     if (this.#end !== null) return;
     this.#end = { by, reason };
+    for (const resume of this.#held) resume();
     this.#options.client.abort(reason);
     this.#options.target.abort(reason);
   }

@@ -133,12 +133,11 @@ class SocksSession {
 
   async #connect({ host, port }: Socks5Address): Promise<void> {
     const { gateway } = this.#options;
-    const { user, group } = this.#letIn!;
     // What came behind the request is the target's.
     const client = unread(this.#stream, this.#parser.rest().slice());
     try {
       const connection = await gateway.open({
-        ...{ front: "socks5", client: this.#accepted.remote, user, group },
+        ...{ front: "socks5", client: this.#accepted.remote, ...this.#letIn! },
         target: { protocol: "tcp", host, port },
       });
       await gateway.carryTo(connection, async () => {

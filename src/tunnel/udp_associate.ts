@@ -63,10 +63,9 @@ async function relayDatagrams(
     // Which port it sends from, a client behind a NAT does not know itself.
     client ??= from;
     const { host, port, data } = datagram;
-    const { user, group } = letIn;
     flows.push(addressText(host, port), data, () => ({
       ask: {
-        ...{ front: "socks5", client: remote, user, group },
+        ...{ front: "socks5", client: remote, ...letIn },
         target: { protocol: "udp", host, port },
       },
       send: sender(socket, from, { host, port }),

@@ -1,6 +1,5 @@
-import { Buffer } from "node:buffer";
-import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { isPassword, parsePasswordHash, type PasswordHash } from "./passwords.ts";
+import { messageOf } from "../net/error.ts";
+import { isRightAtOnce, isRightByHash, Known, sha256 } from "./known_user.ts";
 import { Tries } from "./tries.ts";
 
 /** What a user may be. */
@@ -9,11 +8,13 @@ export type Role = "agent" | "client";
 /** One of those who may use a gateway. */
 export interface User {
   readonly name: string;
-  /** As it is, or as `hashPassword` makes it; or neither, for who has a token. */
+  /** As it is, or as `hashPassword` makes it; or neither, for who has a token or a certificate. */
   readonly password?: string;
   readonly passwordHash?: string;
   /** SHA-256 of a token in hex: a token is random, and needs no slow hash. */
   readonly tokenSha256?: string;
+  /** The subject of a certificate, as RFC 4514 writes it: `CN=agent-1,O=Example`. */
+  readonly certificate?: string;
   /** Default both. */
   readonly roles?: readonly Role[];
   /** An agent's groups, the first by default; those that a client may go through. Default any. */
@@ -25,125 +26,221 @@ export interface User {
 /** The first port, and the last. */
 export type PortRange = readonly [number, number];
 
-/** How somebody says who he is. */
+/** How somebody says who he is: by name and password, by a token alone, or by a certificate. */
 export interface Credentials {
+  /** Empty for who says it another way. */
   readonly username: string;
-  /** A token is given in its place. */
+  /** A token may be given in its place. */
   readonly password: string;
+  readonly token?: string;
+  /** The subject of a certificate that is trusted. */
+  readonly certificate?: string;
   /** The IP address, for who fails too often. */
   readonly ip: string;
   readonly role: Role;
 }
 
-/** Who it is, or why not; nobody is told which of the two was wrong. */
-export type Verdict =
-  | { readonly kind: "user"; readonly user: User }
-  | { readonly kind: "wrong" }
-  | { readonly kind: "later"; readonly waitMs: number };
-
-/** Decides in place of a list of users. */
-export type Authenticate = (credentials: Credentials) => Promise<User | null>;
-
-interface Known {
-  readonly user: User;
-  readonly hash: PasswordHash | null;
-  /** Of the password that was right last: who opens many connections pays for one hash. */
-  mac: Uint8Array | null;
+/** What somebody is let in by. */
+export interface Pass {
+  /** As `Date.now()`; Infinity for no end. */
+  readonly expiresAtMs: number;
+  /** Whether its user is gone or changed, or its time is up. */
+  readonly isOver: boolean;
 }
 
-// Nobody's: so that a name that is not there takes as long as a password that is wrong.
-const NOBODY = parsePasswordHash(
-  "$scrypt$ln=15,r=8,p=3$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-);
+/** Who it is, or why not; nobody is told which of the two was wrong. */
+export type Verdict =
+  | { readonly kind: "user"; readonly user: User; readonly pass: Pass }
+  | { readonly kind: "wrong" }
+  | { readonly kind: "later"; readonly waitMs: number }
+  /** Nobody could say; the reason is for the log. */
+  | { readonly kind: "unknown"; readonly reason: string };
+
+/** A user that is one until then, as `Date.now()`. */
+export interface AuthenticatedUser extends User {
+  readonly expiresAtMs?: number;
+}
+
+/**
+ * Decides in place of a list of users; `null` for who is none. What it throws is no failure of those
+ * who ask: they are turned away for now.
+ */
+export type Authenticate = (credentials: Credentials) => Promise<AuthenticatedUser | null>;
+
+export interface UsersOptions {
+  readonly tries?: Tries;
+  readonly authenticate?: Authenticate | null;
+}
+
+/** Each takes 32 MiB and a core. */
+const MAX_HASHES = 4;
+/** Those who wait for a hash; who comes above that has to come again. */
+const MAX_WAITING = 1_000;
+const BUSY_MS = 1_000;
 
 /** The users of a gateway. */
 export class Users {
   #known: ReadonlyMap<string, Known> = new Map();
   readonly #tries: Tries;
   readonly #authenticate: Authenticate | null;
+  readonly #hashes = new Slots(MAX_HASHES, MAX_WAITING);
+  readonly #listeners: (() => void)[] = [];
 
   /** Throws `TypeError` for a hash that is none. */
-  constructor(
-    users: readonly User[],
-    { tries = new Tries(), authenticate = null }: {
-      tries?: Tries;
-      authenticate?: Authenticate | null;
-    } = {},
-  ) {
+  constructor(users: readonly User[], options: UsersOptions = {}) {
+    const { tries = new Tries(), authenticate = null } = options;
     this.#tries = tries;
     this.#authenticate = authenticate;
     this.replace(users);
   }
 
-  /** From now on it is these; gives the names of those that are gone or changed. */
+  /**
+   * From now on it is these; gives the names of those that are gone or changed. Their passes are
+   * over, and whoever listens is told so.
+   */
   replace(users: readonly User[]): string[] {
-    const known = new Map(users.map((user) => [user.name, knownOf(user)]));
-    const gone = [...this.#known].filter(([name, { user }]) => {
+    const known = new Map(users.map((user) => [user.name, new Known(user)]));
+    const gone: string[] = [];
+    for (const [name, before] of this.#known) {
       const now = known.get(name);
-      return now === undefined || JSON.stringify(now.user) !== JSON.stringify(user);
-    });
+      // What it was let in by stays what it is.
+      if (now !== undefined && isSameUser(now.user, before.user)) known.set(name, before);
+      else {
+        before.isOver = true;
+        gone.push(name);
+      }
+    }
     this.#known = known;
-    return gone.map(([name]) => name);
+    if (gone.length > 0) { for (const listener of this.#listeners) listener(); }
+    return gone;
+  }
+
+  /** Calls back whenever passes are over because their users are gone or changed. */
+  onGone(listener: () => void): void {
+    this.#listeners.push(listener);
   }
 
   /** Who it is that says so. */
   async verify(credentials: Credentials): Promise<Verdict> {
-    const { username, ip } = credentials;
-    const keys = [`ip ${ip}`, `user ${username}`];
-    const waitMs = this.#tries.waitMs(keys);
-    if (waitMs > 0) return { kind: "later", waitMs };
-    const user = await this.#find(credentials);
-    if (user === null) {
+    const keys = keysOf(credentials);
+    const later = this.#later(keys);
+    if (later !== null) return later;
+    let found: Verdict | null;
+    try {
+      found = await this.#find(credentials, keys);
+    } catch (error) {
+      return { kind: "unknown", reason: messageOf(error) };
+    }
+    if (found === null) {
       this.#tries.failed(keys);
       return { kind: "wrong" };
     }
-    this.#tries.succeeded(keys);
-    return { kind: "user", user };
+    if (found.kind === "user") this.#tries.succeeded(keys);
+    return found;
   }
 
-  async #find(credentials: Credentials): Promise<User | null> {
-    const { username, password, role } = credentials;
-    if (this.#authenticate !== null) return await this.#authenticate(credentials);
-    const known = this.#known.get(username) ?? null;
-    const isRight = known !== null && isRightAtOnce(known, password) ||
-      await isRightByHash(known, password);
-    if (known === null || !isRight) return null;
-    return known.user.roles?.includes(role) === false ? null : known.user;
+  #later(keys: readonly string[]): Verdict | null {
+    const waitMs = this.#tries.waitMs(keys);
+    return waitMs > 0 ? { kind: "later", waitMs } : null;
+  }
+
+  /** `null` for nobody. */
+  async #find(credentials: Credentials, keys: readonly string[]): Promise<Verdict | null> {
+    const { password, role } = credentials;
+    if (this.#authenticate !== null) {
+      const user = await this.#authenticate(credentials);
+      return user === null || !mayBe(user, role) ? null : passFor(user);
+    }
+    const known = this.#knownBy(credentials);
+    const isBySecret = isTokenOrCertificate(credentials);
+    if (isBySecret || known !== null && isRightAtOnce(known, password)) {
+      return verdictOf(known, role);
+    }
+    if (!await this.#hashes.take()) return { kind: "later", waitMs: BUSY_MS };
+    try {
+      // Others may have failed, or been right, meanwhile.
+      const later = this.#later(keys);
+      if (later !== null) return later;
+      const isRight = known !== null && isRightAtOnce(known, password) ||
+        await isRightByHash(known, password);
+      return isRight ? verdictOf(known, role) : null;
+    } finally {
+      this.#hashes.free();
+    }
+  }
+
+  #knownBy({ username, token, certificate }: Credentials): Known | null {
+    if (token !== undefined) {
+      // What is compared is the hash of what was given: how long that takes says nothing of it.
+      const hash = sha256(token).toString("hex");
+      return this.#first(({ tokenSha256 }) => tokenSha256?.toLowerCase() === hash);
+    }
+    if (certificate !== undefined) return this.#first((user) => user.certificate === certificate);
+    return this.#known.get(username) ?? null;
+  }
+
+  #first(is: (user: User) => boolean): Known | null {
+    for (const known of this.#known.values()) if (is(known.user)) return known;
+    return null;
   }
 }
 
-function knownOf(user: User): Known {
-  const { passwordHash } = user;
-  const hash = passwordHash === undefined ? null : parsePasswordHash(passwordHash);
-  return { user, hash, mac: null };
+/** Where several do the same, so many at once. */
+class Slots {
+  #free: number;
+  readonly #maxWaiting: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(count: number, maxWaiting: number) {
+    this.#free = count;
+    this.#maxWaiting = maxWaiting;
+  }
+
+  /** `false` where too many wait already. */
+  async take(): Promise<boolean> {
+    if (this.#free > 0) this.#free--;
+    else if (this.#waiting.length >= this.#maxWaiting) return false;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return true;
+  }
+
+  free(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free++;
+    else next();
+  }
 }
 
-/** Whether it is the token, the password where that is known, or the one that was right before. */
-function isRightAtOnce({ user, mac }: Known, password: string): boolean {
-  const given = sha256(password);
-  const token = user.tokenSha256 === undefined ? null : Buffer.from(user.tokenSha256, "hex");
-  const plain = user.password === undefined ? null : sha256(user.password);
-  return isSame(given, token) || isSame(given, plain) || isSame(macOf(password), mac);
+function isTokenOrCertificate({ token, certificate }: Credentials): boolean {
+  return token !== undefined || certificate !== undefined;
 }
 
-/** Where there is no hash it is nobody's that is tried. */
-async function isRightByHash(known: Known | null, password: string): Promise<boolean> {
-  const hash = known?.hash ?? null;
-  if (!await isPassword(password, hash ?? NOBODY) || known === null || hash === null) return false;
-  known.mac = macOf(password);
-  return true;
+/** Whose failures count: who has no name fails as an address alone. */
+function keysOf({ username, ip }: Credentials): string[] {
+  return username === "" ? [`ip ${ip}`] : [`ip ${ip}`, `user ${username}`];
 }
 
-function isSame(a: Uint8Array, b: Uint8Array | null): boolean {
-  return b !== null && a.length === b.length && timingSafeEqual(a, b);
+function mayBe({ roles }: User, role: Role): boolean {
+  return roles?.includes(role) !== false;
 }
 
-const macKey = randomBytes(32);
-
-function macOf(password: string): Uint8Array {
-  return createHmac("sha256", macKey).update(password.normalize("NFC")).digest();
+/** A user that was changed or removed while his password was looked at is nobody any more. */
+function verdictOf(known: Known | null, role: Role): Verdict | null {
+  if (known === null || known.isOver || !mayBe(known.user, role)) return null;
+  return { kind: "user", user: known.user, pass: known };
 }
 
-function sha256(text: string): Uint8Array {
-  return createHash("sha256").update(text.normalize("NFC")).digest();
+function passFor(user: AuthenticatedUser): Verdict | null {
+  const { expiresAtMs = Infinity } = user;
+  const pass: Pass = {
+    expiresAtMs,
+    get isOver() {
+      return Date.now() >= expiresAtMs;
+    },
+  };
+  return pass.isOver ? null : { kind: "user", user, pass };
+}
+
+function isSameUser(a: User, b: User): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }

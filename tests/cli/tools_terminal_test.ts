@@ -73,7 +73,8 @@ terminalTest(
     withEcho(async ({ port }) => {
       const url = `ws://127.0.0.1:${port}/`;
       for (const isColoured of [true, false]) {
-        const env: Record<string, string> = isColoured ? {} : { NO_COLOR: "1" };
+        // https://no-color.org: an empty one says nothing, whatever this process has.
+        const env = { NO_COLOR: isColoured ? "" : "1" };
         await using terminal = OnTerminal.start(["doctor", url, "--echo"], env);
         await terminal.shows(/ok +WebSocket, HTTP\/1\.1 +101 Switching Protocols in /);
         await terminal.shows(/\n\d+ findings: 0 fail, /);

@@ -6,6 +6,7 @@ const TCP: Backend = {
   hostname: "127.0.0.1",
   port: 8080,
   unixPath: null,
+  agents: null,
   path: null,
   url: "ws://127.0.0.1:8080",
   authority: "127.0.0.1:8080",
@@ -43,6 +44,15 @@ const GOOD: [text: string, want: Partial<Backend>][] = [
   }],
   ["https://a.example", { tls: true, hostname: "a.example", port: 443, url: "https://a.example" }],
   ["https://[::1]:8443", { tls: true, hostname: "::1", port: 8443, url: "https://[::1]:8443" }],
+  ["agent://home/127.0.0.1:8080", { agents: "home", url: "agent://home/127.0.0.1:8080" }],
+  ["AGENT://Home/A.example:80/x", {
+    ...{ agents: "Home", hostname: "a.example", port: 80, path: "/x" },
+    ...{ url: "agent://Home/a.example:80/x", authority: "a.example" },
+  }],
+  ["agent+tls://h/[::1]:443", {
+    ...{ agents: "h", hostname: "::1", port: 443, tls: true },
+    ...{ url: "agent+tls://h/[::1]:443", authority: "[::1]" },
+  }],
   ["ws+unix:/run/a.sock", { unixPath: "/run/a.sock", url: "ws+unix:/run/a.sock" }],
   ["ws+unix:///run/a.sock", { unixPath: "/run/a.sock", url: "ws+unix:/run/a.sock" }],
   ["ws+unix:/run/a.sock://a/b", {
@@ -62,7 +72,8 @@ function wanted(part: Partial<Backend>): Backend {
     return { ...TCP, hostname: "localhost", port: 0, authority: "localhost", ...part };
   }
   const url = part.url ?? (part.hostname ? `ws://${part.hostname}` : TCP.url);
-  return { ...TCP, url, authority: new URL(url).host, ...part };
+  const authority = part.agents === undefined ? new URL(url).host : TCP.authority;
+  return { ...TCP, url, authority, ...part };
 }
 
 Deno.test("backend: ws://, wss://, the same as http:// and https://, and ws+unix:", () => {
@@ -92,6 +103,14 @@ const BAD: [why: string, text: string][] = [
   ["a space", "ws://a.example/a b"],
   ["a line feed", "ws://a.example/\nx"],
   ["a name that can be none", "ws://a..example"],
+  ["agents of no group", "agent:///127.0.0.1:80"],
+  ["agents, and no target", "agent://home"],
+  ["agents, and no port", "agent://home/127.0.0.1"],
+  ["agents, and port 0", "agent://home/127.0.0.1:0"],
+  ["a user at agents", "agent://a@home/127.0.0.1:80"],
+  ["a user behind agents", "agent://home/a@127.0.0.1:80"],
+  ["a query behind agents", "agent://home/127.0.0.1:80/?a"],
+  ["a group with an escape", "agent://ho%6de/127.0.0.1:80"],
   ["a relative socket", "ws+unix:run/a.sock"],
   ["no socket", "ws+unix:"],
   ["a relative path", "ws+unix:/run/a.sock:ws"],

@@ -7,8 +7,8 @@ import { linesFor } from "./file_lines.ts";
 const SIZE = "allowed: bytes, or a number with KiB, MiB, GiB (64KiB, 1MiB)";
 const DURATION = "allowed: 0, or numbers with h, m, s, ms (120s, 1m30s, 500ms)";
 const BACKEND =
-  "allowed: ws://host:port, wss://host/path (or http, https), or ws+unix:/path.sock:/path, without " +
-  "user, query and fragment";
+  "allowed: ws://host:port, wss://host/path (or http, https), ws+unix:/path.sock:/path, or " +
+  "agent://group/host:port (agent+tls), without user, query and fragment";
 
 const FORM: [text: string, ...want: string[]][] = [
   ["a: [", "1:5: flow sequence in block collection must be sufficiently indented and end with a ]"],

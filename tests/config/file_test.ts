@@ -19,8 +19,12 @@ Deno.test("file: nothing at all is a file of nothing", () => {
       routes: [],
       hasRoutes: false,
       cmux: null,
+      tunnel: { gateway: null, agent: null },
       written: {},
-      named: { pairs: [{ cert: null, key: null }], cas: [], ports: null },
+      named: {
+        pairs: [{ cert: null, key: null }, { cert: null, key: null }],
+        ...{ cas: [], ports: null, users: null },
+      },
     });
   }
 });
@@ -193,7 +197,17 @@ Deno.test("file: the JSON schema knows every key, and leaves no trace of how it 
   assert.equal(schema.$schema, "https://json-schema.org/draft/2020-12/schema");
   assert.equal(schema.additionalProperties, false);
   const properties = schema.properties as Record<string, Record<string, unknown>>;
-  const names = [...Object.keys(TOP_KINDS), "certificates", "log", "defaults", "routes", "cmux"];
+  const sections = [
+    "certificates",
+    "log",
+    "defaults",
+    "routes",
+    "cmux",
+    "proxy",
+    "gateway",
+    "client",
+  ];
+  const names = [...Object.keys(TOP_KINDS), ...sections];
   assert.deepEqual(Object.keys(properties).sort(), names.sort());
   assert.equal(properties.listen.default, ":443");
   assert.deepEqual((properties.tcp.anyOf as unknown[])[0], { enum: ["on", "off", true, false] });

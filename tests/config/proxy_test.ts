@@ -18,6 +18,7 @@ const DEFAULTS: Omit<ProxyConfig, "trustedProxies"> = {
     hostname: "127.0.0.1",
     port: 8080,
     unixPath: null,
+    agents: null,
     path: null,
     url: "ws://127.0.0.1:8080",
     authority: "127.0.0.1:8080",

@@ -2,6 +2,8 @@
 // Every door before every kind of backend: each case says what the client saw, what the backend saw
 // and how the one record of the session's end reads. Each cell leaves nothing behind.
 import assert from "node:assert/strict";
+import type { Dialer } from "../../src/net/dial.ts";
+import { routeDialer } from "../../src/tunnel/route_dialer.ts";
 import { testCertificates, type TestProxy, withProxy } from "../support/proxy.ts";
 import type { Case, Cell } from "../support/tunnel_cell.ts";
 import { type Door, DOORS, type TunnelClient } from "../support/tunnel_client.ts";
@@ -9,6 +11,7 @@ import { H1TunnelClient } from "../support/tunnel_h1.ts";
 import { H2TunnelClient } from "../support/tunnel_h2.ts";
 import { H3TunnelClient } from "../support/tunnel_h3.ts";
 import { type BackendKind, BACKENDS, CASES, matrixMarkdown } from "../support/tunnel_matrix.ts";
+import { withTunnel } from "../tunnel/support.ts";
 import { until } from "../support/until.ts";
 
 /** The cells that passed. */
@@ -32,6 +35,24 @@ async function withDoors(
   { out, down }: { out: BackendKind; down: boolean },
   body: (t: TestProxy) => Promise<void>,
 ): Promise<void> {
+  if (out === "ws" || out === "wss") {
+    return await withProxyBefore({ tls: out === "wss", down }, body);
+  }
+  // Each by another link.
+  const transports = out === "agent" ? ["quic"] as const : ["ws"] as const;
+  await withTunnel({ transports }, async ({ gateway: { gateway } }) => {
+    const dialer = routeDialer(gateway, "default");
+    await withProxyBefore({ tls: out === "agent+tls", down, dialer }, async (t) => {
+      await body(t);
+      await until("the end of all tunnelled connections", () => gateway.connections === 0);
+    });
+  });
+}
+
+async function withProxyBefore(
+  { tls: isTls, down, dialer }: { tls: boolean; down: boolean; dialer?: Dialer },
+  body: (t: TestProxy) => Promise<void>,
+): Promise<void> {
   const { caPem, certPem, keyPem } = await testCertificates();
   const alpnProtocols = ["http/1.1"];
   const listen = { tls: { cert: certPem, key: keyPem, ALPNProtocols: alpnProtocols } };
@@ -39,13 +60,15 @@ async function withDoors(
   const dial = {
     hostname: "127.0.0.1",
     port: portOfNobody(),
-    tls: out === "wss" ? tls : undefined,
+    tls: isTls ? tls : undefined,
+    dialer,
   };
   await withProxy({
     tcp: true,
     plainListen: { hostname: "127.0.0.1", port: 0 },
     upgrades: ["*"],
-    ...(out === "wss" ? { dialTls: tls, backendListen: listen } : {}),
+    dialer,
+    ...(isTls ? { dialTls: tls, backendListen: listen } : {}),
     ...(down ? { backend: { dial } } : {}),
   }, body);
 }

@@ -38,7 +38,11 @@ function start(args: string[], cwd: string): Started {
   };
   const output = new Promise<string>((resolve) => {
     void drain(child.stdout, resolve);
-    void drain(child.stderr, (text) => /proxy\.listening|^h3ws: /.test(text) && resolve(text));
+    void drain(
+      child.stderr,
+      (text) =>
+        /proxy\.listening|gateway\.(?:listening|connect)|^h3ws: /.test(text) && resolve(text),
+    );
   });
   return { child, output };
 }
@@ -74,7 +78,10 @@ async function runLines(lines: readonly string[]): Promise<void> {
         const { child, output } = start(args, folder);
         if (line.endsWith("&")) {
           background.push(child);
-          assert.match(await within(line, output, PATIENCE_MS), /proxy\.listening|Echo server on/);
+          assert.match(
+            await within(line, output, PATIENCE_MS),
+            /proxy\.listening|gateway\.(?:listening|connect)|Echo server on/,
+          );
         } else {
           const { code } = await within(line, child.status, PATIENCE_MS);
           assert.equal(code, 0, `${line}: ${await output}`);
@@ -88,10 +95,11 @@ async function runLines(lines: readonly string[]): Promise<void> {
 }
 
 /** The lines of a tested block without comments, at ports of the loopback that are free. */
-function linesOf(name: string, [udp, tcp, plain] = freePorts(3)): string[] {
+function linesOf(name: string, [udp, tcp, plain, socks] = freePorts(4)): string[] {
   return tested(name).trim().split("\n").map((line) =>
     line.replace(/ *#.*$/, "").replaceAll("8443", `${udp}`).replaceAll("8080", `${tcp}`)
-      .replaceAll("8081", `${plain}`).replace("--listen :", "--listen 127.0.0.1:")
+      .replaceAll("8081", `${plain}`).replaceAll("1080", `${socks}`)
+      .replace("--listen :", "--listen 127.0.0.1:").replace("--socks :", "--socks 127.0.0.1:")
   );
 }
 
@@ -104,6 +112,14 @@ Deno.test("README: the way to one's own backend works, line by line", async () =
 Deno.test("README: connect talks to an echo, line by line", async () => {
   const lines = linesOf("connect");
   assert.equal(lines.length, 3);
+  await runLines(lines);
+});
+
+Deno.test("README: from nothing to an answer through the tunnel, line by line", {
+  ignore: !hasCurl(),
+}, async () => {
+  const lines = linesOf("tunnel");
+  assert.equal(lines.length, 5);
   await runLines(lines);
 });
 

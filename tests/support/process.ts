@@ -65,7 +65,7 @@ export async function startProxyProcess(options: ProxyProcessOptions): Promise<P
     stdout: "null",
     stderr: "piped",
   }).spawn();
-  const log = new Log();
+  const log = new ProcessLog();
   const reading = log.read(child.stderr);
   let running = true;
   const status = child.status.finally(() => running = false);
@@ -99,7 +99,8 @@ export async function startProxyProcess(options: ProxyProcessOptions): Promise<P
   }
 }
 
-class Log {
+/** The log of a process in JSON, and what else it writes. */
+export class ProcessLog {
   readonly lines: LogLine[] = [];
   readonly #asked = new WeakSet<LogLine>();
   readonly #other: string[] = [];

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { type Certificates, makeCertificates } from "../../src/cli/certificates.ts";
 import { configuredOptions } from "../../src/config/proxy_options.ts";
 import { readProxyConfig } from "../../src/config/proxy.ts";
-import type { TlsClientOptions } from "../../src/net/dial.ts";
+import type { Dialer, TlsClientOptions } from "../../src/net/dial.ts";
 import { Sweeper } from "../../src/net/sweeper.ts";
 import { CloseCode, isCloseCodeOnWire } from "../../src/protocol/websocket/close.ts";
 import { Traffic } from "../../src/protocol/websocket/traffic.ts";
@@ -120,6 +120,8 @@ export interface TestProxyOptions extends Partial<Omit<ProxyOptions, "backend">>
   backend?: Partial<BackendTarget>;
   /** How the backend is dialled: TLS. */
   dialTls?: TlsClientOptions;
+  /** The same by another way than the network's. */
+  dialer?: Dialer;
   /** How the backend listens. */
   backendListen?: RawBackendOptions;
 }
@@ -148,7 +150,7 @@ export async function withProxy(
   options: TestProxyOptions,
   body: (t: TestProxy) => Promise<void>,
 ): Promise<void> {
-  const { backend: target, backendListen, dialTls, ...rest } = options;
+  const { backend: target, backendListen, dialTls, dialer, ...rest } = options;
   const { caPem, certPem, keyPem } = await testCertificates();
   const backend = await RawBackend.listen(backendListen);
   const seen = new Recorder();
@@ -167,7 +169,7 @@ export async function withProxy(
       backend: {
         dial: {
           ...{ hostname: "127.0.0.1", port: backend.port },
-          ...{ unixPath: backendListen?.unixPath, tls: dialTls },
+          ...{ unixPath: backendListen?.unixPath, tls: dialTls, dialer },
         },
         url: `ws://127.0.0.1:${backend.port}`,
         host: null,

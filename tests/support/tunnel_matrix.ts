@@ -5,7 +5,7 @@ import { WEBSOCKET_CASES } from "./tunnel_cases_websocket.ts";
 import { DOORS } from "./tunnel_client.ts";
 
 /** How the backend is reached. */
-export const BACKENDS = ["ws", "wss"] as const;
+export const BACKENDS = ["ws", "wss", "agent", "agent+tls"] as const;
 export type BackendKind = typeof BACKENDS[number];
 
 /** What is run at every door before every kind of backend. */

@@ -2,6 +2,7 @@
 // word, and nothing is left.
 import assert from "node:assert/strict";
 import type * as net from "node:net";
+import { socketsHeldTo } from "../support/backend.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
 import { socksConnect } from "./socks_client.ts";
@@ -114,6 +115,29 @@ for (const [name, transports] of Object.entries(TRANSPORTS)) {
         other.reset();
         await until("nothing left", () => isIdle(tunnel));
       });
+    });
+  });
+}
+
+for (const [name, transports] of Object.entries({ quic: ["quic"], ws: ["ws"] } as const)) {
+  Deno.test(`tunnel by ${name}: who has ended its way and then goes takes the target's connection along`, async () => {
+    await withTunnel({ transports }, async ({ gateway: { gateway } }) => {
+      using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      const { port } = listener.addr;
+      const accepted = listener.accept();
+      const connection = await gateway.open({
+        ...{ front: "route", client: "", user: "", group: "default" },
+        target: { protocol: "tcp", host: "127.0.0.1", port },
+      });
+      const target = await accepted;
+      await connection.stream.closeWrite();
+      // Its end comes, and nothing else for as long as the target says nothing.
+      assert.equal(await target.read(new Uint8Array(1)), null);
+      connection.stream.abort("gone");
+      const end = { by: "client", reason: "gone", bytesToTarget: 0, bytesToClient: 0 } as const;
+      gateway.release(connection, end);
+      await until("the end of the agent's socket", () => socketsHeldTo(port) === 0);
+      target.close();
     });
   });
 }

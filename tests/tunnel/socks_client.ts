@@ -19,14 +19,24 @@ export interface SocksClient {
 
 const utf8 = new TextEncoder();
 
-/** Connects without a password, and keeps what comes, or counts it; throws with the reply's code where it is refused. */
+/** Who one is at a proxy. */
+export interface SocksLogin {
+  port: number;
+  username: string;
+  password: string;
+}
+
+/**
+ * Connects, without a password by a port alone, and keeps what comes, or counts it; throws with
+ * the reply's code where it is refused.
+ */
 export async function socksConnect(
-  proxyPort: number,
+  proxy: number | SocksLogin,
   host: string,
   port: number,
   keep: "text" | "count" = "text",
 ): Promise<SocksClient> {
-  const socket = net.connect({ port: proxyPort, host: "127.0.0.1", allowHalfOpen: true });
+  const socket = net.connect({ port: portOf(proxy), host: "127.0.0.1", allowHalfOpen: true });
   const ended = Promise.withResolvers<"fin" | "reset">();
   let text = "";
   let count = 0;
@@ -47,8 +57,14 @@ export async function socksConnect(
       if (end !== undefined && text.length < length) throw new Error(`SOCKS5 ended by ${end}`);
     }
   };
-  socket.write(Uint8Array.of(5, 1, 0));
+  socket.write(Uint8Array.of(5, 1, typeof proxy === "number" ? 0 : 2));
   await has(2);
+  if (typeof proxy !== "number") {
+    const [name, password] = [proxy.username, proxy.password].map((one) => utf8.encode(one));
+    socket.write(Uint8Array.of(1, name.length, ...name, password.length, ...password));
+    await has(4);
+    text = text.slice(2);
+  }
   const name = utf8.encode(host);
   socket.write(Uint8Array.of(5, 1, 0, 3, name.length, ...name, port >> 8, port & 0xff));
   await has(12);
@@ -74,4 +90,8 @@ export async function socksConnect(
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
   };
+}
+
+function portOf(proxy: number | SocksLogin): number {
+  return typeof proxy === "number" ? proxy : proxy.port;
 }

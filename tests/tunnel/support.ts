@@ -24,7 +24,8 @@ export class Told {
       agentConnected: ({ id, group, link }) => this.#say(`agent+ ${id} ${group} ${link.transport}`),
       agentGone: ({ id }, { by, reason }) => this.#say(`agent- ${id} ${by}: ${reason}`),
       authFailed: ({ front, user, reason }) => this.#say(`auth ${front} ${user}: ${reason}`),
-      opened: ({ target }, { agent }) => this.#say(`open ${target.host}:${target.port} ${agent}`),
+      opened: ({ target }, { agent }) =>
+        this.#say(`open ${target.host}:${target.port} ${agent.id}`),
       refused: ({ target }, { reason }) => this.#say(`refused ${target.host}: ${reason}`),
       closed: (_, end) =>
         this.#say(`closed ${end.by}: ${end.reason} ${end.bytesToTarget}/${end.bytesToClient}`),
@@ -60,10 +61,14 @@ export interface TunnelOptions {
   agents?: readonly User[];
   transports?: readonly AgentTransport[];
   allowed?: readonly string[] | null;
+  /** What is different of the agent. */
+  agent?: Partial<Omit<AgentOptions, "auth">> & { auth?: Partial<AgentOptions["auth"]> };
+  /** Whether it is not waited for. */
+  unlinked?: boolean;
   /** What the agent asks the gateway for. */
   openPorts?: readonly OpenPort[];
-  /** What is different of the agent. */
-  agent?: Partial<AgentOptions>;
+  /** Of the agent: where the gateway's name leads to. */
+  places?: Pick<AgentOptions, "lookup" | "lookupEveryMs">;
 }
 
 /** A tunnel that stands. */
@@ -79,7 +84,7 @@ const USER = { name: "ann", password: "secret" };
 
 /** Another agent than that of `withTunnel`; whoever starts it stops it. */
 export function testAgent(
-  gateway: { readonly port: number },
+  { port }: Pick<GatewayServer, "port">,
   options: TunnelOptions & {
     caPem: string;
     sweeper: Sweeper;
@@ -89,24 +94,27 @@ export function testAgent(
   },
 ): TunnelAgent {
   const { allowed = ["127.0.0.1", "localhost"], openPorts = [], clientId = "one" } = options;
+  const { places = {} } = options;
   const { caPem, sweeper, observer, transports = ["quic", "ws"], user = USER } = options;
   const reach = new Reach({
     allowed: allowed === null ? null : allowed.map(parseHostPattern),
     ...{ forbidden: [], services: [], openPorts },
   });
   return new TunnelAgent({
-    gateways: [new URL(`wss://localhost:${gateway.port}/ws`)],
+    gateways: [new URL(`wss://localhost:${port}/ws`)],
     replicas: 1,
-    auth: {
-      ...{ version: 1, clientId, group: null, agent: "test", openPorts, maxConns: null },
-      login: { username: user.name, password: user.password },
-    },
+    ...places,
     ...{ caCerts: [caPem], transports, sweeper, observer },
     ...{ maxStreams: 10_000, windowBytes: 256 * 1024 },
     ...{ quicTimeoutMs: 1_500, connectTimeoutMs: 5_000 },
     ...{ idleTimeoutMs: 0, stableMs: 60_000, minDelayMs: 50, maxDelayMs: 200 },
     connect: agentDial({ reach, connectTimeoutMs: 5_000 }),
     ...options.agent,
+    auth: {
+      ...{ version: 1, clientId, group: null, agent: "test", openPorts, maxConns: null },
+      login: { username: user.name, password: user.password },
+      ...options.agent?.auth,
+    },
   });
 }
 
@@ -161,11 +169,10 @@ export async function withTunnel(
   const gateway = await startGateway({ told, sweeper }, options);
   const agent = await startAgent({ told, sweeper }, gateway.port, options);
   try {
-    await until(
-      "the link",
-      () => agent.links.size === 1 && gateway.gateway.agents.list().length === 1,
-    );
-    const [{ transport }] = agent.links;
+    const { agents } = gateway.gateway;
+    const isLinked = () => agent.links.size > 0 && agents.list().length === agent.links.size;
+    if (!options.unlinked) await until("the link", isLinked);
+    const transport = [...agent.links][0]?.transport ?? "quic";
     await run({ gateway, agent, told, transport });
     if (told.bugs.length > 0) throw told.bugs[0];
   } finally {

@@ -1,0 +1,36 @@
+import { agentFlags, readAgentConfig } from "../config/agent.ts";
+import { UsageError } from "../config/error.ts";
+import type { Command } from "./command.ts";
+import { configureTunnel } from "./tunnel_configured.ts";
+
+/** `h3ws agent`: the private end of the reverse tunnel. */
+export const agentCommand: Command = {
+  name: "agent",
+  summary: "connect to a gateway, and let its clients reach what this machine reaches",
+  flags: agentFlags,
+  positional: "gateway",
+  examples: [
+    "h3ws agent wss://gw.example:8443 --user ann:secret --ca ca.pem --allow 127.0.0.1,10.0.0.0/8",
+    "h3ws agent gw1.example:8443 gw2.example:8443 --user ann:secret --service web=localhost:8080",
+    "h3ws agent --config h3ws.yaml",
+  ],
+  async run(flags, io) {
+    const part = { section: "agent", read: readAgentConfig } as const;
+    const configured = await configureTunnel(part, { flags, env: io.env });
+    const { gateways, user, token, id } = configured.config;
+    if (gateways.length === 0) {
+      const allowed = "wss://host:port: h3ws agent wss://gw.example:8443";
+      throw new UsageError({ key: "--gateway", value: null, problem: "is missing", allowed });
+    }
+    if (user !== null && token !== null) {
+      const problem = "can't stand beside --user";
+      throw new UsageError({ key: "--token", value: null, problem, allowed: "one of the two" });
+    }
+    if (token !== null && id === null) {
+      const problem = "takes the name of its user as --id";
+      throw new UsageError({ key: "--token", value: null, problem, allowed: "--id beside it" });
+    }
+    const { runAgent } = await import("./agent_serve.ts");
+    return await runAgent(configured, io);
+  },
+};

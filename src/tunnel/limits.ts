@@ -1,0 +1,159 @@
+import type { RateLimiterMemory, RateLimiterQueue } from "rate-limiter-flexible";
+import { TunnelCode } from "../protocol/tunnel/code.ts";
+import { TunnelRefused } from "./target.ts";
+
+/** What one user, agent or target may have; without end what is not said. */
+export interface Limits {
+  /** Connections at once. */
+  readonly maxConnections?: number;
+  readonly newPerSecond?: number;
+  /** Both ways together, of all its connections. */
+  readonly bytesPerSecond?: number;
+}
+
+/** Whose limits they are: each user, each agent, each target has them for itself. */
+export const LIMITED = ["user", "agent", "target"] as const;
+export type Limited = typeof LIMITED[number];
+export type LimitsBy = Readonly<Partial<Record<Limited, Limits>>>;
+
+/** Holds a chunk up; `null` for not at all. */
+export type Throttle = (bytes: number) => Promise<void> | null;
+
+/** The place of one connection. */
+export interface Place {
+  /** Absent where bytes are not limited. */
+  readonly throttle?: Throttle;
+  /** Gives it up; once. */
+  leave(): void;
+}
+
+type Library = typeof import("rate-limiter-flexible");
+
+const SECOND = 1;
+/** A chunk waits in parts, so that each second is made use of, and others have their turn. */
+const PARTS = 16;
+
+/** The limits of all users, agents and targets. */
+export class TunnelLimits {
+  readonly #limiters: ReadonlyMap<Limited, Limiter>;
+
+  private constructor(by: LimitsBy, library: Library) {
+    this.#limiters = new Map(
+      LIMITED.filter((of) => by[of] !== undefined)
+        .map((of) => [of, new Limiter(of, by[of]!, library)]),
+    );
+  }
+
+  /** `null` where nothing is limited; the library is read only where something is. */
+  static async make(by: LimitsBy): Promise<TunnelLimits | null> {
+    const isAny = Object.values(by).some((limits) => Object.values(limits).some((one) => one > 0));
+    return isAny ? new TunnelLimits(by, await import("rate-limiter-flexible")) : null;
+  }
+
+  /**
+   * Takes a place for one more connection of whom `key` stands for.
+   *
+   * @throws {TunnelRefused} RATE_LIMITED
+   */
+  enter(of: Limited, key: string): Promise<Place> {
+    return this.#limiters.get(of)?.enter(key) ?? Promise.resolve(FREE);
+  }
+}
+
+const FREE: Place = { leave() {} };
+
+/** What is known of one who has connections. */
+interface Entry {
+  connections: number;
+  queue: RateLimiterQueue | null;
+}
+
+class Limiter {
+  readonly #of: Limited;
+  readonly #limits: Limits;
+  readonly #library: Library;
+  readonly #entries = new Map<string, Entry>();
+  readonly #arrivals: RateLimiterMemory | null;
+  readonly #bytes: RateLimiterMemory | null;
+
+  constructor(of: Limited, limits: Limits, library: Library) {
+    this.#of = of;
+    this.#limits = limits;
+    this.#library = library;
+    const each = (points: number | undefined) =>
+      points ? new library.RateLimiterMemory({ points, duration: SECOND }) : null;
+    this.#arrivals = each(limits.newPerSecond);
+    // What was spent stays known when the last connection has gone.
+    this.#bytes = each(limits.bytesPerSecond);
+  }
+
+  async enter(key: string): Promise<Place> {
+    const entry = this.#take(key);
+    try {
+      await this.#arrive(key);
+    } catch (error) {
+      this.#leave(key, entry);
+      throw error;
+    }
+    let left = false;
+    return {
+      throttle: this.#throttle(key, entry, () => left),
+      leave: () => {
+        if (!left) this.#leave(key, entry);
+        left = true;
+      },
+    };
+  }
+
+  #take(key: string): Entry {
+    const { maxConnections } = this.#limits;
+    const entry = this.#entries.get(key) ?? { connections: 0, queue: null };
+    if (maxConnections && entry.connections >= maxConnections) {
+      throw limited(`the ${this.#of} has ${maxConnections} connections, as many as it may`);
+    }
+    entry.connections++;
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  #leave(key: string, entry: Entry): void {
+    if (--entry.connections === 0) this.#entries.delete(key);
+  }
+
+  async #arrive(key: string): Promise<void> {
+    try {
+      await this.#arrivals?.consume(key);
+    } catch (error) {
+      if (error instanceof Error) throw error;
+      const { newPerSecond } = this.#limits;
+      throw limited(`the ${this.#of} may have ${newPerSecond} new connections a second`);
+    }
+  }
+
+  #throttle(key: string, entry: Entry, isOver: () => boolean): Throttle | undefined {
+    const { bytesPerSecond } = this.#limits;
+    if (this.#bytes === null || !bytesPerSecond) return undefined;
+    // It keeps a line for each key for ever: so each has one for itself, for as long as it is here.
+    const queue = entry.queue ??= new this.#library.RateLimiterQueue(this.#bytes);
+    const part = Math.ceil(bytesPerSecond / PARTS);
+    return async (bytes) => {
+      for (let left = bytes; left > 0 && !isOver(); left -= part) {
+        // The prefix: by the name of "constructor" it finds what no one put there.
+        await queue.removeTokens(Math.min(left, part), `of ${key}`);
+      }
+    };
+  }
+}
+
+/** Both of them, one after the other. */
+export function throttleBy(places: readonly Place[]): Throttle | undefined {
+  const all = places.flatMap(({ throttle }) => throttle === undefined ? [] : [throttle]);
+  if (all.length < 2) return all[0];
+  return async (bytes) => {
+    for (const throttle of all) await throttle(bytes);
+  };
+}
+
+function limited(message: string): TunnelRefused {
+  return new TunnelRefused(TunnelCode.RATE_LIMITED, message);
+}

@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { Registry } from "prom-client";
+import { createAgentObserver } from "../../src/observe/agent.ts";
+import { createGatewayObserver } from "../../src/observe/gateway.ts";
+import { createLog, type LogRecord } from "../../src/observe/log.ts";
+import { TunnelCode } from "../../src/protocol/tunnel/code.ts";
+import type { Agent } from "../../src/tunnel/agents.ts";
+import type { Link, LinkEnd } from "../../src/tunnel/link.ts";
+import type { Asked } from "../../src/tunnel/observer.ts";
+import { TunnelRefused } from "../../src/tunnel/target.ts";
+
+class FakeLink implements Link {
+  readonly transport = "quic";
+  readonly streams = 0;
+  readonly #end = Promise.withResolvers<LinkEnd>();
+  readonly closed = this.#end.promise;
+
+  close(reason: string): void {
+    this.#end.resolve({ by: "us", reason });
+  }
+}
+
+function setUp() {
+  const registry = new Registry();
+  const lines: string[] = [];
+  const log = createLog((record: LogRecord) => lines.push(String(record.rawMessage)));
+  const clock = { ms: 1_000_000 };
+  return { options: { registry, log, now: () => clock.ms }, registry, lines, clock };
+}
+
+const target = { protocol: "tcp", host: "a.example", port: 80 } as const;
+
+function asked(id: number): Asked {
+  return { id, front: "socks5", client: "192.0.2.1:5", user: "ann", group: "default", target };
+}
+
+function agentNamed(id: string): Agent {
+  const link = new FakeLink() as unknown as Agent["link"];
+  const who = { id, group: "default", user: "ann", remote: "192.0.2.2:6" };
+  const ports = { refused: [], hold() {}, release() {} };
+  return { ...who, link, maxStreams: 10, sinceMs: 0, ports };
+}
+
+async function valueOf(registry: Registry, series: string): Promise<number> {
+  const line = (await registry.metrics()).split("\n").find((one) => one.startsWith(`${series} `));
+  return Number(line?.slice(series.length + 1));
+}
+
+const END = { reason: "end of stream", bytesToTarget: 10, bytesToClient: 20, durationMs: 1500 };
+
+Deno.test("gateway observer: bytes count while a connection is open, and once when it ends", async () => {
+  const { options, registry } = setUp();
+  const observer = createGatewayObserver(options);
+  const agent = agentNamed("one");
+  observer.agentConnected(agent);
+  observer.opened(asked(1), { agent, dialMs: 30 });
+  const traffic = observer.traffic!(asked(1));
+  traffic.bytesToTarget += 7;
+  const bytes = 'h3ws_gateway_bytes_total{dir="to_target"}';
+  assert.equal(await valueOf(registry, bytes), 7);
+  assert.equal(observer.stats().bytes_sent, 7);
+  assert.equal(observer.agents()[0].bytes_sent, 7);
+  assert.equal(observer.agents()[0].active_connections, 1);
+  observer.closed(asked(1), { ...END, by: "client", agent });
+  assert.equal(await valueOf(registry, bytes), 10);
+  assert.deepEqual(observer.stats(), {
+    ...{ active_connections: 0, total_connections: 1, bytes_sent: 10, bytes_received: 20 },
+    ...{ error_count: 0, success_rate: 1, uptime: 0, agents: 1 },
+  });
+  assert.equal(await valueOf(registry, 'h3ws_gateway_closes_total{by="client"}'), 1);
+  assert.equal(await valueOf(registry, 'h3ws_gateway_dial_seconds_bucket{le="0.05"}'), 1);
+});
+
+Deno.test("gateway observer: a connection that nobody counted on the way counts at its end", () => {
+  const { options } = setUp();
+  const observer = createGatewayObserver(options);
+  const agent = agentNamed("one");
+  observer.agentConnected(agent);
+  observer.opened(asked(1), { agent, dialMs: 1 });
+  observer.closed(asked(1), { ...END, by: "target", reason: "reset", agent });
+  const { bytes_sent, error_count } = observer.stats();
+  assert.deepEqual([bytes_sent, error_count], [10, 1]);
+});
+
+Deno.test("gateway observer: refusals by code, of the agent that was tried last", async () => {
+  const { options, registry, lines } = setUp();
+  const observer = createGatewayObserver(options);
+  const agent = agentNamed("one");
+  observer.agentConnected(agent);
+  const { FORBIDDEN_HOST, CONNECTION_FAILED } = TunnelCode;
+  observer.refused(asked(1), { code: FORBIDDEN_HOST, reason: "no", agent });
+  observer.refused(asked(2), { code: CONNECTION_FAILED, reason: "no agent", agent: null });
+  assert.equal(await valueOf(registry, 'h3ws_gateway_refused_total{code="FORBIDDEN_HOST"}'), 1);
+  assert.equal(observer.stats().error_count, 2);
+  const [{ error_count, success_rate }] = observer.agents();
+  assert.deepEqual([error_count, success_rate], [1, 0]);
+  assert.deepEqual(lines, ["agent.connect", "tunnel.refused", "tunnel.refused"]);
+});
+
+Deno.test("gateway observer: agents that are gone are told of with when, a newer link is theirs", () => {
+  const { options, clock } = setUp();
+  const observer = createGatewayObserver(options);
+  const [old, fresh] = [agentNamed("one"), agentNamed("one")];
+  observer.agentConnected(old);
+  clock.ms += 5000;
+  observer.agentConnected(fresh);
+  observer.agentGone(old, { by: "us", reason: "replaced" });
+  const [one, ...others] = observer.agents();
+  assert.deepEqual([one.is_online, one.uptime, others.length], [true, 0, 0]);
+  assert.equal(observer.stats().agents, 1);
+  observer.agentGone(fresh, { by: "lost", reason: "" });
+  clock.ms += 60_000;
+  const [{ is_online, last_seen }] = observer.agents();
+  assert.deepEqual([is_online, last_seen], [false, new Date(1_005_000).toISOString()]);
+});
+
+Deno.test("gateway observer: no more than 1000 agents that are gone are remembered", () => {
+  const { options } = setUp();
+  const observer = createGatewayObserver(options);
+  observer.agentConnected(agentNamed("stays"));
+  for (let i = 0; i < 1500; i++) {
+    const agent = agentNamed(`n${i}`);
+    observer.agentConnected(agent);
+    observer.agentGone(agent, { by: "lost", reason: "" });
+  }
+  const agents = observer.agents();
+  assert.ok(agents.length <= 1002, String(agents.length));
+  assert.equal(agents.at(-1)!.client_id, "stays");
+  assert.equal(agents[0].client_id, "n1499");
+});
+
+Deno.test("agent observer: links, retries and connections", async () => {
+  const { options, registry, lines, clock } = setUp();
+  const observer = createAgentObserver({ ...options, clientId: "me" });
+  assert.deepEqual([observer.stats().is_online, observer.stats().last_seen], [false, null]);
+  observer.failed("gw:1", { reason: "refused", retryMs: 400.7 });
+  const link = new FakeLink();
+  observer.linked("gw:1", link);
+  assert.deepEqual(observer.stats().gateways, [{ gateway: "gw:1", transport: "quic" }]);
+  const served = { id: 1, gateway: "gw:1", target };
+  observer.opened(served, { dialMs: 2 });
+  observer.closed(served, { ...END, by: "us", reason: "idle for 5 ms" });
+  observer.refused(served, new TunnelRefused(TunnelCode.RATE_LIMITED, "full"));
+  link.close("bye");
+  observer.unlinked("gw:1", { end: await link.closed, retryMs: null });
+  assert.equal(observer.stats().is_online, false);
+  assert.equal(observer.stats().last_seen, new Date(clock.ms).toISOString());
+  assert.equal(await valueOf(registry, "h3ws_agent_retries_total"), 1);
+  assert.equal(await valueOf(registry, "h3ws_agent_link_failures_total"), 1);
+  assert.equal(await valueOf(registry, 'h3ws_agent_links_gone_total{by="agent"}'), 1);
+  assert.equal(await valueOf(registry, 'h3ws_agent_closes_total{by="agent"}'), 1);
+  assert.equal(await valueOf(registry, 'h3ws_agent_refused_total{code="RATE_LIMITED"}'), 1);
+  assert.deepEqual(lines, [
+    ...["gateway.failed", "gateway.connect", "tunnel.open", "tunnel.close", "tunnel.refused"],
+    "gateway.gone",
+  ]);
+});
