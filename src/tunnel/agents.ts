@@ -116,7 +116,11 @@ export class Agents {
 
   /** Ends the links of those that are not wanted any more. */
   close(reason: string, which: (agent: Agent) => boolean = () => true): void {
-    for (const agent of this.list()) if (which(agent)) agent.link.close(reason);
+    for (const agent of this.list().filter(which)) {
+      // Nobody is to be asked while its Close is waited for.
+      this.#delete(agent);
+      agent.link.close(reason);
+    }
   }
 }
 

@@ -4,6 +4,8 @@ import * as net from "node:net";
 export interface SocksClient {
   /** All that came; each character is one byte. */
   readonly text: string;
+  /** How many bytes came. */
+  readonly bytes: number;
   /** How the other side ended. */
   readonly ended: Promise<"fin" | "reset">;
   write(data: string | Uint8Array): void;
@@ -24,19 +26,26 @@ export interface SocksLogin {
   password: string;
 }
 
-/** Connects, without a password by a port alone; throws with the reply's code where it is refused. */
+/**
+ * Connects, without a password by a port alone, and keeps what comes, or counts it; throws with
+ * the reply's code where it is refused.
+ */
 export async function socksConnect(
   proxy: number | SocksLogin,
   host: string,
   port: number,
+  keep: "text" | "count" = "text",
 ): Promise<SocksClient> {
   const socket = net.connect({ port: portOf(proxy), host: "127.0.0.1", allowHalfOpen: true });
   const ended = Promise.withResolvers<"fin" | "reset">();
   let text = "";
+  let count = 0;
+  let isThrough = false;
   socket.on("end", () => ended.resolve("fin"));
   socket.on("error", () => ended.resolve("reset"));
   socket.on("close", () => ended.resolve("reset"));
   socket.on("data", (bytes: Uint8Array) => {
+    if (keep === "count" && isThrough) return void (count += bytes.length);
     for (const byte of bytes) text += String.fromCharCode(byte);
     wake();
   });
@@ -65,7 +74,12 @@ export async function socksConnect(
     socket.destroy();
     throw new Error(`SOCKS5 reply ${reply}`);
   }
+  isThrough = true;
+  count = text.length;
   return {
+    get bytes() {
+      return keep === "count" ? count : text.length;
+    },
     get text() {
       return text;
     },
