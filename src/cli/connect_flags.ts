@@ -89,7 +89,7 @@ const course = {
   }),
   reconnect: plainFlag({
     ...{ ...off, name: "reconnect" },
-    meaning: "connect again when it is lost, after 0.5 s to 30 s by chance",
+    meaning: "connect again when it is lost, at random within 0.5 s, later within 30 s",
   }),
   listen: plainFlag({
     ...{ name: "listen", short: "l", kind: kinds.optionalListen, default: "" },
