@@ -2,6 +2,7 @@ import { UsageError } from "../config/error.ts";
 import { type ConfigOf, plainFlag } from "../config/flags.ts";
 import { count, many, onOff, optionalFile } from "../config/kinds.ts";
 import * as kinds from "./connect_kinds.ts";
+import { parseBase64, parseTyped } from "./connect_slash.ts";
 import {
   checkClientCertificate,
   clientCertificateFlags,
@@ -88,7 +89,7 @@ const course = {
   }),
   reconnect: plainFlag({
     ...{ ...off, name: "reconnect" },
-    meaning: "connect again when it is lost, after 0.5 s to 30 s by chance",
+    meaning: "connect again when it is lost, at random within 0.5 s, later within 30 s",
   }),
   listen: plainFlag({
     ...{ name: "listen", short: "l", kind: kinds.optionalListen, default: "" },
@@ -176,6 +177,22 @@ export function checkConnect(config: ConnectConfig): void {
   checkClientCertificate(config);
   if (binary && (base64 || json)) {
     throw wrong("--binary", `and --${json ? "json" : "base64"} exclude each other`, "one of them");
+  }
+  for (const line of config.execute) checkExecute(line, config);
+}
+
+/** What can't be sent is found before anything is connected to. */
+function checkExecute(line: string, { slash, base64 }: ConnectConfig): void {
+  const typed = slash ? parseTyped(line) : { kind: "message", text: line } as const;
+  if (typed.kind === "wrong") {
+    throw wrong("--execute", `can't be sent: ${typed.problem}`, "what --slash knows");
+  }
+  if (typed.kind === "message" && base64 && parseBase64(typed.text) === null) {
+    throw wrong(
+      "--execute",
+      `${JSON.stringify(typed.text)} is no base64`,
+      "base64, with its padding",
+    );
   }
 }
 

@@ -1,8 +1,7 @@
-import { Buffer } from "node:buffer";
 import type { Message, Socket, SocketEnd } from "../endpoint/socket.ts";
 import type { ConnectEvent } from "./connect_format.ts";
 import type { Input } from "./connect_input.ts";
-import { parseTyped } from "./connect_slash.ts";
+import { parseBase64, parseTyped } from "./connect_slash.ts";
 
 /** What `h3ws connect` does with a WebSocket that is open. */
 export interface Course {
@@ -190,10 +189,7 @@ export class Session {
   #messageOf(line: string): Message | null {
     const { binary, base64 } = this.#course;
     if (!base64) return binary ? new TextEncoder().encode(line) : line;
-    const text = line.trim();
-    return /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0
-      ? new Uint8Array(Buffer.from(text, "base64"))
-      : null;
+    return parseBase64(line);
   }
 
   async #ping(): Promise<void> {

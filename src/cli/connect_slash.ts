@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { isCloseCodeOnWire, MAX_CONTROL_PAYLOAD } from "../protocol/websocket/close.ts";
 
 /** What a line says that was typed. */
@@ -23,6 +24,14 @@ export function parseTyped(line: string): Typed {
   if (word === "ping" || word === "pong") return control(word, rest);
   if (word === "close") return close(rest);
   return wrong(`/${word} is not known; /ping, /pong and /close are, //${word} sends it as text`);
+}
+
+/** The bytes of a line of `--base64`, `null` if it is none. */
+export function parseBase64(line: string): Uint8Array<ArrayBuffer> | null {
+  const text = line.trim();
+  return /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0
+    ? new Uint8Array(Buffer.from(text, "base64"))
+    : null;
 }
 
 function control(kind: "ping" | "pong", data: string): Typed {

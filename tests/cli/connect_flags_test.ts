@@ -29,6 +29,10 @@ const USAGE: [args: string[], err: RegExp][] = [
   [[URL_WSS, "--ping-timeout", "0s"], /^--ping-timeout: "0s" is no time at all; /],
   [[URL_WSS, "-w", "soon"], /^--wait: "soon" is not a time; allowed: .*; -1 for ever$/],
   [[URL_WSS, "--proxy", "socks5://p:1"], /^--proxy: "socks5:\/\/p:1" is not an HTTP proxy; /],
+  [[URL_WSS, "--base64", "-x", "aGk=", "-x", "a!"], /^--execute: "a!" is no base64; allowed: /],
+  [[URL_WSS, "--slash", "-x", "/pin"], /^--execute: can't be sent: \/pin is not known; /],
+  [[URL_WSS, "--slash", "-x", "/close 1006"], /^--execute: can't be sent: \/close: 1006 /],
+  [[URL_WSS, "--slash", "--base64", "-x", "//a!"], /^--execute: "\/a!" is no base64; /],
   [["--listen", "99999"], /^--listen: "99999" is not where to listen; /],
 ];
 
