@@ -1,4 +1,5 @@
 import { parseTarget } from "../client/target.ts";
+import { visibleJson } from "../protocol/wire/visible.ts";
 import { type BenchConfig, benchFlags, checkFlags, versionOf } from "./bench_flags.ts";
 import { k6Summary } from "./bench_k6.ts";
 import { liveView, noView, plainView, type View } from "./bench_live.ts";
@@ -143,11 +144,11 @@ function nothingOpened({ url, http, errors, errorTexts }: LoadReport): string {
 async function write(report: LoadReport, config: BenchConfig, io: Io): Promise<void> {
   const { json, htmlFile, k6File } = config;
   if (k6File !== null) {
-    await writeFile(k6File, `${JSON.stringify(k6Summary(report), null, 2)}\n`);
+    await writeFile(k6File, `${visibleJson(k6Summary(report), 2)}\n`);
   }
   if (htmlFile !== null) {
     const { reportPage } = await import("./bench_html.ts");
     await writeFile(htmlFile, reportPage(report));
   }
-  io.out(json ? `${JSON.stringify(report)}\n` : reportText(report));
+  io.out(json ? `${visibleJson(report)}\n` : reportText(report));
 }

@@ -62,10 +62,11 @@ const COLUMNS = [
 
 /** The rows of times, for text and for the page. */
 export function timeRows(report: LoadReport): { label: string; times: Times; meaning: string }[] {
-  const { model, correction } = report;
+  const { model, correction, messages: { received, unanswered } } = report;
+  const of = unanswered === 0 ? "" : `, of the ${whole(received)} that have an echo`;
   const rows = [
-    { label: "latency", times: report.latencyUs, meaning: MEANING[correction] },
-    { label: "service", times: report.serviceUs, meaning: "from when a message was sent" },
+    { label: "latency", times: report.latencyUs, meaning: MEANING[correction] + of },
+    { label: "service", times: report.serviceUs, meaning: `from when a message was sent${of}` },
     { label: "ping", times: report.pingUs, meaning: "from a Ping to its Pong" },
     { label: "connect", times: report.connectUs, meaning: "TCP and TLS, or QUIC, to SETTINGS" },
     { label: "handshake", times: report.handshakeUs, meaning: "the request for a WebSocket" },

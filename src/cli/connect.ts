@@ -1,4 +1,5 @@
 import { type Command, CommandError, defineCommand, ExitCode } from "./command.ts";
+import { controlHooks } from "./connect_control.ts";
 import { courseOf } from "./connect_course.ts";
 import { delayBefore, exitCodeOf, isWorthAnother } from "./connect_end.ts";
 import { type Attempt, explain, isWorthRetrying } from "./connect_explain.ts";
@@ -107,10 +108,7 @@ class Connecting {
         ways: this.#ways,
         onTry: (plan) => tried = plan,
         signal: this.#controller.signal,
-        onPing: (payload) => void emit({ type: "ping", payload }),
-        onPong: (payload) => {
-          if (!ownPings.has(String(payload))) void emit({ type: "pong", payload });
-        },
+        ...controlHooks(emit, ownPings),
       });
     } catch (error) {
       if (this.#isStopped) return null;

@@ -1,4 +1,5 @@
 import { UpgradeRefused } from "../client/connect.ts";
+import { BrokenOff } from "../client/http_client.ts";
 import { UpgradeMismatch } from "../client/negotiated.ts";
 import { NetError } from "../net/error.ts";
 import { tlsFaultOf } from "../net/tls_fault.ts";
@@ -7,7 +8,7 @@ import { H2Error } from "../protocol/http2/codes.ts";
 import { H3Error } from "../protocol/http3/codes.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import { getField } from "../protocol/wire/field.ts";
-import { visible } from "./connect_format.ts";
+import { visible } from "../protocol/wire/visible.ts";
 import { RedirectError } from "./connect_open.ts";
 
 /** What was tried. */
@@ -23,7 +24,7 @@ export interface Attempt {
 /** One line that says why no WebSocket could be opened, and what to try. */
 export function explain(error: unknown, attempt: Attempt): string {
   const [cause, hint] = causeOf(error, attempt);
-  return `Cannot open ${attempt.url}: ${visible(cause)}${hint === "" ? "" : `; ${hint}`}`;
+  return visible(`Cannot open ${attempt.url}: ${cause}${hint === "" ? "" : `; ${hint}`}`);
 }
 
 type Cause = readonly [cause: string, hint: string];
@@ -107,7 +108,7 @@ function netCause(error: NetError, attempt: Attempt): Cause {
     case "reset":
     case "lost":
     case "stopped":
-      return [`the connection broke: ${inner.message}`, brokenHint(attempt)];
+      return [`the connection broke: ${inner.message}`, brokenHint(attempt, inner)];
     case "in_use":
     case "busy":
     case "other":
@@ -132,9 +133,11 @@ function otherVersion({ http }: Attempt, error?: Error): string {
   return http === "3" || http === "2" || isNew ? "try -1" : "";
 }
 
-function brokenHint({ http, url }: Attempt): string {
+function brokenHint({ http, url }: Attempt, error: Error): string {
   if (http === "2" || http === "3") return "try -1";
-  return /^(?:wss|https):/.test(url) ? "" : "if it speaks TLS, wss:// is the way";
+  return error instanceof BrokenOff || /^(?:wss|https):/.test(url)
+    ? ""
+    : "if it speaks TLS, wss:// is the way";
 }
 
 const DOCTOR = "h3ws doctor tells what it speaks";

@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import type { Message, SocketEnd } from "../endpoint/socket.ts";
 import type { TlsAbout } from "../net/dial.ts";
 import { CloseCode } from "../protocol/websocket/close.ts";
+import { visible, visibleJson } from "../protocol/wire/visible.ts";
 
 /** What happens to a WebSocket of `h3ws connect`. */
 export type ConnectEvent =
@@ -49,8 +50,6 @@ export interface Style {
   readonly printRtts: boolean;
   /** Whether messages are shown to somebody: then nothing in them moves the cursor. */
   readonly isScreen: boolean;
-  /** Whether lines are typed beside. */
-  readonly isTyped: boolean;
   readonly color: boolean;
 }
 
@@ -62,14 +61,14 @@ export interface Shown {
 
 /** What `style` shows of an event; `null` for nothing. */
 export function format(event: ConnectEvent, style: Style, now: Date): Shown | null {
-  if (event.type === "note") return { to: "err", data: dim(`${event.text}\n`, style) };
-  if (style.json) return { to: "out", data: `${JSON.stringify(jsonOf(event, now))}\n` };
+  if (event.type === "note") return { to: "err", data: dim(`${visible(event.text)}\n`, style) };
+  if (style.json) return { to: "out", data: `${visibleJson(jsonOf(event, now))}\n` };
   const stamp = style.timestamps ? `${now.toISOString()} ` : "";
   if (event.type === "message") return message(event.data, style, stamp + prefix(event.from));
   const text = textOf(event, style);
   return text === null
     ? null
-    : { to: "err", data: dim(`${stamp}${prefixed(event, text)}\n`, style) };
+    : { to: "err", data: dim(`${stamp}${visible(prefixed(event, text))}\n`, style) };
 }
 
 function prefix(from: string | undefined): string {
@@ -80,14 +79,21 @@ function prefixed(event: ConnectEvent, text: string): string {
   return "from" in event ? prefix(event.from) + text : text;
 }
 
+/** What stands before a message on a screen. */
+const MARK = "<";
+
 function message(data: Message, style: Style, before: string): Shown {
-  const { isScreen, isTyped, binary, base64 } = style;
-  const mark = isTyped ? `${before}${colored("<", style)} ` : before;
+  const { isScreen, binary, base64 } = style;
+  const mark = isScreen ? `${before}${colored(MARK, style)} ` : before;
   if (typeof data !== "string" && base64) {
     return { to: "out", data: `${mark}${Buffer.from(data).toString("base64")}\n` };
   }
   if (isScreen) {
-    const text = typeof data === "string" ? visible(data) : hexLine(data);
+    // Under the first line, where no line of ours begins.
+    const indent = `\n${" ".repeat(before.length + MARK.length + 1)}`;
+    const text = typeof data === "string"
+      ? data.split("\n").map(visible).join(indent)
+      : hexLine(data);
     return { to: "out", data: `${mark}${text}\n` };
   }
   if (typeof data === "string") return { to: "out", data: binary ? data : `${mark}${data}\n` };
@@ -118,7 +124,7 @@ function textOf(
 
 function payloadText(payload: Uint8Array): string {
   if (payload.length === 0) return "";
-  return ` ${JSON.stringify(visible(new TextDecoder().decode(payload)))}`;
+  return ` ${visibleJson(new TextDecoder().decode(payload))}`;
 }
 
 /** "connected by HTTP/3 (QUIC v1, TLS 1.3), subprotocol chat, 12 ms". */
@@ -133,7 +139,7 @@ export function openText({ http, tls, proxy, protocol, extensions, tookMs }: Ope
   ];
   const chosen = [
     ...(protocol === "" ? [] : [`subprotocol ${protocol}`]),
-    ...(extensions === "" ? [] : [visible(extensions)]),
+    ...(extensions === "" ? [] : [extensions]),
     milliseconds(tookMs),
   ];
   return `connected by HTTP/${http} (${parts.join(", ")}), ${chosen.join(", ")}`;
@@ -146,17 +152,15 @@ function enterText({ client, http, protocol }: EnterEvent): string {
 
 function closeText({ code, reason, by, wasClean }: SocketEnd): string {
   if (by === "lost" || code === CloseCode.ABNORMAL_CLOSURE) {
-    return `lost: ${visible(reason)} (${code})`;
+    return `lost: ${reason} (${code})`;
   }
   // RFC 6455 §7.1.7: a Close of ours that nothing but the other side's fault made us send.
   if (by === "us" && !wasClean) {
-    return `the other side broke a rule of WebSocket: ${
-      visible(reason)
-    } (${code}); it, or a proxy ` +
-      "between, has to be mended";
+    return `the other side broke a rule of WebSocket: ${reason} (${code}); it, or a proxy between, ` +
+      "has to be mended";
   }
   const who = by === "peer" ? "closed by the other side" : "closed";
-  return `${who}: ${code}${reason === "" ? "" : ` ${visible(reason)}`}`;
+  return `${who}: ${code}${reason === "" ? "" : ` ${reason}`}`;
 }
 
 function jsonOf(event: Exclude<ConnectEvent, { type: "note" }>, now: Date): unknown {
@@ -198,15 +202,6 @@ function hexLine(data: Uint8Array): string {
   );
   const rest = data.length > MAX_HEX_BYTES ? " ..." : "";
   return `${data.length} bytes${hex === "" ? "" : `: ${hex}${rest}`}`;
-}
-
-/** What a screen shows as it is: control characters could do anything to it. */
-export function visible(text: string): string {
-  return text.replaceAll(
-    // deno-lint-ignore no-control-regex
-    /[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
-    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
 }
 
 function milliseconds(ms: number): string {

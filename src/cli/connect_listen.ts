@@ -4,8 +4,10 @@ import { CloseCode } from "../protocol/websocket/close.ts";
 import type { WebSocketRequest } from "../server/request.ts";
 import { serve, type Server } from "../server/server.ts";
 import { CommandError, ExitCode, IN_USE } from "./command.ts";
+import { controlHooks } from "./connect_control.ts";
 import { courseOf } from "./connect_course.ts";
 import type { ConnectConfig } from "./connect_flags.ts";
+import type { ConnectEvent } from "./connect_format.ts";
 import { openScreen, type Screen } from "./connect_screen.ts";
 import { type Course, Session } from "./connect_session.ts";
 import type { Io } from "./io.ts";
@@ -111,23 +113,16 @@ class Hall {
     const protocol = this.#config.subprotocols.find((name) => subprotocols.includes(name)) ?? "";
     const from = `#${++this.#count}`;
     const ownPings = new Set<string>();
-    const { emit } = this.#screen;
-    const socket = await request.accept({
-      protocol,
-      onPing: (payload) => void emit({ type: "ping", payload, from }),
-      onPong: (payload) => {
-        if (!ownPings.has(String(payload))) void emit({ type: "pong", payload, from });
-      },
-    });
+    const emit = (event: ConnectEvent) => this.#screen.emit({ ...event, from });
+    const socket = await request.accept({ protocol, ...controlHooks(emit, ownPings) });
     const client = formatAddress({ hostname: address, port });
     await emit({ type: "enter", from, enter: { client, http, protocol } });
     const course = { ...courseOf(this.#config, true), ...this.#ends() };
     const session = new Session(socket, course, {
       ...{ input: null, ownPings, stopCode: CloseCode.GOING_AWAY },
-      stopped: this.#ended.promise,
-      emit: (event) => emit({ ...event, from }),
+      ...{ stopped: this.#ended.promise, emit },
     });
-    const over = session.run().then(({ end }) => emit({ type: "close", end, from }));
+    const over = session.run().then(({ end }) => emit({ type: "close", end }));
     this.#sessions.set(session, over);
     this.#entered.resolve();
     await over;

@@ -58,7 +58,7 @@ function styleOf(
 ): Style {
   const { json, timestamps, binary, base64, showPingPong, printRtts, noColor } = config;
   return {
-    ...{ json, timestamps, binary, base64, showPingPong, printRtts, isScreen, isTyped },
+    ...{ json, timestamps, binary, base64, showPingPong, printRtts, isScreen },
     color: isTyped && !noColor && !env.NO_COLOR && env.TERM !== "dumb",
   };
 }

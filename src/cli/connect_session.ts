@@ -53,6 +53,9 @@ export class Session {
   readonly #around: Surroundings;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   #probes = 0;
+  /** Messages that came, and whether one waits to be shown: then nothing is read. */
+  #came = 0;
+  #isHeldUp = false;
   #isMeant = false;
   #isOver = false;
 
@@ -91,18 +94,31 @@ export class Session {
   }
 
   #after(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#timers.add(timer);
-    });
+    return new Promise((resolve) => this.#later(ms, resolve));
+  }
+
+  /** Gives what calls it off. */
+  #later(ms: number, call: () => void): () => void {
+    const forget = () => {
+      clearTimeout(timer);
+      this.#timers.delete(timer);
+    };
+    const timer = setTimeout(() => {
+      forget();
+      call();
+    }, ms);
+    this.#timers.add(timer);
+    return forget;
   }
 
   async #receive(): Promise<void> {
     const { maxMessages } = this.#course;
-    let count = 0;
     for await (const data of this.#socket) {
+      this.#came++;
+      this.#isHeldUp = true;
       await this.#around.emit({ type: "message", data });
-      if (++count === maxMessages) return this.#close();
+      this.#isHeldUp = false;
+      if (this.#came === maxMessages) return this.#close();
     }
   }
 
@@ -191,21 +207,30 @@ export class Session {
   /** Gives the socket up if its Pong does not come. */
   async #probe(): Promise<void> {
     const { pingTimeoutMs } = this.#course;
-    const lost = () => this.#socket.abort(`no Pong within ${pingTimeoutMs / 1000} s`);
-    const timer = setTimeout(lost, pingTimeoutMs);
-    this.#timers.add(timer);
-    await this.#measure(new TextEncoder().encode(`h3ws ${++this.#probes}`));
-    clearTimeout(timer);
-    this.#timers.delete(timer);
+    let came = this.#came;
+    let forget = () => {};
+    const late = () => {
+      // What came tells that the peer is there, and while a message waits no Pong can be heard.
+      if (this.#isHeldUp || this.#came !== came) arm();
+      else this.#socket.abort(`no Pong within ${pingTimeoutMs / 1000} s`);
+    };
+    const arm = () => {
+      came = this.#came;
+      forget = this.#later(pingTimeoutMs, late);
+    };
+    arm();
+    await this.#measure(new TextEncoder().encode(`h3ws ${++this.#probes}`), () => forget());
+    forget();
   }
 
-  /** Sends a Ping and shows how long its Pong took. */
-  async #measure(payload: Uint8Array): Promise<void> {
+  /** Sends a Ping and shows how long its Pong took; `heard` is called as soon as that is there. */
+  async #measure(payload: Uint8Array, heard: () => void = () => {}): Promise<void> {
     const { ownPings, emit } = this.#around;
     const key = String(payload);
     ownPings.add(key);
     try {
       const rttMs = await this.#socket.ping(payload);
+      heard();
       await emit({ type: "pong", payload, rttMs });
     } catch {
       // The socket has ended, which is told.

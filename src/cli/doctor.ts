@@ -1,4 +1,5 @@
 import { parseTarget } from "../client/target.ts";
+import { visibleJson } from "../protocol/wire/visible.ts";
 import { type Command, defineCommand, ExitCode } from "./command.ts";
 import type { Finding } from "./doctor_finding.ts";
 import { type DoctorConfig, doctorFlags } from "./doctor_flags.ts";
@@ -34,7 +35,7 @@ export const doctorCommand: Command = defineCommand({
   async run(config, io) {
     checkClientCertificate(config);
     const report = await examine(config, io);
-    if (config.json) io.out(`${JSON.stringify(report)}\n`);
+    if (config.json) io.out(`${visibleJson(report)}\n`);
     return report.ok ? ExitCode.OK : ExitCode.FAILED;
   },
 });

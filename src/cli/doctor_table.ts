@@ -1,15 +1,10 @@
+import { visible } from "../protocol/wire/visible.ts";
 import type { Finding, Level } from "./doctor_finding.ts";
 import { count } from "./doctor_finding.ts";
 
 /** ECMA-48 §8.3.117 */
 const COLOURS: Readonly<Record<Level, string>> = { ok: "32", warn: "33", fail: "31", skip: "2" };
 const LEVELS: readonly Level[] = ["fail", "warn", "ok", "skip"];
-
-/** What a server sends is shown, but never obeyed by a terminal. */
-export function visible(text: string): string {
-  // deno-lint-ignore no-control-regex -- these and no others
-  return text.replace(/[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
-}
 
 /** What writes a table as its findings come, those that `titles` has; and the line with their numbers. */
 export function findingTable(titles: readonly string[], colours: boolean) {

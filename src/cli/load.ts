@@ -53,7 +53,6 @@ class Load {
   #phaseMs: number;
   #taken = 0;
   #beginMs: number;
-  #endedMs = 0;
   /** When sending ended, by its time or before. */
   #sentMs = Infinity;
   #isOver = false;
@@ -147,7 +146,6 @@ class Load {
       if (this.#options.ratePerSecond === 0) this.#opensNoMore.abort();
       await this.#answered(done);
     } finally {
-      this.#endedMs = this.#clock.now();
       stop();
       signal?.removeEventListener("abort", stop);
       clearInterval(progress);
@@ -163,7 +161,6 @@ class Load {
     const outcome = await Promise.race([done, late]);
     over.abort();
     if (outcome !== "late") return;
-    this.#endedMs = this.#clock.now();
     const before = this.#recorder.counts.unanswered;
     this.#isOver = true;
     this.#opensNoMore.abort();
@@ -172,6 +169,11 @@ class Load {
     const unanswered = this.#recorder.counts.unanswered - before;
     const text = `no echo within ${graceMs / 1000} s of the end`;
     this.#recorder.failed(text, this.#endedMs, unanswered);
+  }
+
+  /** To wait for what never comes is no part of what is measured. */
+  get #endedMs(): number {
+    return Math.max(this.#sentMs, this.#recorder.lastEchoMs);
   }
 
   #work(endMs: number): Work {

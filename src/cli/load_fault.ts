@@ -1,9 +1,10 @@
-import { NoExtendedConnect } from "../client/http_client.ts";
+import { BrokenOff, NoExtendedConnect } from "../client/http_client.ts";
 import { UpgradeRefused } from "../client/refused.ts";
 import type { Target } from "../client/target.ts";
 import { messageOf, NetError } from "../net/error.ts";
 import { type TlsFault, tlsFaultOf } from "../net/tls_fault.ts";
 import { PeerError } from "../protocol/wire/error.ts";
+import { visible } from "../protocol/wire/visible.ts";
 import type { LoadHttp } from "./load_options.ts";
 
 /** What was tried when it failed. */
@@ -19,6 +20,10 @@ const OTHER = "--http auto takes what the server speaks";
 
 /** Why a WebSocket could not be opened and what to try, without its URL: that is told once. */
 export function faultText(error: unknown, context: FaultContext): string {
+  return visible(faultOf(error, context));
+}
+
+function faultOf(error: unknown, context: FaultContext): string {
   const { target: { hostname, port, text }, http, timeoutMs } = context;
   if (error instanceof UpgradeRefused) return error.message.replace(`Cannot open ${text}: `, "");
   const root = rootOf(error);
@@ -44,7 +49,7 @@ export function faultText(error: unknown, context: FaultContext): string {
       return TLS[tlsFaultOf(root)](messageOf(root), context);
     case "lost":
     case "reset":
-      return context.target.secure
+      return context.target.secure || root instanceof BrokenOff
         ? root.message
         : `${root.message}; if it is TLS that is spoken there, use wss:`;
     default:

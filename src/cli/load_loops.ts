@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import type { Message } from "../endpoint/socket.ts";
 import type { LoadClock } from "./load_clock.ts";
 import { sizeOf } from "./load_payload.ts";
@@ -120,7 +121,10 @@ async function receiveAll(socket: EchoSocket, work: Work, awaited: Awaited): Pro
 }
 
 function checkEcho(echo: Message, payload: Message): void {
-  if (typeof echo === typeof payload && echo.length === payload.length) return;
+  const isSame = typeof echo === "string" || typeof payload === "string"
+    ? echo === payload
+    : Buffer.compare(echo, payload) === 0;
+  if (isSame) return;
   throw new WrongEcho("the echo differs from what was sent");
 }
 

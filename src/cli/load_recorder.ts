@@ -67,10 +67,11 @@ export class Recorder {
   readonly #expectedIntervalMs: number;
   readonly #timeline: Timeline;
   #fromMs = Infinity;
+  #lastEchoMs = -Infinity;
 
   constructor({ intervalMs, expectedIntervalMs }: RecorderOptions) {
     this.#expectedIntervalMs = expectedIntervalMs;
-    this.#timeline = new Timeline(intervalMs, () => this.open);
+    this.#timeline = new Timeline({ intervalMs, expectedIntervalMs, sockets: () => this.open });
   }
 
   /** WebSockets that are open. */
@@ -89,6 +90,11 @@ export class Recorder {
 
   get fromMs(): number {
     return this.#fromMs;
+  }
+
+  /** When the last echo that counts came. */
+  get lastEchoMs(): number {
+    return this.#lastEchoMs;
   }
 
   #isCounted(dueMs: number): boolean {
@@ -111,6 +117,7 @@ export class Recorder {
     if (!this.#isCounted(dueMs)) return;
     this.counts.roundTrips++;
     this.counts.bytesReceived += bytes;
+    this.#lastEchoMs = nowMs;
     this.latency.record(nowMs - dueMs, this.#expectedIntervalMs);
     this.service.record(nowMs - sentMs);
     this.#timeline.answered(this.#since(nowMs), bytes, nowMs - dueMs);

@@ -27,16 +27,26 @@ export function intervalFor(durationMs: number): number {
   return LENGTHS_MS.find((ms) => ms * INTERVALS >= durationMs) ?? LENGTHS_MS.at(-1)!;
 }
 
+export interface TimelineOptions {
+  readonly intervalMs: number;
+  /** Of the closed model: corrects for coordinated omission; 0 for not. */
+  readonly expectedIntervalMs: number;
+  /** How many WebSockets are open now. */
+  readonly sockets: () => number;
+}
+
 /** What happens over time, in intervals of one length. Times are milliseconds after the warmup. */
 export class Timeline {
   readonly intervalMs: number;
   readonly #done: Interval[] = [];
   readonly #histogram = new TimesHistogram();
+  readonly #expectedIntervalMs: number;
   readonly #sockets: () => number;
   #now: Interval;
 
-  constructor(intervalMs: number, sockets: () => number) {
+  constructor({ intervalMs, expectedIntervalMs, sockets }: TimelineOptions) {
     this.intervalMs = intervalMs;
+    this.#expectedIntervalMs = expectedIntervalMs;
     this.#sockets = sockets;
     this.#now = this.#empty(0);
   }
@@ -75,7 +85,7 @@ export class Timeline {
     this.#goTo(ms);
     this.#now.roundTrips++;
     this.#now.bytesReceived += bytes;
-    this.#histogram.record(latencyMs);
+    this.#histogram.record(latencyMs, this.#expectedIntervalMs);
   }
 
   failed(ms: number, times: number): void {

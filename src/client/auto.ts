@@ -2,7 +2,7 @@ import type { Dialled } from "../net/dial.ts";
 import { NetError } from "../net/error.ts";
 import type { ClientPool } from "./client_pool.ts";
 import { withHeadStart } from "./head_start.ts";
-import { Unprocessed } from "./http_client.ts";
+import { type HttpClient, leaving, Unprocessed } from "./http_client.ts";
 import { connectHead, type Opened, openedBy, upgrade, type Wanted } from "./open.ts";
 import type { Chosen, H3Place, Origin } from "./origin.ts";
 import { UpgradeRefused } from "./refused.ts";
@@ -12,6 +12,8 @@ const LAST_RESORT_MS = 1_000;
 const NOBODY: ReadonlySet<string> = new Set(["refused", "unreachable", "reset"]);
 /** So long an HTTP/3 connection may be silent before a handshake asks whether its way is still there. */
 const SILENT_MS = 1_000;
+/** So many connections in a row may be going away before they were asked for anything. */
+const MAX_IN_VAIN = 2;
 /** RFC 9110 §15.5.20 */
 const MISDIRECTED_REQUEST = 421;
 
@@ -26,25 +28,52 @@ async function upgraded(origin: Origin, stream: Dialled, wanted: Wanted): Promis
 
 /** Opens it by HTTP/2, on a connection that is open or a new one. */
 export function openH2(origin: Origin, wanted: Wanted): Promise<Opened> {
-  return openOn(origin, wanted, { pool: origin.h2, dial: () => origin.dialH2(wanted.signal) });
+  const dial = () => origin.dialH2(wanted.signal);
+  return openOn({ open: () => openIn(origin, origin.h2, wanted), dial });
 }
 
 /** Opens it by HTTP/3, on a connection that is open or a new one. */
 export function openH3(origin: Origin, wanted: Wanted): Promise<Opened> {
   const dial = () => origin.dialH3(origin.target, wanted.signal);
-  return openOn(origin, wanted, { pool: origin.h3, dial });
+  return openOn({ open: () => openIn(origin, origin.h3, wanted), dial });
 }
 
-/** More are dialled as long as none has room: others may take what one has. */
-async function openOn(
-  origin: Origin,
-  wanted: Wanted,
-  { pool, dial }: { pool: ClientPool; dial: () => Promise<void> },
-): Promise<Opened> {
-  for (;;) {
-    const opened = await openIn(origin, pool, wanted);
+interface Tries {
+  /** On a connection that is open; `null` where none has room. */
+  readonly open: () => Promise<Opened | null>;
+  /** One more connection, or what was opened on it. */
+  readonly dial: () => Promise<HttpClient | Opened>;
+  /** Whether there is another way than that of a connection that was of no use. */
+  readonly mayDoWithout?: (client: HttpClient) => boolean;
+}
+
+/**
+ * More are dialled as long as none has room: others may take what one has. But a server that is
+ * going away, and says so before it is asked for anything, would be dialled without a pause.
+ */
+async function openOn({ open, dial, mayDoWithout = () => false }: Tries): Promise<Opened> {
+  let client: HttpClient | null = null;
+  for (let inVain = 0;;) {
+    const opened = await open();
     if (opened !== null) return opened;
-    await dial();
+    inVain = client?.goingAway ? inVain + 1 : 0;
+    if (client !== null && inVain === MAX_IN_VAIN) {
+      if (!mayDoWithout(client)) throw await whyGone(client);
+      inVain = 0;
+    }
+    const dialled = await dial();
+    if ("stream" in dialled) return dialled;
+    client = dialled;
+  }
+}
+
+/** What such a connection says of itself. */
+async function whyGone(client: HttpClient): Promise<unknown> {
+  try {
+    await client.extendedConnect();
+    return leaving();
+  } catch (error) {
+    return error;
   }
 }
 
@@ -79,14 +108,19 @@ export async function openAuto(origin: Origin, wanted: Wanted): Promise<Opened> 
   if (!origin.target.secure) {
     return await openIn(origin, origin.h2, wanted) ?? await openH1(origin, wanted);
   }
-  for (;;) {
-    const opened = await openShared(origin, wanted);
-    if (opened !== null) return opened;
-    const dial = await dialBest(origin, wanted.signal);
-    if (dial === null || dial.http === "2") continue;
-    const stream = dial.take() ?? await origin.dialH1(wanted.signal);
-    return await upgraded(origin, stream, wanted);
-  }
+  return await openOn({
+    open: () => openShared(origin, wanted),
+    async dial() {
+      const dialled = await dialBest(origin, wanted.signal);
+      if (dialled.http !== "1.1") return dialled.client;
+      const stream = dialled.take() ?? await origin.dialH1(wanted.signal);
+      return await upgraded(origin, stream, wanted);
+    },
+    mayDoWithout({ http }) {
+      if (http === "3") origin.failedH3();
+      return http === "3";
+    },
+  });
 }
 
 /** On a connection that is open, if it is of use. */
@@ -146,25 +180,24 @@ async function isGone(origin: Origin, answered: AbortSignal): Promise<boolean> {
   }
 }
 
-/** Dials what may serve best; `null` where that was HTTP/3. */
-function dialBest(origin: Origin, signal: AbortSignal): Promise<Chosen | null> {
+/** Dials what may serve best. */
+function dialBest(origin: Origin, signal: AbortSignal): Promise<Chosen> {
   const place = origin.alternative;
   if (place === null) return dialTcpOrLast(origin, signal);
-  return withHeadStart<Chosen | null>({
+  return withHeadStart<Chosen>({
     preferred: (signal) => dialH3(origin, place, signal),
     other: (signal) => dialTcp(origin, signal),
     headStartMs: origin.times.headStartMs,
     signal,
     onLost: () => origin.failedH3(),
     late: (dial) => {
-      if (dial?.http === "1.1") dial.take()?.abort();
+      if (dial.http === "1.1") dial.take()?.abort();
     },
   });
 }
 
-async function dialH3(origin: Origin, place: H3Place, signal: AbortSignal): Promise<null> {
-  await origin.dialH3(place, signal);
-  return null;
+async function dialH3(origin: Origin, place: H3Place, signal: AbortSignal): Promise<Chosen> {
+  return { http: "3", client: await origin.dialH3(place, signal) };
 }
 
 async function dialTcp(origin: Origin, signal: AbortSignal): Promise<Chosen> {
@@ -181,7 +214,7 @@ async function dialTcp(origin: Origin, signal: AbortSignal): Promise<Chosen> {
 }
 
 /** Where nobody listens by TCP, there may be a server of HTTP/3 alone. */
-async function dialTcpOrLast(origin: Origin, signal: AbortSignal): Promise<Chosen | null> {
+async function dialTcpOrLast(origin: Origin, signal: AbortSignal): Promise<Chosen> {
   try {
     return await dialTcp(origin, signal);
   } catch (error) {

@@ -1,10 +1,14 @@
 import { NetError } from "../net/error.ts";
+import { timerMs } from "../net/numbers.ts";
+import type { Field } from "../protocol/wire/field.ts";
 import type { RequestHead } from "../protocol/wire/message.ts";
 import { type HttpClient, NoRoom, type Tunnelled, Unprocessed } from "./http_client.ts";
 
 /** A connection that several sockets share. */
 interface Shared {
   readonly client: HttpClient & Partial<{ ref(): void; unref(): void }>;
+  /** What goes with every request on it. */
+  readonly fields: readonly Field[];
   /** Sockets on it, and requests for such. */
   uses: number;
   /** Whether it was asked for anything yet. */
@@ -27,9 +31,9 @@ export class ClientPool {
     return this.#shared.size;
   }
 
-  /** Shares a connection that may carry WebSockets, until it ends. */
-  add(client: HttpClient): void {
-    const shared: Shared = { client, uses: 0, asked: false, timer: undefined };
+  /** Shares a connection that may carry WebSockets, until it ends; `fields` go with each request. */
+  add(client: HttpClient, fields: readonly Field[] = []): void {
+    const shared: Shared = { client, fields, uses: 0, asked: false, timer: undefined };
     this.#shared.add(shared);
     this.#rest(shared);
     void client.closed.then(() => this.#remove(shared));
@@ -43,7 +47,7 @@ export class ClientPool {
   /** Nobody uses it: it ends soon, and the process does not wait for that. */
   #rest(shared: Shared): void {
     shared.client.unref?.();
-    shared.timer = setTimeout(() => shared.client.close(), this.#idleMs);
+    shared.timer = setTimeout(() => shared.client.close(), timerMs(this.#idleMs));
     Deno.unrefTimer(shared.timer);
   }
 
@@ -77,7 +81,8 @@ export class ClientPool {
     return null;
   }
 
-  async #ask(shared: Shared, head: RequestHead, signal: AbortSignal): Promise<Tunnelled> {
+  async #ask(shared: Shared, wanted: RequestHead, signal: AbortSignal): Promise<Tunnelled> {
+    const head = { ...wanted, fields: [...wanted.fields, ...shared.fields] };
     const wait = shared.uses === 0;
     shared.asked = true;
     const giveBack = this.#take(shared);

@@ -3,6 +3,7 @@ import { Socket } from "../endpoint/socket.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
 import type { Dial } from "../net/dial.ts";
 import { NetError } from "../net/error.ts";
+import { offAtZero, timeoutSignal } from "../net/numbers.ts";
 import { parseExtensions } from "../protocol/websocket/extensions.ts";
 import {
   type DeflateParameters,
@@ -35,8 +36,8 @@ export interface ConnectOptions {
   httpVersion?: "auto" | "1.1" | "2" | "3";
   /** Subprotocols to offer, most wanted first. */
   protocols?: readonly string[];
-  /** More header fields; names in any case. */
-  headers?: readonly Field[];
+  /** More header fields, in whatever form `fetch` takes them; names in any case. */
+  headers?: HeadersInit | readonly Field[];
   /** PEM, beside the roots that Deno trusts. */
   caCerts?: string[];
   /** HTTP/3: SHA-256 of certificates that are trusted whoever signed them. */
@@ -56,7 +57,7 @@ export interface ConnectOptions {
   connection?: H2Client | H3Client;
   /** Whose connections it shares, and what they know; default those of all that say nothing. */
   connections?: Connections;
-  /** Default 10 s, for all up to the server's answer. */
+  /** Default 10 s, for all up to the server's answer; 0 for any time. */
   timeoutMs?: number;
   /** Gives up the attempt. */
   signal?: AbortSignal;
@@ -93,12 +94,11 @@ export async function connectWebSocket(
   options: ConnectOptions = {},
 ): Promise<Socket> {
   const target = targetOf(url, options);
-  const { httpVersion = "auto", timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  const { httpVersion = "auto" } = options;
   if (httpVersion === "3" && !target.secure) {
     throw new TypeError(`${target.text}: HTTP/3 needs wss: or https:`);
   }
-  const timeout = AbortSignal.timeout(timeoutMs);
-  const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
+  const { timeoutMs, signal } = deadlineOf(options);
   const wanted = { target, fields: handshakeFields(options), signal };
   try {
     return socketOf(await open(wanted, httpVersion, options), options);
@@ -111,6 +111,14 @@ export async function connectWebSocket(
       timeoutMs,
     });
   }
+}
+
+function deadlineOf(options: ConnectOptions): { timeoutMs: number; signal: AbortSignal } {
+  const given = { timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS };
+  const { timeoutMs } = offAtZero(given, ["timeoutMs"]);
+  const timeout = timeoutSignal("timeoutMs", timeoutMs);
+  const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
+  return { timeoutMs, signal };
 }
 
 function targetOf(url: string | URL, { host }: ConnectOptions): Target {
@@ -160,8 +168,13 @@ function handshakeFields(options: ConnectOptions): Field[] {
     checkProtocols(protocols);
     fields.push(["sec-websocket-protocol", protocols.join(", ")]);
   }
-  for (const [name, value] of headers) fields.push([name.toLowerCase(), value]);
+  for (const [name, value] of pairsOf(headers)) fields.push([name.toLowerCase(), value]);
   return fields;
+}
+
+/** The fields of any form. Not by `Headers`, which has one field of each name where there may be several. */
+export function pairsOf(headers: HeadersInit | readonly Field[]): Iterable<Field> {
+  return Symbol.iterator in headers ? headers as Iterable<Field> : Object.entries(headers);
 }
 
 /** RFC 6455 §4.1: they are tokens, and all unique. */
@@ -220,15 +233,25 @@ export async function upgradeWebSocket(
   url: string | URL,
   options: ConnectOptions = {},
 ): Promise<Socket> {
-  const target = targetOf(url, options);
-  const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
-  const timeout = AbortSignal.timeout(timeoutMs);
-  const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
   try {
-    const fields = handshakeFields(options);
-    return socketOf(await upgrade(stream, { target, fields, signal }), options);
+    return await upgradeOn(stream, url, options);
   } catch (error) {
     stream.abort();
+    throw error;
+  }
+}
+
+async function upgradeOn(
+  stream: ByteStream,
+  url: string | URL,
+  options: ConnectOptions,
+): Promise<Socket> {
+  const target = targetOf(url, options);
+  const { timeoutMs, signal } = deadlineOf(options);
+  const fields = handshakeFields(options);
+  try {
+    return socketOf(await upgrade(stream, { target, fields, signal }), options);
+  } catch (error) {
     const isCut = signal.aborted && error instanceof NetError;
     throw failure(isCut ? abortError(signal) : error, { target, httpVersion: "1.1", timeoutMs });
   }

@@ -75,7 +75,10 @@ export class Connections {
     }
   }
 
-  /** Ends every connection, with the sockets on it, and forgets all that is known. */
+  /**
+   * Ends every connection, with the sockets on it, and forgets all that is known. A socket over
+   * HTTP/1.1 has a connection of its own, which is none of these.
+   */
   close(): void {
     for (const origin of this.#origins.values()) origin.close();
     this.#origins.clear();

@@ -4,7 +4,7 @@ import { HttpError } from "../protocol/http1/error.ts";
 import { H2Error } from "../protocol/http2/codes.ts";
 import { H3Error } from "../protocol/http3/codes.ts";
 import { PeerError } from "../protocol/wire/error.ts";
-import { NoExtendedConnect } from "./http_client.ts";
+import { BrokenOff, NoExtendedConnect, Unprocessed } from "./http_client.ts";
 import { UpgradeMismatch } from "./negotiated.ts";
 import type { Target } from "./target.ts";
 
@@ -68,8 +68,10 @@ function cause(error: NetError, attempted: Attempted): string {
 }
 
 /** Who waits for a ClientHello ends what is none. */
-function tlsHint({ kind }: NetError, { target }: Attempted): string {
-  const isEnded = kind === "lost" || kind === "reset";
+function tlsHint(error: NetError, { target }: Attempted): string {
+  // Those were said in HTTP.
+  const isHttp = error instanceof BrokenOff || error instanceof Unprocessed;
+  const isEnded = (error.kind === "lost" || error.kind === "reset") && !isHttp;
   return isEnded && !target.secure ? "; if it is TLS that is spoken there, use wss:" : "";
 }
 

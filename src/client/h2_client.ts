@@ -1,4 +1,4 @@
-import { readWhole } from "../ingress/content.ts";
+import { type Beginning, readUpTo } from "../ingress/content.ts";
 import type { H2Stream } from "../ingress/h2_stream.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
 import { type Dial, dial, type Dialled } from "../net/dial.ts";
@@ -10,6 +10,8 @@ import {
   type ClientResponse,
   type CloseInfo,
   type HttpClient,
+  MAX_BODY_BYTES,
+  MAX_REFUSAL_BYTES,
   NoExtendedConnect,
   orAborted,
   type Tunnelled,
@@ -43,7 +45,6 @@ export interface H2ConnectOptions {
 /** RFC 7301: the ALPN token of HTTP/2. */
 export const ALPN_H2 = "h2";
 
-const MAX_BODY_BYTES = 16 * 1024 * 1024;
 const KEEPALIVE_MS = 20_000;
 
 /**
@@ -116,7 +117,9 @@ export class H2Client implements HttpClient {
   async fetch(head: RequestHead, options: AskOptions = {}): Promise<ClientResponse> {
     const { stream, response } = await this.#session.send(head, true, options);
     try {
-      return { ...response, body: await wholeBody(stream, options.signal) };
+      const { bytes: body, isCut } = await bodyOf(stream, MAX_BODY_BYTES, options.signal);
+      if (isCut) throw new NetError("other", "the answer's body is too big");
+      return { ...response, body };
     } finally {
       stream.abort();
     }
@@ -130,10 +133,11 @@ export class H2Client implements HttpClient {
     const { stream, response } = await this.#session.send(head, false, options);
     if (response.status >= 200 && response.status < 300) {
       stream.isTunnel = true;
-      return { head: response, tunnel: stream, body: new Uint8Array(0) };
+      return { head: response, tunnel: stream, body: new Uint8Array(0), isBodyCut: false };
     }
     try {
-      return { head: response, tunnel: null, body: await wholeBody(stream, options.signal) };
+      const { bytes: body, isCut } = await bodyOf(stream, MAX_REFUSAL_BYTES, options.signal);
+      return { head: response, tunnel: null, body, isBodyCut: isCut };
     } finally {
       stream.abort();
     }
@@ -155,10 +159,8 @@ export class H2Client implements HttpClient {
   }
 }
 
-async function wholeBody(stream: H2Stream, signal?: AbortSignal): Promise<Uint8Array> {
-  const body = await orAborted(readWhole(stream, MAX_BODY_BYTES), signal);
-  if (body === null) throw new NetError("other", "the answer's body is too big");
-  return body;
+function bodyOf(stream: H2Stream, maxBytes: number, signal?: AbortSignal): Promise<Beginning> {
+  return orAborted(readUpTo(() => stream.read(), maxBytes), signal);
 }
 
 function checkAlpn(stream: Dialled): void {

@@ -1,5 +1,6 @@
 import type { H2Driver } from "../ingress/h2_driver.ts";
 import { NetError } from "../net/error.ts";
+import { timerMs } from "../net/numbers.ts";
 
 /** What is asked for by our PING; its answer is told by its coming. */
 const PAYLOAD = new Uint8Array([0x68, 0x33, 0x77, 0x73, 2, 2, 2, 2]);
@@ -28,7 +29,7 @@ export class KeepAlive {
   }
 
   #every(intervalMs: number, call: () => void): void {
-    const timer = setInterval(call, intervalMs);
+    const timer = setInterval(call, timerMs(intervalMs));
     Deno.unrefTimer(timer);
     this.#timers.push(timer);
   }

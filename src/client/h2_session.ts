@@ -17,7 +17,9 @@ import { KeepAlive } from "./h2_keepalive.ts";
 import {
   abortError,
   type AskOptions,
+  BrokenOff,
   type CloseInfo,
+  leaving,
   NoRoom,
   orAborted,
   Unprocessed,
@@ -54,6 +56,8 @@ export class H2Session {
   /** Requests that wait until the server takes one more stream. */
   readonly #waiting = new Set<() => void>();
   #goingAway = false;
+  /** Whether the server has said anything in HTTP/2. */
+  #isHeard = false;
   #end: CloseInfo | null = null;
 
   constructor(stream: ByteStream, keepaliveMs: number) {
@@ -82,7 +86,7 @@ export class H2Session {
   /** RFC 8441 §3: whether the server's SETTINGS allow WebSockets here; waits for them. */
   async extendedConnect(): Promise<boolean> {
     await this.#settings.promise;
-    if (this.#end !== null) throw this.error;
+    if (this.#end !== null) throw this.#whyShut();
     return this.#h2.peerSettings.enableConnectProtocol;
   }
 
@@ -110,7 +114,7 @@ export class H2Session {
 
   /** RFC 9113 §5.4.1: one place turns what was thrown into the connection's end. */
   #fail(error: unknown): void {
-    if (this.#end === null && error instanceof Error) this.error = error;
+    if (this.#end === null && error instanceof Error) this.error = this.#told(error);
     if (error instanceof PeerError) {
       this.#finish({ code: error.code, reason: error.message, byPeer: false });
     } else if (error instanceof NetError) {
@@ -120,6 +124,11 @@ export class H2Session {
       const reason = messageOf(error);
       this.#finish({ code: H2Code.INTERNAL_ERROR, reason, byPeer: false });
     }
+  }
+
+  #told(error: Error): Error {
+    const isBroken = error instanceof NetError && this.#isHeard;
+    return isBroken ? new BrokenOff(error.kind, error.message, error) : error;
   }
 
   #finish(end: CloseInfo): void {
@@ -136,6 +145,7 @@ export class H2Session {
   }
 
   #take(event: H2OwnEvent): void {
+    this.#isHeard = true;
     switch (event.type) {
       case "response":
         return this.#answered(event);
@@ -181,9 +191,9 @@ export class H2Session {
       const wantsHttp11 = code === H2Code.HTTP_1_1_REQUIRED;
       this.#drop(streamId, new Unprocessed(message, wantsHttp11));
     } else if (this.#answers.has(streamId)) {
-      this.#drop(streamId, new NetError("reset", message));
+      this.#drop(streamId, new BrokenOff("reset", message));
     } else {
-      this.#driver.streams.get(streamId)?.cutOff(new NetError("reset", message));
+      this.#driver.streams.get(streamId)?.cutOff(new BrokenOff("reset", message));
     }
   }
 
@@ -197,7 +207,7 @@ export class H2Session {
     this.#goingAway = true;
     if (code !== H2Code.NO_ERROR) {
       const reason = `the server ended the connection: ${h2CodeName(code)}`;
-      this.error = new NetError("lost", reason);
+      this.error = new BrokenOff("lost", reason);
       this.#end ??= { code, reason, byPeer: true };
     }
     this.#wakeAll();
@@ -233,11 +243,16 @@ export class H2Session {
     }
   }
 
+  /** What is told of a request that was not sent. */
+  #whyShut(): Error {
+    const { code } = this.#end ?? { code: H2Code.NO_ERROR };
+    return this.#goingAway && code === H2Code.NO_ERROR ? leaving() : this.error;
+  }
+
   /** RFC 9113 §5.1.2: whether the server takes one more stream, now. */
   #hasRoom({ signal, wait = true }: AskOptions): boolean {
     if (signal?.aborted) throw abortError(signal);
-    if (this.#end !== null) throw this.error;
-    if (this.#goingAway) throw new Unprocessed("the server is going away (GOAWAY)");
+    if (this.goingAway) throw this.#whyShut();
     if (!this.#h2.canOpenStream && !wait) throw new NoRoom();
     return this.#h2.canOpenStream;
   }

@@ -1,3 +1,4 @@
+import { type Beginning, readUpTo } from "../ingress/content.ts";
 import { H3Control } from "../ingress/h3_control.ts";
 import { H3Tunnel } from "../ingress/h3_tunnel.ts";
 import { NetError } from "../net/error.ts";
@@ -17,7 +18,6 @@ import { encodeFrame, FrameType } from "../protocol/http3/frame.ts";
 import { RequestStreamParser } from "../protocol/http3/request_stream.ts";
 import { decodeFieldSection } from "../protocol/qpack/decoder.ts";
 import { encodeFieldSection } from "../protocol/qpack/encoder.ts";
-import { concat } from "../protocol/wire/bytes.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import {
   abortError,
@@ -25,16 +25,19 @@ import {
   type ClientResponse,
   type CloseInfo,
   type HttpClient,
+  leaving,
+  MAX_BODY_BYTES,
+  MAX_REFUSAL_BYTES,
   NoExtendedConnect,
   NoRoom,
   orAborted,
   type Tunnelled,
-  Unprocessed,
 } from "./http_client.ts";
 
 const MAX_HEADER_BYTES = 64 * 1024;
-const MAX_BODY_BYTES = 16 * 1024 * 1024;
 const ALPN_H3 = "h3";
+/** How long a write may hold a stream that was given up. */
+const FREE_MS = 1_000;
 
 /** Where an `H3Client` connects to, and whom it trusts. */
 export type H3ConnectOptions =
@@ -70,6 +73,8 @@ export class H3Client implements HttpClient {
   #goaway = Infinity;
   #isOver = false;
   #error: Error | null = null;
+  /** Requests that have no answer yet. */
+  readonly #asking = new Set<{ id: number; left: PromiseWithResolvers<never> }>();
   readonly #tunnels = new Set<H3Tunnel>();
 
   /** Resolves when the connection is gone. */
@@ -82,7 +87,7 @@ export class H3Client implements HttpClient {
       role: "client",
       onEvent: (event) => {
         if (event.type === "settings") this.#gotSettings(event.settings.enableConnectProtocol);
-        if (event.type === "goaway") this.#goaway = event.id;
+        if (event.type === "goaway") this.#leave(event.id);
       },
       onError: (error) => this.#fail(error),
     });
@@ -139,16 +144,27 @@ export class H3Client implements HttpClient {
   /** What the peer broke, or a bug of ours: whoever waits for the connection is told. */
   #fail(error: unknown): void {
     if (error instanceof NetError) return;
+    if (error instanceof PeerError && error.scope === "stream") return;
     this.#error ??= error instanceof Error ? error : new Error(String(error));
-    if (!(error instanceof PeerError)) this.#quic.close(H3Code.H3_INTERNAL_ERROR, "internal error");
-    else if (error.scope === "connection") this.#quic.close(error.code, error.message);
+    if (error instanceof PeerError) this.#quic.close(error.code, error.message);
+    else this.#quic.close(H3Code.H3_INTERNAL_ERROR, "internal error");
+  }
+
+  /** RFC 9114 §5.2: what GOAWAY names, and all behind it, was not served, and is not waited for. */
+  #leave(id: number): void {
+    this.#goaway = id;
+    for (const asking of this.#asking) {
+      if (asking.id >= id) asking.left.reject(leaving());
+    }
   }
 
   /** An ordinary request without a body. */
   async fetch(head: RequestHead, options: AskOptions = {}): Promise<ClientResponse> {
     const { stream, parser, response } = await this.#send(head, true, options);
     const answered = { stream, parser, response, method: head.method };
-    return { ...response, body: await this.#body(answered, options.signal) };
+    const { bytes: body, isCut } = await this.#body(answered, MAX_BODY_BYTES, options.signal);
+    if (isCut) throw new NetError("other", "the answer's body is too big");
+    return { ...response, body };
   }
 
   /** An extended CONNECT (RFC 9220); waits for the server's SETTINGS, which must allow it. */
@@ -159,7 +175,12 @@ export class H3Client implements HttpClient {
     const { stream, parser, response } = await this.#send(head, false, options);
     if (response.status < 200 || response.status > 299) {
       const answered = { stream, parser, response, method: head.method };
-      return { head: response, tunnel: null, body: await this.#body(answered, options.signal) };
+      const { bytes: body, isCut } = await this.#body(
+        answered,
+        MAX_REFUSAL_BYTES,
+        options.signal,
+      );
+      return { head: response, tunnel: null, body, isBodyCut: isCut };
     }
     const rest: Uint8Array[] = [];
     for (let event = parser.next(); event !== null; event = parser.next()) {
@@ -174,11 +195,11 @@ export class H3Client implements HttpClient {
       broken: (error) => this.#fail(error),
       aborted: (freed) => {
         this.#tunnels.delete(tunnel);
-        void freed.then(options.onFreed);
+        if (options.onFreed !== undefined) void freedOrLate(freed).then(options.onFreed);
       },
     });
     this.#tunnels.add(tunnel);
-    return { head: response, tunnel, body: new Uint8Array(0) };
+    return { head: response, tunnel, body: new Uint8Array(0), isBodyCut: false };
   }
 
   async #send(head: RequestHead, fin: boolean, options: AskOptions) {
@@ -191,15 +212,19 @@ export class H3Client implements HttpClient {
       if (fin) await stream.closeWrite();
       return await this.#response(stream, parser);
     };
+    const asking = { id: stream.id, left: Promise.withResolvers<never>() };
+    this.#asking.add(asking);
     try {
-      return { stream, parser, response: await orAborted(ask(), signal) };
+      const response = await orAborted(Promise.race([asking.left.promise, ask()]), signal);
+      return { stream, parser, response };
     } catch (error) {
       void stream.abort();
       if (signal?.aborted) throw abortError(signal);
       if (error instanceof PeerError) this.#fail(error);
-      // RFC 9114 §5.2: what GOAWAY names, and all behind it, was not served.
       if (stream.id >= this.#goaway) throw leaving();
       throw error;
+    } finally {
+      this.#asking.delete(asking);
     }
   }
 
@@ -232,10 +257,12 @@ export class H3Client implements HttpClient {
     }
   }
 
-  /** The whole body; throws when it broke off (RFC 9114 §4.1.2). */
-  async #body(from: Answered, signal?: AbortSignal): Promise<Uint8Array> {
+  /** The body, up to `maxBytes`; throws when it broke off (RFC 9114 §4.1.2). */
+  async #body(from: Answered, maxBytes: number, signal?: AbortSignal): Promise<Beginning> {
+    const parts = bodyParts(from);
+    const read = async () => (await parts.next()).value ?? null;
     try {
-      return await orAborted(wholeBody(from), signal);
+      return await orAborted(readUpTo(read, maxBytes), signal);
     } catch (error) {
       if (error instanceof PeerError) this.#fail(error);
       throw error;
@@ -250,8 +277,15 @@ export class H3Client implements HttpClient {
   }
 }
 
-function leaving(): Unprocessed {
-  return new Unprocessed("the server is going away (GOAWAY)");
+/**
+ * No stream can be reset: one with a write that the server takes nothing of is free only with its
+ * connection, for which nobody should wait.
+ */
+async function freedOrLate(freed: Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(late.resolve, FREE_MS);
+  await Promise.race([freed, late.promise]);
+  clearTimeout(timer);
 }
 
 /** An answer whose head was read. */
@@ -263,18 +297,9 @@ interface Answered {
   method: string;
 }
 
-async function wholeBody(from: Answered): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const part of bodyParts(from)) {
-    length += part.length;
-    if (length > MAX_BODY_BYTES) throw new NetError("other", "the answer's body is too big");
-    parts.push(part.slice());
-  }
-  return concat(parts, length);
-}
-
-async function* bodyParts({ stream, parser, response, method }: Answered) {
+async function* bodyParts(
+  { stream, parser, response, method }: Answered,
+): AsyncGenerator<Uint8Array, void> {
   const length = contentLength(response.fields);
   // RFC 9110 §8.6: to HEAD, and in a 304, it tells of a body that does not come.
   const comes = method !== "HEAD" && response.status !== 304;

@@ -1,3 +1,4 @@
+import { timerMs } from "../net/numbers.ts";
 import { abortError } from "./http_client.ts";
 
 type Work<T> = (signal: AbortSignal) => Promise<T>;
@@ -23,7 +24,7 @@ export async function withHeadStart<T>(options: HeadStart<T>): Promise<T> {
   const either = AbortSignal.any([signal, cancel.signal]);
   const first = preferred(either);
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const begun = new Promise<void>((resolve) => timer = setTimeout(resolve, headStartMs));
+  const begun = new Promise<void>((resolve) => timer = setTimeout(resolve, timerMs(headStartMs)));
   // Where the first succeeds the second is never begun.
   const failed = first.then(() => new Promise<void>(() => {}), () => {});
   const second = Promise.race([begun, failed]).then(() => other(either));

@@ -14,9 +14,17 @@ export interface Tunnelled {
   head: ResponseHead;
   /** The bytes of the tunnel; `null` for a refusal. */
   tunnel: ByteStream | null;
-  /** The body of a refusal. */
+  /** The body of a refusal, up to `MAX_REFUSAL_BYTES`. */
   body: Uint8Array;
+  /** Whether that body was longer. */
+  isBodyCut: boolean;
 }
+
+/** So much of a refusal's body is read: it is for a person, and anybody may have sent it. */
+export const MAX_REFUSAL_BYTES = 64 * 1024;
+
+/** No answer to an ordinary request is longer. */
+export const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
 /** How a connection ended. */
 export interface CloseInfo {
@@ -37,7 +45,7 @@ export interface AskOptions {
    * thrown where it has none.
    */
   wait?: boolean;
-  /** Called once when the tunnel is over, and its stream with it. */
+  /** Called once when the tunnel is over, and its stream with it, or at last soon after. */
   onFreed?: () => void;
 }
 
@@ -87,8 +95,11 @@ export class NoExtendedConnect extends NetError {
   }
 }
 
+/** It broke behind what the server had said in HTTP: so that is what is spoken there. */
+export class BrokenOff extends NetError {}
+
 /** The server did not look at the request: it may be sent once more, on another connection. */
-export class Unprocessed extends NetError {
+export class Unprocessed extends BrokenOff {
   /** The name of the class. */
   override name = "Unprocessed";
   /** RFC 9113 §7: whether the server wants HTTP/1.1 for it. */
@@ -99,6 +110,11 @@ export class Unprocessed extends NetError {
     super("reset", message);
     this.wantsHttp11 = wantsHttp11;
   }
+}
+
+/** Nothing is asked of a connection behind its GOAWAY. */
+export function leaving(): Unprocessed {
+  return new Unprocessed("the server is going away (GOAWAY)");
 }
 
 /** What a fired signal says, as it is thrown. */

@@ -1,10 +1,11 @@
-import { readWhole } from "../ingress/content.ts";
+import { type Beginning, readUpTo } from "../ingress/content.ts";
+import type { Content } from "../ingress/offer.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
 import { NetError } from "../net/error.ts";
 import type { Field } from "../protocol/wire/field.ts";
 import type { RequestHead } from "../protocol/wire/message.ts";
 import { requestUpgrade } from "./h1.ts";
-import { orAborted, type Tunnelled } from "./http_client.ts";
+import { BrokenOff, MAX_REFUSAL_BYTES, orAborted, type Tunnelled } from "./http_client.ts";
 import { negotiated } from "./negotiated.ts";
 import { UpgradeRefused } from "./refused.ts";
 import type { Target } from "./target.ts";
@@ -27,7 +28,6 @@ export interface Opened {
 }
 
 const MAX_HEADER_BYTES = 64 * 1024;
-const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
 /** RFC 8441 §5: the request for it over HTTP/2 and HTTP/3. */
 export function connectHead({ target, fields }: Wanted): RequestHead {
@@ -48,8 +48,8 @@ export function connectHead({ target, fields }: Wanted): RequestHead {
  * @throws {UpgradeMismatch} when the server chose what was not offered
  */
 export function openedBy(answer: Tunnelled, http: "2" | "3", wanted: Wanted): Opened {
-  const { head, tunnel, body } = answer;
-  if (tunnel === null) throw new UpgradeRefused(wanted.target.text, { ...head, body });
+  const { head, tunnel, body, isBodyCut } = answer;
+  if (tunnel === null) throw new UpgradeRefused(wanted.target.text, { ...head, body, isBodyCut });
   try {
     negotiated(head.fields, wanted.fields);
   } catch (error) {
@@ -75,14 +75,23 @@ export async function upgrade(stream: ByteStream, wanted: Wanted): Promise<Opene
       maxHeaderBytes: MAX_HEADER_BYTES,
     });
     if (answer.kind === "upgraded") return { ...answer, http: "1.1" };
-    const body = await readWhole(answer.content, MAX_BODY_BYTES);
-    if (body === null) throw new NetError("other", "the answer's body is too big");
-    throw new UpgradeRefused(target.text, { ...answer, body });
+    const { content } = answer;
+    const { bytes: body, isCut } = await refusalOf(content);
+    throw new UpgradeRefused(target.text, { ...answer, body, isBodyCut: isCut });
   };
   try {
     return await orAborted(ask(), signal);
   } catch (error) {
     stream.abort();
+    throw error;
+  }
+}
+
+async function refusalOf(content: Content): Promise<Beginning> {
+  try {
+    return await readUpTo(() => content.read(), MAX_REFUSAL_BYTES);
+  } catch (error) {
+    if (error instanceof NetError) throw new BrokenOff(error.kind, error.message, error);
     throw error;
   }
 }

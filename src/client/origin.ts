@@ -1,11 +1,12 @@
+import { formatAddress } from "../net/address.ts";
 import { type Dial, dial, type Dialled } from "../net/dial.ts";
 import { NetError } from "../net/error.ts";
 import { parseAltSvc } from "../protocol/wire/alt_svc.ts";
-import { type Field, getFields } from "../protocol/wire/field.ts";
+import { type Field, getField, getFields } from "../protocol/wire/field.ts";
 import { ClientPool } from "./client_pool.ts";
 import { ALPN_H2, H2Client } from "./h2_client.ts";
 import { H3Client } from "./h3_client.ts";
-import { NoExtendedConnect } from "./http_client.ts";
+import { type HttpClient, NoExtendedConnect } from "./http_client.ts";
 import { SharedAttempt } from "./shared_attempt.ts";
 import type { Target } from "./target.ts";
 
@@ -28,8 +29,10 @@ export interface OriginTimes {
   readonly failedMs: number;
 }
 
-/** What was dialled by TCP: HTTP/2 went to the others, HTTP/1.1 is for who takes it first. */
-export type Chosen = { http: "2" } | { http: "1.1"; take(): Dialled | null };
+/** What was dialled: HTTP/2 and HTTP/3 went to the others, HTTP/1.1 is for who takes it first. */
+export type Chosen =
+  | { http: "2" | "3"; client: HttpClient }
+  | { http: "1.1"; take(): Dialled | null };
 
 /** Where HTTP/3 is spoken for the origin. */
 export interface H3Place {
@@ -48,8 +51,8 @@ export class Origin {
   readonly h2: ClientPool;
   readonly h3: ClientPool;
   readonly #tcp = new SharedAttempt<Chosen>();
-  readonly #tcp2 = new SharedAttempt<void>();
-  readonly #quic = new SharedAttempt<void>();
+  readonly #tcp2 = new SharedAttempt<HttpClient>();
+  readonly #quic = new SharedAttempt<HttpClient>();
   #alternative: (H3Place & { untilMs: number }) | null = null;
   #h3FailedUntilMs = -Infinity;
   #h2UnfitUntilMs = -Infinity;
@@ -80,7 +83,9 @@ export class Origin {
       this.#alternative = null;
       return;
     }
-    const untilMs = performance.now() + h3.maxAgeSeconds * 1000;
+    // RFC 7838 §3.1: what a cache had for so long is good for so much less.
+    const age = Number(/^[0-9]+$/.exec(getField(fields, "age") ?? "")?.[0] ?? 0);
+    const untilMs = performance.now() + (h3.maxAgeSeconds - age) * 1000;
     const hostname = h3.host === "" ? this.target.hostname : h3.host;
     this.#alternative = { hostname, port: h3.port, untilMs };
   }
@@ -115,23 +120,23 @@ export class Origin {
   }
 
   /** Adds an HTTP/3 connection to `h3`. Throws `NetError`. */
-  dialH3(place: H3Place, signal: AbortSignal): Promise<void> {
+  dialH3(place: H3Place, signal: AbortSignal): Promise<HttpClient> {
     return this.#quic.join(async (signal) => {
       const { caCerts, certificateHashes } = this.way;
       const serverName = this.target.hostname;
       const { hostname, port } = place;
       const at = { hostname, port, serverName, caCerts, certificateHashes, signal };
-      await this.#share(await H3Client.connect(at), this.h3, signal);
+      return await this.#share(await H3Client.connect(at), signal, altUsed(place, this.target));
     }, signal);
   }
 
   /** Adds an HTTP/2 connection to `h2`. Throws `NetError`. */
-  dialH2(signal: AbortSignal): Promise<void> {
+  dialH2(signal: AbortSignal): Promise<HttpClient> {
     return this.#tcp2.join(async (signal) => {
       const { hostname, port, secure } = this.target;
       const { caCerts, insecure, dial } = this.way;
       const at = { hostname, port, secure, caCerts, insecure, dial, signal };
-      await this.#share(await H2Client.connect(at), this.h2, signal);
+      return await this.#share(await H2Client.connect(at), signal);
     }, signal);
   }
 
@@ -144,8 +149,7 @@ export class Origin {
         return onlyOnce(stream, signal);
       }
       try {
-        await this.#share(H2Client.over(stream), this.h2, signal);
-        return { http: "2" };
+        return { http: "2", client: await this.#share(H2Client.over(stream), signal) };
       } catch (error) {
         // RFC 8441 §3: it says no; so HTTP/1.1 serves.
         if (!(error instanceof NoExtendedConnect)) throw error;
@@ -168,7 +172,11 @@ export class Origin {
   }
 
   /** RFC 8441 §3, RFC 9220 §3: what carries no WebSockets is ended, and an error. */
-  async #share(client: H2Client | H3Client, pool: ClientPool, signal: AbortSignal): Promise<void> {
+  async #share(
+    client: H2Client | H3Client,
+    signal: AbortSignal,
+    fields: readonly Field[] = [],
+  ): Promise<HttpClient> {
     const giveUp = () => client.close();
     signal.addEventListener("abort", giveUp, { once: true });
     try {
@@ -181,8 +189,9 @@ export class Origin {
     } finally {
       signal.removeEventListener("abort", giveUp);
     }
-    if (pool === this.h3) this.#h3FailedUntilMs = -Infinity;
-    pool.add(client);
+    if (client.http === "3") this.#h3FailedUntilMs = -Infinity;
+    (client.http === "3" ? this.h3 : this.h2).add(client, fields);
+    return client;
   }
 
   /** Ends every connection. */
@@ -191,6 +200,11 @@ export class Origin {
     this.h2.close();
     this.h3.close();
   }
+}
+
+/** RFC 7838 §5: the place that is used, where the server named it. */
+function altUsed(place: H3Place, target: Target): Field[] {
+  return place === target ? [] : [["alt-used", formatAddress(place)]];
 }
 
 /** A connection that one of those who waited for it gets, or nobody. */

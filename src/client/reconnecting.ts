@@ -1,3 +1,4 @@
+import { forgivable } from "../endpoint/forgivable.ts";
 import type { Message } from "../endpoint/message.ts";
 import type { Socket } from "../endpoint/socket.ts";
 import { NetError } from "../net/error.ts";
@@ -110,9 +111,13 @@ export class ReconnectingSocket implements AsyncIterable<Message>, AsyncDisposab
    * Sends one message by the connection that there is, or by the next, as `whenDown` says; resolves
    * as the `send` of a `Socket` does. A message is never sent twice: where its connection is lost
    * meanwhile it rejects, and may have come there. Rejects with `NetError`, "timeout" for a wait
-   * that was too long.
+   * that was too long. Nobody has to wait for it, as with a `Socket`.
    */
   send(data: Message): Promise<void> {
+    return forgivable(this.#send(data));
+  }
+
+  #send(data: Message): Promise<void> {
     if (this.open) return this.#socket!.send(data);
     if (this.#end !== null || this.#closing !== null) return Promise.reject(this.#over());
     if (this.#options.whenDown === "reject") {

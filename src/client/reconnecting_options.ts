@@ -1,5 +1,6 @@
 import type { Socket, SocketEnd } from "../endpoint/socket.ts";
 import { messageOf } from "../net/error.ts";
+import { timerMs } from "../net/numbers.ts";
 import { CloseCode } from "../protocol/websocket/close.ts";
 import type { BackoffOptions } from "./backoff.ts";
 import type { ConnectOptions, connectWebSocket } from "./connect.ts";
@@ -44,7 +45,7 @@ export interface ReconnectingOptions extends ConnectOptions, BackoffOptions {
   endsOn?: (end: ReconnectingEnd, byDefault: boolean) => boolean;
   /** What `send` does while there is no connection: it waits for one (default), or rejects. */
   whenDown?: "wait" | "reject";
-  /** How long `send` waits for one; default 30 s. */
+  /** How long `send` waits for one; default 30 s, `Infinity` for as long as it takes. */
   sendWaitMs?: number;
   /** How many `send`s may wait at once; more are rejected. Default 1,000. */
   maxWaitingSends?: number;
@@ -72,7 +73,7 @@ export interface ReconnectingOptions extends ConnectOptions, BackoffOptions {
 export const SYSTEM_CLOCK: Clock = {
   nowMs: () => performance.now(),
   after(ms, run) {
-    const timer = setTimeout(run, ms);
+    const timer = setTimeout(run, timerMs(ms));
     return () => clearTimeout(timer);
   },
 };

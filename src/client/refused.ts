@@ -1,5 +1,18 @@
 import { reasonPhrase } from "../protocol/http1/status.ts";
 import type { Field } from "../protocol/wire/field.ts";
+import { visible } from "../protocol/wire/visible.ts";
+
+/** An answer that opens no WebSocket. */
+export interface RefusedAnswer {
+  /** Its status: 404, 401, 503. */
+  readonly status: number;
+  /** Its header fields; names in lower case. */
+  readonly fields: readonly Field[];
+  /** Its body, or how that begins. */
+  readonly body: Uint8Array;
+  /** Whether there was more of the body; left out, it is whole. */
+  readonly isBodyCut?: boolean;
+}
 
 /** The server answered, but not with a WebSocket. */
 export class UpgradeRefused extends Error {
@@ -9,15 +22,18 @@ export class UpgradeRefused extends Error {
   readonly status: number;
   /** Its header fields; names in lower case. */
   readonly fields: readonly Field[];
-  /** Its body, whole. */
+  /** Its body; of one that is longer the first 64 KiB. */
   readonly body: Uint8Array;
+  /** Whether the body was longer than that. */
+  readonly isBodyCut: boolean;
 
   /** An error for the answer to a request for `url`; it quotes how the body begins. */
-  constructor(url: string, answer: { status: number; fields: readonly Field[]; body: Uint8Array }) {
+  constructor(url: string, answer: RefusedAnswer) {
     super(`Cannot open ${url}: the server answered ${spoken(answer)}`);
     this.status = answer.status;
     this.fields = answer.fields;
     this.body = answer.body;
+    this.isBodyCut = answer.isBodyCut ?? false;
   }
 }
 
@@ -42,13 +58,13 @@ function spoken({ status, body }: { status: number; body: Uint8Array }): string 
 function beginning(body: Uint8Array): string {
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(body);
+    // The last character may be cut off.
+    text = new TextDecoder("utf-8", { fatal: true }).decode(body, { stream: true });
   } catch {
     return "";
   }
   const line = text.trim().split(/[\r\n]/, 1)[0];
-  // deno-lint-ignore no-control-regex -- nothing that a terminal would obey
-  if (/^\s*<|[\x00-\x08\x0b-\x1f\x7f-\x9f]/.test(line)) return "";
+  if (/^\s*</.test(line) || visible(line) !== line) return "";
   const characters = [...line];
   if (characters.length <= QUOTED_CHARACTERS) return line;
   return `${characters.slice(0, QUOTED_CHARACTERS).join("")}…`;

@@ -1,6 +1,6 @@
 import type { Socket } from "../endpoint/socket.ts";
 import { messageOf, NetError } from "../net/error.ts";
-import { connectWebSocket } from "./connect.ts";
+import { connectWebSocket, pairsOf } from "./connect.ts";
 import { EventHandler } from "./event_handler.ts";
 import { asWebIdl } from "./web_idl.ts";
 import {
@@ -209,7 +209,8 @@ export class WebSocket3 extends EventTarget implements WebSocket {
 
   /** Never rejects. */
   async #open(protocols: string[], options: WebSocket3Options): Promise<void> {
-    const { headers = [], signal } = options;
+    const { signal } = options;
+    const headers = [...pairsOf(options.headers ?? [])];
     try {
       const socket = await connectWebSocket(withoutUser(this.#url), {
         ...options,

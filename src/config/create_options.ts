@@ -1,3 +1,4 @@
+import { checkNumbers, offAtZero } from "../net/numbers.ts";
 import { CMUX_DEFAULTS, type CmuxOptions } from "../proxy/cmux.ts";
 import type { ResolvePort } from "../proxy/cmux_ports.ts";
 import type { Observer, SessionEnd, SessionStart } from "../proxy/observer.ts";
@@ -57,6 +58,11 @@ const OWN: ReadonlySet<string> = new Set<Name>([
 const IDLE_TIMEOUT_MS = 120_000;
 const KEEPALIVE_MS = 30_000;
 const MAX_PORT = 65_535;
+/** Times of which 0 is none. */
+const TIMEOUTS = [
+  ...["handshakeTimeoutMs", "readTimeoutMs", "writeTimeoutMs", "idleTimeoutMs"] as const,
+  ...["dialTimeoutMs", "pongTimeoutMs"] as const,
+];
 
 /**
  * The options of `startProxy` for these.
@@ -65,10 +71,12 @@ const MAX_PORT = 65_535;
  * @throws {UsageError} when `listen`, `plainListen`, `backend` or `path` is none
  */
 export function createProxyOptions(options: CreateProxyOptions, observer: Observer): ProxyOptions {
-  const given = Object.fromEntries(
+  const said = Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as CreateProxyOptions;
-  checkNumbers(given);
+  checkNumbers(said);
+  const given = offAtZero(said, TIMEOUTS);
+  checkPort(given);
   const { enableHttp2, enableWebsockets } = given;
   atMostOne(given, "enableHttp2", "http2");
   atMostOne(given, "enableWebsockets", "tunnels");
@@ -153,15 +161,8 @@ function atMostOne(given: CreateProxyOptions, one: Name, other: Name, where = ""
   throw new TypeError(`${one} and ${other}: they contradict each other, give one of them${end}`);
 }
 
-/** A NaN would be a limit that nothing is above, and no deadline. */
-function checkNumbers(given: CreateProxyOptions): void {
-  for (const [name, value] of Object.entries(given)) {
-    if (typeof value === "number" && !(Number.isFinite(value) && value >= 0)) {
-      throw new TypeError(`${name}: ${value} is not a number of 0 or more`);
-    }
-  }
-  const { listenPort = 0 } = given;
-  if (!Number.isInteger(listenPort) || listenPort > MAX_PORT) {
-    throw new TypeError(`listenPort: ${listenPort} is not a port, 0 to ${MAX_PORT}`);
-  }
+/** Of numbers that are ports, besides. */
+function checkPort({ listenPort = 0 }: CreateProxyOptions): void {
+  if (Number.isInteger(listenPort) && listenPort <= MAX_PORT) return;
+  throw new TypeError(`listenPort: ${listenPort} is not a port, 0 to ${MAX_PORT}`);
 }

@@ -35,7 +35,10 @@ export interface ManagedProxy extends AsyncDisposable {
    * port that was any (0) only when Deno next collects garbage.
    */
   stop(): Promise<void>;
-  /** Takes nothing new, closes every session within `forMs` (default 10 s), then stops. */
+  /**
+   * Takes nothing new, closes every session within `forMs` (default 10 s), then stops. With `Infinity`
+   * each gets its Close within 30 s, and its answer is waited for.
+   */
   drain(forMs?: number): Promise<void>;
   /** From the end of a start to that of a stop or drain. */
   isRunning(): boolean;

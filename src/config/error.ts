@@ -1,3 +1,5 @@
+import { visible } from "../protocol/wire/visible.ts";
+
 /** What is wrong with a value, before it is known where the value came from. */
 export class ValueError extends Error {
   override name = "ValueError";
@@ -42,9 +44,5 @@ const MAX_SHOWN = 200;
 /** The text in quotes, on one line, cut when it is very long. */
 export function quote(text: string): string {
   const shown = text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
-  return `"${shown.replace(/[\p{Cc}\u2028\u2029]/gu, escapeControl)}"`;
-}
-
-function escapeControl(c: string): string {
-  return `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return `"${visible(shown).replaceAll("\t", "\\u0009")}"`;
 }

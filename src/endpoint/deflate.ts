@@ -11,6 +11,15 @@ const TAIL = Uint8Array.of(0x00, 0x00, 0xff, 0xff);
 /** zlib works on the thread of the event loop: what others do goes between pieces of this size. */
 const PIECE_BYTES = 64 * 1024;
 
+/** What a piece costs however small it is, in bytes: some 30 µs where a stream is made for it. */
+const PIECE_COST_BYTES = 2 * 1024;
+
+/**
+ * RFC 7692 §7.2.3.4 allows any number of blocks with BFINAL, and whoever sets it does so once a
+ * message; but each costs a new stream of zlib's, and no more than two bytes of the peer's.
+ */
+const MAX_FINAL_BLOCKS = 16;
+
 /** What inflates comes in such pieces, and no more than one of them is above the limit. */
 const INFLATED_BYTES = 16 * 1024;
 
@@ -79,19 +88,21 @@ export class Inflater {
   /**
    * RFC 7692 §7.2.2. One at a time.
    *
-   * @throws {WebSocketError} 1007 for what can't be inflated, 1009 as soon as it is too much
+   * @throws {WebSocketError} 1007 for what can't be inflated, 1009 as soon as it is too much, 1008
+   * for more than 16 blocks with BFINAL
    */
   async inflate(payload: Uint8Array): Promise<Uint8Array> {
     const gathered = new Gathered(this.#maxMessageBytes);
     let rest: Uint8Array = concat([payload, TAIL]);
     try {
-      for (;;) {
+      for (let finals = 1;; finals++) {
         this.#stream ??= new ZlibStream(createInflateRaw({
           windowBits: this.#way.windowBits,
           chunkSize: INFLATED_BYTES,
         }));
         const used = await this.#stream.run(rest, gathered.take);
         if (used === null) break;
+        if (finals > MAX_FINAL_BLOCKS) throw tooManyFinals();
         // RFC 7692 §7.2.3.4: a block with BFINAL ends zlib's stream, but not the message.
         this.close();
         rest = rest.subarray(used);
@@ -113,6 +124,13 @@ export class Inflater {
     this.#stream?.close();
     this.#stream = null;
   }
+}
+
+function tooManyFinals(): WebSocketError {
+  return new WebSocketError(
+    CloseCode.POLICY_VIOLATION,
+    `Message of more than ${MAX_FINAL_BLOCKS} deflate blocks with BFINAL`,
+  );
 }
 
 /** What inflates, up to a limit. */
@@ -165,9 +183,10 @@ class ZlibStream {
     this.#take = take;
     try {
       for (let at = 0;; at += PIECE_BYTES) {
-        if (at > 0) await setImmediate();
+        const piece = input.subarray(at, at + PIECE_BYTES);
+        await turnFor(piece.length);
         const last = at + PIECE_BYTES >= input.length;
-        const ended = await this.#put(input.subarray(at, at + PIECE_BYTES), last);
+        const ended = await this.#put(piece, last);
         if (ended) return this.#stream.bytesWritten - before;
         if (last) return null;
       }
@@ -196,6 +215,22 @@ class ZlibStream {
     this.#settle({ error: closed() });
     this.#stream.destroy();
   }
+}
+
+// Of the event loop, which all streams of a thread share: many small pieces of many sockets take as
+// long as a large one.
+let spentBytes = 0;
+let nextTurn: Promise<void> | null = null;
+
+/** Gives way to what else the event loop has to do, unless little was done since it last did. */
+async function turnFor(bytes: number): Promise<void> {
+  while (spentBytes >= PIECE_BYTES) {
+    await (nextTurn ??= setImmediate().then(() => {
+      nextTurn = null;
+      spentBytes = 0;
+    }));
+  }
+  spentBytes += bytes + PIECE_COST_BYTES;
 }
 
 function closed(): Error {

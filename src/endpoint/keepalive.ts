@@ -7,7 +7,7 @@ import { Sweeper } from "../net/sweeper.ts";
 export interface Keepalive {
   /** A Ping goes after so long without a byte from the peer; 0 for none. */
   pingIntervalMs: number;
-  /** How long anything may take to come behind it; then the socket ends with 1006. */
+  /** How long anything may take to come behind it; then the socket ends with 1006. 0 for any time. */
   pongTimeoutMs: number;
 }
 
@@ -27,7 +27,8 @@ export interface KeptSocket {
 /** Sends a Ping when it is due, and tells when nothing came behind it, until it is stopped. */
 export function keepAlive(keepalive: Keepalive | undefined, socket: KeptSocket): () => void {
   if (keepalive === undefined || keepalive.pingIntervalMs === 0) return () => {};
-  const { pingIntervalMs, pongTimeoutMs } = keepalive;
+  const { pingIntervalMs } = keepalive;
+  const pongTimeoutMs = keepalive.pongTimeoutMs || Infinity;
   const sweeper = socket.sweeper ?? new Sweeper(Math.min(pingIntervalMs, pongTimeoutMs) / 4);
   let chunks = 0;
   let heardMs = sweeper.nowMs;

@@ -68,9 +68,7 @@ export class Socket implements AsyncIterable<Message> {
   constructor(options: SocketOptions) {
     const { role, stream, sweeper } = options;
     ({ http: this.http, protocol: this.protocol, extensions: this.extensions } = options);
-    this.fields = options.fields;
-    this.#role = role;
-    this.#stream = stream;
+    ({ role: this.#role, stream: this.#stream, fields: this.fields } = options);
     this.#onPong = options.onPong ?? (() => {});
     this.#onPing = options.onPing ?? (() => {});
     this.closed = new Promise((resolve) => this.#settle = resolve);

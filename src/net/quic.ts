@@ -20,6 +20,7 @@
 //   turn of the event loop, and tells them apart.
 // - Every promise of a connection rejects when the peer is lost; each is handled where it is made.
 import { messageOf, NetError, toNetError } from "./error.ts";
+import { timerMs } from "./numbers.ts";
 import { nextTurn, QuicReceiveStream, QuicSendStream, QuicStream } from "./quic_stream.ts";
 import { ReadSize, UNI_READ_SIZE } from "./read_buffer.ts";
 
@@ -56,8 +57,8 @@ export function transportOptions(options: QuicTransport): Deno.QuicTransportOpti
   return {
     maxConcurrentBidirectionalStreams: options.maxStreams,
     maxConcurrentUnidirectionalStreams: MAX_UNI_STREAMS,
-    maxIdleTimeout: options.idleTimeoutMs,
-    ...(options.keepaliveMs > 0 ? { keepAliveInterval: options.keepaliveMs } : {}),
+    maxIdleTimeout: timerMs(options.idleTimeoutMs),
+    ...(options.keepaliveMs > 0 ? { keepAliveInterval: timerMs(options.keepaliveMs) } : {}),
   };
 }
 

@@ -48,3 +48,59 @@ export class Slowness {
     if (this.#unsent === null || this.#unsent === before) this.#late();
   }
 }
+
+export interface WriteWatchOptions {
+  readonly stream: ByteStream;
+  /** How long a write may make no progress. */
+  readonly timeoutMs: number;
+  /** It made none for so long; may be called again. */
+  readonly onSlow: () => void;
+}
+
+/**
+ * Tells of writes to a stream that make no progress, as far as the sweeps can see: they are counted,
+ * for a clock that each of them read would cost more than the rest of a small message.
+ */
+export class WriteWatch {
+  readonly #options: WriteWatchOptions;
+  #under = 0;
+  #done = 0;
+  #seenDone = 0;
+  #stuckSinceMs = Infinity;
+  /** Made when there is something to be seen. */
+  #slowness: Slowness | null = null;
+
+  constructor(options: WriteWatchOptions) {
+    this.#options = options;
+  }
+
+  /** Whether a write is under way. */
+  get writing(): boolean {
+    return this.#under > 0;
+  }
+
+  began(): void {
+    this.#under++;
+  }
+
+  /** It is done, or failed. */
+  ended(): void {
+    this.#under--;
+    this.#done++;
+  }
+
+  /** At each sweep, with its time. */
+  sweep(nowMs: number): void {
+    if (!this.writing || this.#done !== this.#seenDone) {
+      this.#seenDone = this.#done;
+      this.#stuckSinceMs = this.writing ? nowMs : Infinity;
+      this.#slowness = null;
+    } else if (this.#stuckSinceMs === Infinity) {
+      this.#stuckSinceMs = nowMs;
+    } else {
+      const { stream, timeoutMs, onSlow } = this.#options;
+      this.#slowness ??= new Slowness(stream, timeoutMs, onSlow);
+      this.#slowness.sweep(nowMs - this.#stuckSinceMs);
+    }
+  }
+}

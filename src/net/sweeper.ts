@@ -1,3 +1,5 @@
+import { timerMs } from "./numbers.ts";
+
 /** Something with a deadline. `sweep` is called again and again with the time in milliseconds. */
 export interface Swept {
   /** Called at each sweep. */
@@ -16,7 +18,7 @@ export class Sweeper {
 
   /** It runs only while something is in it. */
   constructor(intervalMs: number) {
-    this.#intervalMs = intervalMs;
+    this.#intervalMs = timerMs(intervalMs);
   }
 
   /** Between two sweeps. */

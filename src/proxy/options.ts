@@ -106,7 +106,10 @@ export interface Proxy {
    * old.
    */
   replaceRoutes(routes: readonly Route[]): void;
-  /** Takes nothing new, closes every session within `forMs`, then frees the port. */
+  /**
+   * Takes nothing new, closes every session within `forMs`, then frees the port. With `Infinity` each
+   * gets its Close within 30 s, and its answer is waited for.
+   */
   drain(forMs: number): Promise<void>;
   /** Ends everything at once. */
   stop(): Promise<void>;

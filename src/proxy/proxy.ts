@@ -1,4 +1,5 @@
 import { type Doors, listenDoors } from "../ingress/doors.ts";
+import { timerMs } from "../net/numbers.ts";
 import { Sweeper } from "../net/sweeper.ts";
 import type { CmuxRoutes } from "./cmux_routes.ts";
 import { Handler } from "./handler.ts";
@@ -11,6 +12,8 @@ import { closeForReload, MIN_SWEEP_MS, type Routes, sweepIntervalMs } from "./ro
 const DRAIN_SPREAD = 0.8;
 /** Their deadlines are met this part of a drain late at most. */
 const DRAIN_SWEEP = 0.05;
+/** Over so long they get it in a drain without an end. */
+const ENDLESS_MS = 30_000;
 
 /** Resolves once it listens; rejects with `ListenError`, and then nothing is left. */
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
@@ -100,12 +103,13 @@ class ProxyServer implements Proxy {
     this.#handler.drain();
     const drained = this.#doors.drain();
     const nowMs = performance.now();
-    this.#sweeper.quicken(Math.max(MIN_SWEEP_MS, forMs * DRAIN_SWEEP));
+    const overMs = forMs === Infinity ? ENDLESS_MS : forMs;
+    this.#sweeper.quicken(Math.max(MIN_SWEEP_MS, overMs * DRAIN_SWEEP));
     for (const session of this.#sessions()) {
-      session.closeAt(nowMs + Math.random() * forMs * DRAIN_SPREAD);
+      session.closeAt(nowMs + Math.random() * overMs * DRAIN_SPREAD);
     }
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, forMs));
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, timerMs(forMs)));
     await Promise.race([drained, late]);
     clearTimeout(timer);
     await this.stop();

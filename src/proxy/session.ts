@@ -96,9 +96,9 @@ export class Session implements Swept {
         for (let event = meter.next(); event !== null; event = meter.next()) {
           if (event.type === "pong" && this.#pinger.isOurs(event.payload)) continue;
           const headroom = way.headroomOf(event.bytes, chunk);
-          way.writing = true;
+          way.writes.began();
           await to.write(event.bytes, headroom);
-          way.wrote();
+          way.writes.ended();
           if (event.type === "close") this.#closed(way, event.code, event.reason);
         }
       }

@@ -1,6 +1,6 @@
 import type { ByteStream } from "../net/byte_stream.ts";
 import { NetError } from "../net/error.ts";
-import { Slowness } from "../net/slowness.ts";
+import { WriteWatch } from "../net/slowness.ts";
 import type { Meter } from "../protocol/websocket/meter.ts";
 import type { Passthrough } from "./passthrough.ts";
 
@@ -27,21 +27,14 @@ export class Way {
   writeFailed = false;
   /** Whether our FIN is still to be sent. */
   open = true;
-  /** Whether a write of what was read is under way. */
-  writing = false;
-  #writes = 0;
-  #seenWrites = 0;
-  #stuckSinceMs = Infinity;
+  /** Of what was read. */
+  readonly writes: WriteWatch;
 
-  /** Made when there is something to be seen. */
-  #slowness: Slowness | null = null;
-  readonly #options: WayOptions;
-
-  constructor(options: WayOptions) {
-    this.#options = options;
-    this.from = options.from;
-    this.to = options.to;
-    this.meter = options.meter;
+  constructor({ from, to, meter, writeTimeoutMs: timeoutMs, onSlow }: WayOptions) {
+    this.from = from;
+    this.to = to;
+    this.meter = meter;
+    this.writes = new WriteWatch({ stream: to, timeoutMs, onSlow });
   }
 
   /** The bytes before a run of `chunk` that may be overwritten: what stood there has gone already. */
@@ -51,15 +44,10 @@ export class Way {
       : 0;
   }
 
-  wrote(): void {
-    this.writing = false;
-    this.#writes++;
-  }
-
   fail(error: unknown): void {
     this.error = error;
-    this.writeFailed = this.writing;
-    this.writing = false;
+    this.writeFailed = this.writes.writing;
+    if (this.writeFailed) this.writes.ended();
   }
 
   /** Whether more may come from its side: it was not that one that ended. */
@@ -92,19 +80,9 @@ export class Way {
     this.to.closeWrite().catch(() => {});
   }
 
-  /** Tells of a write that makes no progress, as far as the sweeps can see. */
+  /** Tells of a write that makes no progress. */
   sweep(nowMs: number): void {
-    if (!this.writing || this.#writes !== this.#seenWrites) {
-      this.#seenWrites = this.#writes;
-      this.#stuckSinceMs = this.writing ? nowMs : Infinity;
-      this.#slowness = null;
-    } else if (this.#stuckSinceMs === Infinity) {
-      this.#stuckSinceMs = nowMs;
-    } else {
-      const { writeTimeoutMs, onSlow } = this.#options;
-      this.#slowness ??= new Slowness(this.to, writeTimeoutMs, onSlow);
-      this.#slowness.sweep(nowMs - this.#stuckSinceMs);
-    }
+    this.writes.sweep(nowMs);
   }
 
   counts(): { bytes: number; messages: number; frames: number } {

@@ -36,18 +36,26 @@ export async function toBody(
   signal.addEventListener("abort", () => void reader.cancel(signal.reason).catch(() => {}), {
     once: true,
   });
-  const first = await reader.read();
-  if (first.done) return new Uint8Array(0);
+  // The head must not wait for content that comes some day.
+  const first = reader.read();
+  const begin = await soon(first);
+  if (begin === null) return new StreamedBody(reader, { ahead: [first], declared });
+  if (begin.done) return new Uint8Array(0);
   const second = reader.read();
-  // Whoever reads on is told of what it rejects with.
-  second.catch(() => {});
-  const turn = new Promise<"later">((resolve) => setImmediate(() => resolve("later")));
-  const soon = await Promise.race([second, turn]);
-  if (soon !== "later" && soon.done) return checked(first.value);
-  return new StreamedBody(reader, { ahead: [Promise.resolve(first), second], declared });
+  const end = await soon(second);
+  if (end?.done) return checked(begin.value);
+  return new StreamedBody(reader, { ahead: [first, second], declared });
 }
 
 type Part = ReadableStreamReadResult<Uint8Array>;
+
+/** What is there within one turn of the event loop; `null` for later, or never. */
+function soon(part: Promise<Part>): Promise<Part | null> {
+  // Whoever reads on is told of what it rejects with.
+  part.catch(() => {});
+  const turn = new Promise<null>((resolve) => setImmediate(() => resolve(null)));
+  return Promise.race([part, turn]);
+}
 
 /** Rejects where the stream breaks, or gives more or less than was declared: both must show. */
 class StreamedBody implements Content {

@@ -1,5 +1,6 @@
 import type { ListenAddress } from "../ingress/listen.ts";
 import { parseAddress } from "../net/address.ts";
+import { checkNumbers, offAtZero } from "../net/numbers.ts";
 import type { QuicTransport } from "../net/quic.ts";
 import type { CertificatePair } from "../net/tls_certificates.ts";
 import { acceptDeflate, type DeflateWishes } from "../protocol/websocket/permessage_deflate.ts";
@@ -9,7 +10,8 @@ import type { ServerLog, ServerObserver } from "./observer.ts";
 
 /**
  * What a server takes and how long it waits; the defaults are those of `h3ws proxy`. `maxStreams` is
- * 128, `idleTimeoutMs` 60 s and `keepaliveMs` 20 s.
+ * 128, `idleTimeoutMs` 60 s and `keepaliveMs` 20 s. `Infinity` is no limit, but for `maxStreams` and
+ * `maxHeaderBytes`; as a time 0 is none as well.
  */
 export interface ServerLimits extends QuicTransport {
   /** Payload of one frame; above it Close 1009. Default 1 MiB. */
@@ -135,6 +137,11 @@ const DEFAULTS = {
   h2WindowBytes: { stream: 256 * KIB, connection: 32 * MIB },
 } as const;
 
+const TIMEOUTS = [
+  ...["handshakeTimeoutMs", "readTimeoutMs", "writeTimeoutMs", "idleTimeoutMs"] as const,
+  "pongTimeoutMs",
+] as const;
+
 /** Fills in what was not given; throws `TypeError` or `RangeError` for what can't be. */
 export function readOptions(options: ServeOptions): ServerConfig {
   const given = Object.fromEntries(
@@ -160,7 +167,7 @@ export function readOptions(options: ServeOptions): ServerConfig {
   const origins = given.allowedOrigins ?? null;
   return {
     ...DEFAULTS,
-    ...given,
+    ...offAtZero(given, TIMEOUTS),
     fetch: given.fetch ?? null,
     onError: given.onError,
     listen,
@@ -184,13 +191,4 @@ function addressOf(name: string, given: string | ListenAddress | null): ListenAd
   const address = parseAddress(given);
   if (address !== undefined) return address;
   throw new TypeError(`${name}: "${given}" is not an address; expected :8443 or 127.0.0.1:8443`);
-}
-
-/** A NaN would be a limit that nothing is above, and no deadline. */
-function checkNumbers(given: ServeOptions): void {
-  for (const [name, value] of Object.entries(given)) {
-    if (typeof value === "number" && !(Number.isFinite(value) && value >= 0)) {
-      throw new TypeError(`${name}: ${value} is not a number of 0 or more`);
-    }
-  }
 }

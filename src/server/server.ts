@@ -2,6 +2,7 @@ import type { Socket } from "../endpoint/socket.ts";
 import { type Doors, listenDoors } from "../ingress/doors.ts";
 import { expectedTunnel } from "../ingress/handshake.ts";
 import type { HttpVersion, Offer, OfferRequest } from "../ingress/offer.ts";
+import { timerMs } from "../net/numbers.ts";
 import { Sweeper } from "../net/sweeper.ts";
 import type { CertificatePair } from "../net/tls_certificates.ts";
 import type { WebSocketHandler } from "./exchange.ts";
@@ -44,8 +45,8 @@ export interface Server extends AsyncDisposable {
   readonly sockets: ReadonlySet<Socket>;
   /**
    * Takes nothing new, sends Close 1001 to every WebSocket, and stops when the last request is
-   * answered and the last handler has returned, or after `forMs` (default 10 s). To dispose of the
-   * server does the same.
+   * answered and the last handler has returned, or after `forMs` (default 10 s, `Infinity` to wait for
+   * them all). To dispose of the server does the same.
    */
   shutdown(forMs?: number): Promise<void>;
   /** Ends everything at once. */
@@ -218,7 +219,7 @@ class HttpServer implements Server {
     this.#sockets?.drain();
     const done = Promise.all([drained, this.#sockets?.idle()]);
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, forMs));
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, timerMs(forMs)));
     // Somebody may lose patience.
     await Promise.race([done, late, this.finished]);
     clearTimeout(timer);
@@ -254,7 +255,7 @@ function sweepIntervalMs(config: ServerConfig): number {
     config.readTimeoutMs,
     config.writeTimeoutMs,
     config.idleTimeoutMs,
-    config.pongTimeoutMs,
+    config.pongTimeoutMs || Infinity,
     config.pingIntervalMs || Infinity,
   );
   return Math.min(MAX_SWEEP_MS, Math.max(MIN_SWEEP_MS, shortest / 8));

@@ -1,4 +1,5 @@
 import type { ByteStream } from "../net/byte_stream.ts";
+import { WriteWatch } from "../net/slowness.ts";
 import type { Sweeper, Swept } from "../net/sweeper.ts";
 
 export interface WatchedStreamOptions {
@@ -6,7 +7,7 @@ export interface WatchedStreamOptions {
   sweeper: Sweeper;
   /** How long it may be read without a byte either way. */
   readTimeoutMs: number;
-  /** How long a write may take. */
+  /** How long a write may make no progress. */
   writeTimeoutMs: number;
   /** Called once when it is idle for too long. */
   onIdle: () => void;
@@ -17,8 +18,8 @@ export class WatchedStream implements ByteStream, Swept {
   readonly headroom: number;
   readonly #options: WatchedStreamOptions;
   readonly #stream: ByteStream;
+  readonly #writes: WriteWatch;
   #reads = 0;
-  #writes = 0;
   #movedMs: number;
   #idle = false;
 
@@ -27,12 +28,17 @@ export class WatchedStream implements ByteStream, Swept {
     this.#stream = options.stream;
     this.headroom = options.stream.headroom;
     this.#movedMs = performance.now();
+    this.#writes = new WriteWatch({
+      stream: options.stream,
+      timeoutMs: options.writeTimeoutMs,
+      onSlow: () => this.abort("client reads too slowly"),
+    });
     options.sweeper.add(this);
   }
 
   // Without async: they are called for each message.
   read(): Promise<Uint8Array | null> {
-    if (this.#reads++ === 0 && this.#writes === 0) this.#moved();
+    if (this.#reads++ === 0 && !this.#writes.writing) this.#moved();
     return this.#stream.read().then(this.#came, this.#readFailed);
   }
 
@@ -48,31 +54,36 @@ export class WatchedStream implements ByteStream, Swept {
   };
 
   write(bytes: Uint8Array, headroom?: number): Promise<void> {
-    if (this.#writes++ === 0) this.#moved();
+    this.#begin();
     return this.#stream.write(bytes, headroom).then(this.#wrote, this.#writeFailed);
   }
 
   readonly #wrote = (): void => {
-    this.#writes--;
+    this.#writes.ended();
     this.#moved();
   };
 
   readonly #writeFailed = (error: unknown): never => {
-    this.#writes--;
+    this.#writes.ended();
     throw error;
   };
 
   async closeWrite(): Promise<void> {
-    if (this.#writes++ === 0) this.#moved();
+    this.#begin();
     try {
       await this.#stream.closeWrite();
     } finally {
-      this.#writes--;
+      this.#writes.ended();
     }
   }
 
   set onLost(onLost: ((error: Error) => void) | null) {
     this.#stream.onLost = onLost;
+  }
+
+  #begin(): void {
+    if (!this.#writes.writing) this.#moved();
+    this.#writes.began();
   }
 
   #moved(): void {
@@ -81,14 +92,12 @@ export class WatchedStream implements ByteStream, Swept {
 
   /** Who reads nothing waits for nobody; who writes waits for the client to take it. */
   sweep(nowMs: number): void {
-    const { readTimeoutMs, writeTimeoutMs, onIdle } = this.#options;
-    const forMs = nowMs - this.#movedMs;
-    if (this.#writes > 0) {
-      if (forMs >= writeTimeoutMs) this.abort("client reads too slowly");
-    } else if (this.#reads > 0 && forMs >= readTimeoutMs && !this.#idle) {
-      this.#idle = true;
-      onIdle();
-    }
+    const { readTimeoutMs, onIdle } = this.#options;
+    this.#writes.sweep(nowMs);
+    if (this.#writes.writing || this.#reads === 0 || this.#idle) return;
+    if (nowMs - this.#movedMs < readTimeoutMs) return;
+    this.#idle = true;
+    onIdle();
   }
 
   abort(reason?: string): void {

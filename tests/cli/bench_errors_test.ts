@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import type { WebSocket } from "ws";
 import { run } from "../../src/cli/args.ts";
 import { benchCommand } from "../../src/cli/bench.ts";
+import { reportText } from "../../src/cli/bench_text.ts";
 import { runLoad } from "../../src/cli/load.ts";
 import { bench, benchJson, echo, withSockets } from "./bench_support.ts";
 import { TestIo, withEcho, withFolder } from "./support.ts";
@@ -105,6 +106,25 @@ Deno.test("bench: what never comes back is an error, and does not hold the end u
       assert.deepEqual([unanswered, received], [sent, 0]);
       assert.deepEqual(report.errorTexts, { "no echo within 0.05 s of the end": sent });
       assert.deepEqual(report.sessions, { opened: 2, closed: 2, lost: 0, failed: 0 });
+      assert.ok(report.seconds < 0.145, `${report.seconds} s`);
+    }
+  });
+});
+
+Deno.test("bench: to wait for what never comes back is no part of the time of the rates", async () => {
+  const load = { http: "1.1", connections: 3, streams: 1, sizeBytes: 8, text: false } as const;
+  const muteFirst: Serve = (socket, index) => {
+    if (index % 3 > 0) echo(socket);
+  };
+  await withSockets(muteFirst, async ({ url }) => {
+    for (const ratePerSecond of [0, 60]) {
+      const times = { ratePerSecond, durationMs: 300, graceMs: 1_500 };
+      const report = await runLoad({ ...load, ...times, url });
+      assert.ok(report.messages.unanswered > 0);
+      assert.ok(report.seconds > 0.25 && report.seconds < 1.5, `${report.seconds} s`);
+      assert.equal(report.roundTripsPerSecond, report.roundTrips / report.seconds);
+      const said = `, of the ${report.roundTrips.toLocaleString("en")} that have an echo`;
+      assert.ok(reportText(report).includes(said), reportText(report));
     }
   });
 });

@@ -62,8 +62,8 @@ Deno.test("doctor: the table, with colours and without", () => {
     whole(false),
     "ok    A       good\n" +
       "              x: 1\n" +
-      "              y: \ufffd[1m\n" +
-      "fail  Longer  bad\ufffd\ufffd\n" +
+      "              y: \\u001b[1m\n" +
+      "fail  Longer  bad\\u000d\\u000a\n" +
       "              -> Do it.\n" +
       "\n2 findings: 1 fail, 0 warn, 1 ok, 0 skip\n",
   );

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { closedLoop, type EchoSocket, openLoop, type Work } from "../../src/cli/load_loops.ts";
 import { Recorder } from "../../src/cli/load_recorder.ts";
+import type { Message } from "../../src/endpoint/message.ts";
 import { FakeClock, stallingEcho } from "./load_support.ts";
 
 const SECONDS = 10;
@@ -105,8 +106,10 @@ Deno.test("bench: what is due in the warmup is sent and not counted", async () =
 });
 
 Deno.test("bench: an echo that is not what was sent, or that nobody asked for, ends the loop", async () => {
-  const cases: [reply: string, want: RegExp][] = [
+  const cases: [reply: Message, want: RegExp][] = [
     ["pong!", /^the echo differs/],
+    ["pong", /^the echo differs/],
+    [new TextEncoder().encode("ping"), /^the echo differs/],
     ["ping", /^a message came that was not asked for/],
   ];
   for (const [reply, want] of cases) {
@@ -118,6 +121,23 @@ Deno.test("bench: an echo that is not what was sent, or that nobody asked for, e
     const turn = { schedule: { ratePerSecond: 10, rampMs: 0 }, next: 0, step: 1 };
     const loop = openLoop(echo, workOf(clock, recorderOf()), turn);
     await assert.rejects(clock.run(loop), { name: "WrongEcho", message: want });
+  }
+});
+
+Deno.test("bench: bytes that come back are compared, all of them", async () => {
+  const payload = new Uint8Array(20_000).fill(7);
+  for (const at of [-1, 0, 12_345, 19_999]) {
+    const clock = new FakeClock();
+    const recorder = recorderOf();
+    const reply = payload.with(at < 0 ? 0 : at, at < 0 ? 7 : 8);
+    const echo: EchoSocket = {
+      send: () => Promise.resolve(),
+      receive: () => clock.sleep(10).then(() => reply),
+    };
+    const loop = closedLoop(echo, { ...workOf(clock, recorder, 25), payloads: [payload] }, 0);
+    if (at >= 0) await assert.rejects(clock.run(loop), { message: /^the echo differs/ });
+    else await clock.run(loop);
+    assert.equal(recorder.counts.roundTrips, at < 0 ? 3 : 0);
   }
 });
 

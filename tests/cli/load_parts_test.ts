@@ -81,7 +81,7 @@ Deno.test("load times: an expected interval adds what was held back, one interva
 });
 
 Deno.test("load timeline: what happens is told in its interval, and a silent one has no latency", () => {
-  const timeline = new Timeline(100, () => 3);
+  const timeline = new Timeline({ intervalMs: 100, expectedIntervalMs: 0, sockets: () => 3 });
   timeline.failed(0, 2);
   timeline.sent(10, 8);
   timeline.answered(20, 8, 10);
@@ -99,6 +99,17 @@ Deno.test("load timeline: what happens is told in its interval, and a silent one
   ]);
   assert.ok(Math.abs(intervals[3].latencyUs!.p50 - 40_000) < 400);
   assert.equal(intervals[0].sockets, 3);
+});
+
+Deno.test("load timeline: what an expected interval puts in is in the interval of the echo as well", () => {
+  const timeline = new Timeline({ intervalMs: 100, expectedIntervalMs: 10, sockets: () => 1 });
+  timeline.answered(50, 8, 1);
+  timeline.answered(150, 8, 100);
+  const [first, second] = timeline.intervals(160);
+  assert.deepEqual([first.roundTrips, second.roundTrips], [1, 1]);
+  // 100, 90, ... 10: five of ten are 50 or less.
+  assert.ok(Math.abs(second.latencyUs!.p50 - 50_000) < 100, `${second.latencyUs!.p50}`);
+  assert.ok(Math.abs(first.latencyUs!.p50 - 1_000) < 10);
 });
 
 Deno.test("load timeline: intervals are round, and about 120 at most", () => {

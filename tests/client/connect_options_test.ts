@@ -2,8 +2,16 @@
 import assert from "node:assert/strict";
 // @ts-types="@types/ws"
 import { type WebSocket, WebSocketServer } from "ws";
-import { connectWebSocket } from "../../src/client/connect.ts";
+import {
+  type ConnectOptions,
+  connectWebSocket,
+  upgradeWebSocket,
+} from "../../src/client/connect.ts";
 import { Connections } from "../../src/client/connections.ts";
+import { Origin } from "../../src/client/origin.ts";
+import { parseTarget } from "../../src/client/target.ts";
+import { WebSocket3 } from "../../src/client/websocket3.ts";
+import type { ByteStream } from "../../src/net/byte_stream.ts";
 import { type Dial, dial } from "../../src/net/dial.ts";
 import { NetError } from "../../src/net/error.ts";
 import { serve } from "../../src/server/server.ts";
@@ -129,5 +137,88 @@ Deno.test("client: with a dial of one's own auto goes by TCP alone, unless tcpOn
     assert.equal((await open({})).http, "3");
   } finally {
     await server.stop();
+  }
+});
+
+Deno.test("client: timeoutMs: 0 and Infinity are no limit, 2^32 is a long one, and what is no time is told", async () => {
+  const server = await serve({ plainListen: "127.0.0.1:0" }, async (request) => {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const socket = await request.accept();
+    await socket.receive();
+  });
+  const url = `ws://127.0.0.1:${server.plainPort}/`;
+  for (const timeoutMs of [0, Infinity, 2 ** 32]) {
+    const socket = await connectWebSocket(url, { timeoutMs });
+    assert.equal((await socket.close()).code, 1000);
+  }
+  for (const timeoutMs of [-1, NaN]) {
+    await assert.rejects(connectWebSocket(url, { timeoutMs }), {
+      name: "TypeError",
+      message: `timeoutMs: ${timeoutMs} is not a number of 0 or more`,
+    });
+  }
+  await server.stop();
+});
+
+Deno.test("client: keepalive: a pongTimeoutMs of 0 waits for ever for who answers no Ping", async () => {
+  const server = new WebSocketServer({ host: "127.0.0.1", port: 0, autoPong: false });
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address() as { port: number };
+  for (const [pongTimeoutMs, want] of [[0, "open"], [Infinity, "open"], [40, 1006]] as const) {
+    const keepalive = { pingIntervalMs: 20, pongTimeoutMs };
+    const socket = await connectWebSocket(`ws://127.0.0.1:${port}/`, { keepalive });
+    const opened = new Promise((resolve) => setTimeout(() => resolve("open"), 300));
+    assert.equal(await Promise.race([socket.closed.then(({ code }) => code), opened]), want);
+    await socket.close();
+  }
+  await new Promise((resolve) => server.close(resolve));
+});
+
+Deno.test("client: headers are pairs, an object or Headers, as fetch takes them", async () => {
+  const seen: (string | null)[] = [];
+  const server = await serve({ plainListen: "127.0.0.1:0" }, async (request) => {
+    seen.push(request.headers.get("x-token"));
+    await request.accept();
+  });
+  const url = `ws://127.0.0.1:${server.plainPort}/`;
+  const forms = [
+    { "X-Token": "object" },
+    new Headers({ "X-Token": "Headers" }),
+    [["X-Token", "pairs"], ["x-token", "of one name"]] as const,
+  ];
+  for (const headers of forms) {
+    await (await connectWebSocket(url, { headers })).close();
+    const socket = new WebSocket3(url, { headers });
+    await new Promise((resolve) => socket.onclose = resolve);
+  }
+  const want = ["object", "Headers", "pairs, of one name"];
+  assert.deepEqual(seen, want.flatMap((value) => [value, value]));
+  await server.stop();
+});
+
+Deno.test("client: a stream that was dialled for one WebSocket ends with whatever fails", async () => {
+  const wrong: [string, ConnectOptions][] = [
+    ["mailto:a@example", {}],
+    ["ws://a.example/", { timeoutMs: NaN }],
+    ["ws://a.example/", { protocols: ["a", "a"] }],
+  ];
+  for (const [url, options] of wrong) {
+    let aborted = 0;
+    const stream = { headroom: 0, abort: () => void aborted++ } as unknown as ByteStream;
+    await assert.rejects(upgradeWebSocket(stream, url, options), TypeError);
+    assert.equal(aborted, 1);
+  }
+});
+
+Deno.test("client: RFC 7838 §3.1: the Age of an answer is taken off the time that an Alt-Svc is good for", () => {
+  const way = { insecure: false, tcpOnly: false };
+  const times = { idleMs: 1, idleQuicMs: 1, headStartMs: 1, failedMs: 1 };
+  const rows: [age: string, isKnown: boolean][] = [
+    ...[["0", true], ["59", true], ["60", false], ["99999999999", false], ["x", true]] as const,
+  ].map(([age, isKnown]) => [age, isKnown]);
+  for (const [age, isKnown] of rows) {
+    const origin = new Origin(parseTarget("wss://a.example/"), way, times);
+    origin.learn([["alt-svc", 'h3=":444"; ma=60'], ["age", age]]);
+    assert.equal(origin.alternative?.port, isKnown ? 444 : undefined, age);
   }
 });

@@ -247,6 +247,8 @@ const BODIES: { name: string; body: Uint8Array; message: RegExp }[] = [
   { name: "a page", body: text("<!doctype html>"), message: /403 Forbidden; it may/ },
   { name: "bytes", body: new Uint8Array([0xff, 0xfe]), message: /403 Forbidden; it may/ },
   { name: "an escape sequence", body: text("\x1b[2Jx"), message: /403 Forbidden; it may/ },
+  { name: "what turns text round", body: text("a\u202eb"), message: /403 Forbidden; it may/ },
+  { name: "a character cut off", body: text("né").subarray(0, 2), message: /Forbidden, "n"; it/ },
   { name: "much", body: text("x".repeat(500)), message: /Forbidden, "x{120}…"; it may/ },
 ];
 

@@ -167,11 +167,23 @@ test("RFC 9114 §5.2: what GOAWAY names was not served: it may be asked for else
   const askings = [ask(client), ask(client)];
   const requests = [await peer.request(), await peer.request()];
   await peer.control(goaway(4));
-  await until("GOAWAY", () => client.goingAway);
+  // At once: the server need not say more of it.
+  await assert.rejects(within("its end", askings[1]), { name: "Unprocessed" });
   for (const request of requests) await request.fin();
-  const [before, behind] = await Promise.allSettled(askings);
-  assert.ok(before.status === "rejected" && before.reason.name !== "Unprocessed");
-  assert.ok(behind.status === "rejected" && behind.reason.name === "Unprocessed", `${behind}`);
+  await assert.rejects(askings[0], ({ name }: Error) => name !== "Unprocessed");
+});
+
+test("RFC 9114 §8: what broke one stream is not told of the connection", async (talk) => {
+  const { peer, client } = talk;
+  await peer.welcome();
+  const asking = ask(client);
+  const request = await peer.request();
+  await request.write(headersFrame([["x-a", "no status"]]));
+  await assert.rejects(asking, { name: "H3Error", scope: "stream" });
+  assert.equal(client.goingAway, false);
+  peer.quic.close(H3Code.H3_NO_ERROR, "");
+  await client.closed;
+  await assert.rejects(client.extendedConnect(), { name: "NetError", message: /H3_NO_ERROR/ });
 });
 
 test("RFC 9000 §4.6: a stream above the server's limit waits, or is told", async (talk) => {

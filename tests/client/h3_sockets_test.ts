@@ -6,10 +6,13 @@ import type { Socket } from "../../src/endpoint/socket.ts";
 import { H3Code } from "../../src/protocol/http3/codes.ts";
 import { Opcode } from "../../src/protocol/websocket/opcode.ts";
 import { concat } from "../../src/protocol/wire/bytes.ts";
+import type { WebSocketHandler } from "../../src/server/exchange.ts";
+import { withServer } from "../server/support.ts";
 import { fromBackend } from "../support/frames.ts";
 import { testCertificates } from "../support/proxy.ts";
 import { dataFrame } from "../support/raw_h3.ts";
 import { goaway, type RawH3Peer, RawH3Server } from "../support/raw_h3_server.ts";
+import { steady } from "../support/steady.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
 
@@ -136,3 +139,56 @@ async function openAllOf(peer: RawH3Peer): Promise<RawH3Peer> {
   void peer.openAll();
   return peer;
 }
+
+Deno.test("h3 sockets: a socket that is given up while the server reads nothing of it keeps no connection open", async () => {
+  await withSockets(async ({ server, open }) => {
+    using connections = new Connections({ idleQuicTimeoutMs: 1 });
+    const opening = open({ connections });
+    const peer = await server.accept();
+    await peer.welcome();
+    const request = await peer.request();
+    await request.answer(200);
+    const socket = await opening;
+    let sent = 0;
+    const sending = (async () => {
+      for (;;) {
+        await socket.send(new Uint8Array(65_536));
+        sent++;
+      }
+    })();
+    sending.catch(() => {});
+    await steady("what was sent", () => sent);
+    socket.abort();
+    await assert.rejects(sending, { name: "NetError" });
+    assert.equal((await socket.closed).code, 1006);
+    await until("the end of the connection", () => connections.size === 0, 5_000);
+  });
+});
+
+Deno.test("h3 sockets: RFC 7838 §5: Alt-Used names the place that an Alt-Svc led to, and no other", async () => {
+  const { caPem } = await testCertificates();
+  await using elsewhere = await RawH3Server.listen();
+  const service = `h3=":${elsewhere.port}"`;
+  const handler: WebSocketHandler = async (request) => {
+    assert.equal(request.headers.get("alt-used"), null);
+    await request.accept({ headers: { "alt-svc": service } });
+  };
+  await withServer({}, handler, async ({ port }) => {
+    using connections = new Connections({ idleTimeoutMs: 1, idleQuicTimeoutMs: 1 });
+    const open = (httpVersion: "auto" | "3") =>
+      connectWebSocket(`wss://localhost:${port}/`, { httpVersion, connections, caCerts: [caPem] });
+    for (const httpVersion of ["auto", "3"] as const) {
+      await (await open(httpVersion)).close();
+      await until("the end of the connection", () => connections.size === 0);
+    }
+    const opening = open("auto");
+    const peer = await elsewhere.accept();
+    await peer.welcome();
+    const request = await peer.request();
+    assert.equal(request.get("alt-used"), `localhost:${elsewhere.port}`);
+    assert.equal(request.get(":authority"), `localhost:${port}`);
+    await request.answer(200);
+    (await opening).abort();
+    connections.close();
+  });
+});

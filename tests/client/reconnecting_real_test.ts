@@ -11,6 +11,7 @@ import { testCertificates } from "../support/proxy.ts";
 import { within } from "../support/within.ts";
 import { startTestServer } from "./websocket3_server.ts";
 
+const RECONNECTING = new URL("../../src/client/reconnecting.ts", import.meta.url).href;
 const QUICK = { minDelayMs: 5, maxDelayMs: 50 };
 
 for (const httpVersion of ["1.1", "2", "3"] as const) {
@@ -43,6 +44,51 @@ for (const httpVersion of ["1.1", "2", "3"] as const) {
     await proxy.stop();
   });
 }
+
+Deno.test("reconnecting: a wait above what a timer takes is a long one", async () => {
+  const failed: (number | null)[] = [];
+  const first = Promise.withResolvers<void>();
+  const socket = reconnecting("ws://127.0.0.1:1/", {
+    ...{ minDelayMs: 5e9, maxDelayMs: 6e9, random: () => 1, sendWaitMs: Infinity },
+    onClose(_, delayMs) {
+      failed.push(delayMs);
+      first.resolve();
+    },
+  });
+  const sending = socket.send("some day");
+  sending.catch(() => {});
+  await within("an attempt that fails", first.promise);
+  // A timer that takes no more than 32 bits would fire now.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual(failed, [5e9]);
+  await socket.close();
+  await assert.rejects(sending, { kind: "aborted" });
+});
+
+Deno.test("reconnecting: a send that nobody waits for ends no program, whatever becomes of it", async () => {
+  const program = `
+    import { reconnecting } from ${JSON.stringify(RECONNECTING)};
+    const at = "ws://127.0.0.1:1/";
+    const late = reconnecting(at, { sendWaitMs: 10, minDelayMs: 60_000, maxDelayMs: 60_000 });
+    const down = reconnecting(at, { whenDown: "reject" });
+    const full = reconnecting(at, { maxWaitingSends: 1 });
+    const over = reconnecting(at);
+    for (const socket of [late, down, full, full]) void socket.send("x");
+    void over.send("waits, until it is closed");
+    await over.close();
+    void over.send("behind the end");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    for (const socket of [late, down, full]) await socket.close();
+    console.log("alive");
+  `;
+  const file = await Deno.makeTempFile({ suffix: ".ts" });
+  try {
+    await Deno.writeTextFile(file, program);
+    assert.equal(await within("its end", runDeno(["run", "-A", "--no-check", file])), "alive\n");
+  } finally {
+    await Deno.remove(file);
+  }
+});
 
 Deno.test("reconnecting: a server that is gone for some attempts, and comes back on its port", async () => {
   const first = await startEcho({ hostname: "127.0.0.1", port: 0 });

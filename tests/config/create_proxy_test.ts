@@ -142,6 +142,21 @@ Deno.test("createProxy: drain closes sockets with 1001, and a stop meanwhile end
   });
 });
 
+Deno.test("createProxy: drain(Infinity) waits for the sockets, and a stop ends it", async () => {
+  await withCreated({}, async (proxy) => {
+    await proxy.start();
+    const socket = await connect(proxy, "1.1");
+    let isOver = false;
+    const draining = proxy.drain(Infinity).then(() => isOver = true);
+    // A timer that takes no more than 32 bits would fire now.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(isOver, false);
+    await proxy.stop();
+    await within("the drain", draining);
+    assert.equal((await within("its end", socket.closed)).by, "peer");
+  });
+});
+
 Deno.test("createProxy: to dispose of it is to drain it", async () => {
   await withCreated({}, async (proxy) => {
     await proxy.start();

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers/promises";
 import { constants, createInflateRaw, deflateRawSync } from "node:zlib";
 import * as fc from "fast-check";
 import { Deflater, type DeflateWay, Inflater } from "../../src/endpoint/deflate.ts";
@@ -117,6 +118,52 @@ Deno.test("deflate: a message of the limit is taken, one of a byte more is not",
     }
   }
 });
+
+/** What a whole message of `times` empty blocks with BFINAL is. */
+function finals(times: number): Uint8Array {
+  return concat(Array<Uint8Array>(times).fill(Uint8Array.of(0x03, 0x00)));
+}
+
+Deno.test("deflate: 16 blocks with BFINAL in a message are taken, 17 are 1008", async () => {
+  for (const way of [KEPT, FRESH]) {
+    const inflater = new Inflater(way, MAX);
+    assert.equal((await inflater.inflate(finals(16))).length, 0);
+    await assert.rejects(within("1008", inflater.inflate(finals(17))), (error) => {
+      assert.ok(error instanceof WebSocketError);
+      assert.equal(error.code, 1008);
+      return true;
+    });
+    assert.equal(toHex(await inflater.inflate(hex("f248cdc9c90700"))), toHex(utf8.encode("Hello")));
+    inflater.close();
+  }
+});
+
+/** What is cheap to send and dear to take. */
+const FLOODS: { name: string; payload: Uint8Array; times: number }[] = [
+  { name: "empty messages", payload: Uint8Array.of(0x00), times: 2_000 },
+  { name: "messages of blocks with BFINAL", payload: finals(16), times: 200 },
+];
+
+for (const { name, payload, times } of FLOODS) {
+  Deno.test(`deflate: others have their turn while ${name} are inflated`, async () => {
+    for (const way of [KEPT, FRESH]) {
+      const inflaters = [new Inflater(way, MAX), new Inflater(way, MAX)];
+      let isOver = false;
+      const turns = (async () => {
+        for (let turns = 0;; turns++) {
+          if (isOver) return turns;
+          await setImmediate();
+        }
+      })();
+      await Promise.all(inflaters.map(async (inflater) => {
+        for (let i = 0; i < times; i++) await inflater.inflate(payload);
+        inflater.close();
+      }));
+      isOver = true;
+      assert.ok(await turns >= 50, `${await turns} turns`);
+    }
+  });
+}
 
 /** Messages that repeat themselves near and far, and such that don't. */
 const message = fc.oneof(

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ByteStream } from "../../src/net/byte_stream.ts";
 import { unsentBytes } from "../../src/net/send_queue.ts";
-import { Slowness } from "../../src/net/slowness.ts";
+import { Slowness, WriteWatch } from "../../src/net/slowness.ts";
 import { until } from "../support/until.ts";
 
 const ignore = Deno.build.os !== "linux";
@@ -38,6 +38,44 @@ Deno.test("slowness: where the system does not tell, nothing is taken", async ()
 
 Deno.test("slowness: the next write has its own time", async () => {
   assert.deepEqual(await lateAt([500], [60, 0, 60, 100, 109]), []);
+});
+
+/** The times at which writes were late, of those that begin and end at others. */
+async function watched(timeoutMs: number, steps: [ms: number, what: string][]): Promise<number[]> {
+  const late: number[] = [];
+  let now = 0;
+  const stream = {} as ByteStream;
+  const writes = new WriteWatch({ stream, timeoutMs, onSlow: () => late.push(now) });
+  for (const [ms, what] of steps) {
+    now = ms;
+    if (what === "began") writes.began();
+    else if (what === "ended") writes.ended();
+    else writes.sweep(now);
+    for (let turn = 0; turn < 8; turn++) await undefined;
+  }
+  return late;
+}
+
+const SWEEPS = [10, 60, 120, 180].map((ms): [number, string] => [ms, "sweep"]);
+
+Deno.test("slowness: of writes that are counted one that is done gives the next its whole time", async () => {
+  assert.deepEqual(await watched(100, SWEEPS), []);
+  assert.deepEqual(await watched(100, [[0, "began"], ...SWEEPS]), [120, 180]);
+  assert.deepEqual(await watched(Infinity, [[0, "began"], ...SWEEPS]), []);
+  const second: [number, string][] = [[61, "ended"], [61, "began"]];
+  const steps = [[0, "began"] as [number, string], ...SWEEPS.slice(0, 2), ...second];
+  assert.deepEqual(await watched(100, [...steps, ...SWEEPS.slice(2)]), []);
+  assert.deepEqual(await watched(100, [...steps, [130, "sweep"], [190, "sweep"], [240, "sweep"]]), [
+    240,
+  ]);
+});
+
+Deno.test("slowness: of several writes at once each that is done is progress", async () => {
+  const begun: [number, string][] = [[0, "began"], [0, "began"], [0, "began"]];
+  const steps = [10, 60, 120].flatMap((ms): [number, string][] => [[ms, "sweep"]]);
+  assert.deepEqual(await watched(100, [...begun, ...steps]), [120]);
+  steps.splice(2, 0, [70, "ended"]);
+  assert.deepEqual(await watched(100, [...begun, ...steps]), []);
 });
 
 Deno.test(

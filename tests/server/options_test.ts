@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import type { ServeOptions } from "../../src/server/options.ts";
 import { serve } from "../../src/server/server.ts";
-import { type DoorId, isOpen, say } from "../support/door_peers.ts";
+import { DOOR_IDS, type DoorId, isOpen, say } from "../support/door_peers.ts";
 import { testCertificates } from "../support/proxy.ts";
 import { statusOverTls } from "../support/status_over_tls.ts";
+import { within } from "../support/within.ts";
 import { makeClientCertificate } from "../net/client_certificates.ts";
 import { echo, withServer } from "./support.ts";
 
@@ -91,6 +92,10 @@ const FAULTS: Record<string, [ServeOptions, RegExp]> = {
     { plainListen: "127.0.0.1:0", maxFrameBytes: NaN },
     /maxFrameBytes: NaN/,
   ],
+  "no limit where clients are told of it": [
+    { plainListen: "127.0.0.1:0", maxStreams: Infinity },
+    /maxStreams: Infinity/,
+  ],
   "a time that is none": [{ plainListen: "127.0.0.1:0", readTimeoutMs: -1 }, /readTimeoutMs: -1/],
 };
 
@@ -98,6 +103,42 @@ Deno.test("options: window bits of permessage-deflate that are none are a RangeE
   const permessageDeflate = { serverMaxWindowBits: 16 };
   const plainListen = "127.0.0.1:0";
   await assert.rejects(serve({ plainListen, permessageDeflate }, echo), { name: "RangeError" });
+});
+
+for (const never of [0, Infinity]) {
+  Deno.test(`options: a time of ${never} is none, over all versions`, async () => {
+    const times = { handshakeTimeoutMs: never, readTimeoutMs: never, writeTimeoutMs: never };
+    const pings = { pingIntervalMs: 20, pongTimeoutMs: never };
+    const options = { ...times, ...pings, idleTimeoutMs: never, maxSockets: Infinity };
+    await withServer({ ...options, keepaliveMs: never }, echo, async ({ peers, ends }) => {
+      const tunnels = await Promise.all(DOOR_IDS.map((door) => peers.open(door)));
+      // Some sweeps of what would be over at once.
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      assert.deepEqual(ends, []);
+      for (const tunnel of tunnels) assert.ok(isOpen(tunnel));
+    });
+  });
+}
+
+Deno.test("options: shutdown(Infinity) waits for what goes on, however long", async () => {
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<Response>();
+  const fetch = () => {
+    asked.resolve();
+    return answer.promise;
+  };
+  await withServer({ fetch }, null, async ({ peers, server }) => {
+    const asking = peers.ask("h1");
+    await asked.promise;
+    let isDown = false;
+    const down = server.shutdown(Infinity).then(() => isDown = true);
+    // A timer that takes no more than 32 bits would fire now.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(isDown, false);
+    answer.resolve(new Response("at last"));
+    assert.equal((await asking).body, "at last");
+    await within("the end", down);
+  });
 });
 
 for (const [name, [options, message]] of Object.entries(FAULTS)) {

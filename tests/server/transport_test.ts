@@ -2,14 +2,20 @@
 // clients, Alt-Svc, and certificates by name.
 import assert from "node:assert/strict";
 import { makeCertificates } from "../../src/cli/certificates.ts";
+import { Connections } from "../../src/client/connections.ts";
+import { connectWebSocket } from "../../src/client/connect.ts";
 import { CloseCode } from "../../src/protocol/websocket/close.ts";
 import type { FetchHandler } from "../../src/server/fetch.ts";
+import type { WebSocketRequest } from "../../src/server/request.ts";
 import { DOOR_IDS, DoorPeers, isOpen, say } from "../support/door_peers.ts";
 import { h2Ws, RawH2, SettingId } from "../support/raw_h2.ts";
 import { dataFrame, RawClient } from "../support/raw_h3.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
 import { echo, type TestServer, withServer } from "./support.ts";
+
+const UPGRADE = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 const fetch: FetchHandler = () => new Response("fine");
 
@@ -129,12 +135,7 @@ for (const [door, open] of Object.entries(DEAF)) {
   Deno.test(`transport: ${door}: a client that takes nothing for writeTimeoutMs is cut off, whatever its handler sends`, async () => {
     const failures: string[] = [];
     await withServer({ writeTimeoutMs: 300 }, async (request) => {
-      const socket = await request.accept();
-      try {
-        for (;;) await socket.send(new Uint8Array(65_536));
-      } catch (error) {
-        failures.push((error as Error).name);
-      }
+      failures.push(await sendOn(request));
     }, async (t) => {
       const close = await open(t);
       await until("the end", () => t.ends.length === 1);
@@ -146,6 +147,75 @@ for (const [door, open] of Object.entries(DEAF)) {
     });
   });
 }
+
+/** Sends without end; resolves with the name of what ends it. */
+async function sendOn(request: WebSocketRequest): Promise<string> {
+  const socket = await request.accept();
+  try {
+    for (;;) await socket.send(new Uint8Array(65_536));
+  } catch (error) {
+    return (error as Error).name;
+  }
+}
+
+for (const httpVersion of ["1.1", "2", "3"] as const) {
+  Deno.test(`transport: HTTP/${httpVersion}: a client that takes nothing for writeTimeoutMs is cut off, whatever it says meanwhile`, async () => {
+    const failed = Promise.withResolvers<string>();
+    await withServer({ writeTimeoutMs: 400 }, async (request) => {
+      failed.resolve(await sendOn(request));
+    }, async ({ port, caPem, ends }) => {
+      const url = `wss://localhost:${port}/`;
+      using connections = new Connections();
+      // It reads one message ahead, and no more as long as nobody takes that.
+      const socket = await connectWebSocket(url, { httpVersion, caCerts: [caPem], connections });
+      const talking = setInterval(() => void socket.pong().catch(() => {}), 50);
+      try {
+        assert.equal(await within("the handler's error", failed.promise), "NetError");
+        await until("the end", () => ends.length === 1);
+        assert.deepEqual(ends, [["lost", CloseCode.ABNORMAL_CLOSURE]]);
+      } finally {
+        clearInterval(talking);
+        socket.abort();
+      }
+    });
+  });
+}
+
+Deno.test(
+  "transport: h1: a client that reads slowly but steadily is not cut off, though no write is done for writeTimeoutMs",
+  {
+    ignore: Deno.build.os !== "linux",
+  },
+  async () => {
+    const writeTimeoutMs = 1_000;
+    let longestMs = 0;
+    const over = Promise.withResolvers<void>();
+    await withServer({ writeTimeoutMs }, async (request) => {
+      const socket = await request.accept();
+      try {
+        for (;;) {
+          const beginMs = performance.now();
+          await socket.send(new Uint8Array(1 << 20));
+          longestMs = Math.max(longestMs, performance.now() - beginMs);
+        }
+      } catch {
+        over.resolve();
+      }
+    }, async ({ plainPort, ends }) => {
+      const conn = await Deno.connect({ hostname: "127.0.0.1", port: plainPort });
+      await conn.write(new TextEncoder().encode(UPGRADE));
+      const buffer = new Uint8Array(32 * 1024);
+      for (let ms = 0; ms < 30_000 && longestMs <= writeTimeoutMs; ms += 50) {
+        assert.ok(await conn.read(buffer) !== null);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      assert.ok(longestMs > writeTimeoutMs, `${longestMs} ms`);
+      assert.deepEqual(ends, []);
+      conn.close();
+      await over.promise;
+    });
+  },
+);
 
 for (const door of ["h2c", "h2", "h3"] as const) {
   Deno.test(`transport: ${door}: content that stops for readTimeoutMs ends its request alone, and is no fault of the handler's`, async () => {

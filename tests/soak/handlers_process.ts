@@ -88,7 +88,8 @@ async function main(): Promise<void> {
   console.log(JSON.stringify({ port, plainPort, caPem }));
 }
 
-async function look() {
+/** What it holds, all garbage collected. */
+export async function look() {
   const { gc } = globalThis as unknown as { gc(): void };
   // What a collection frees may, once finalized, free more.
   for (let i = 0; i < 3; i++) {

@@ -7,6 +7,9 @@ import type { Socket } from "../../src/endpoint/socket.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
 import { type HandlersStats, LAST, PARTS } from "./handlers_process.ts";
+import { type Place, type ServerProcess, startServerProcess } from "./server_process.ts";
+
+type Process = ServerProcess<HandlersStats>;
 
 const SOCKETS = 1000;
 /** That bring the process to its working size: what is compiled, and what is kept for the next. */
@@ -17,46 +20,6 @@ const AT_ONCE = 50;
 const MESSAGES = ["one", "two", "three"];
 const KIB = 1024;
 const PATIENCE_MS = 60_000;
-const PROGRAM = new URL("./handlers_process.ts", import.meta.url).pathname;
-
-interface Place {
-  port: number;
-  plainPort: number;
-  caPem: string;
-}
-
-interface Process extends Place, AsyncDisposable {
-  stats(): Promise<HandlersStats>;
-}
-
-async function startProcess(): Promise<Process> {
-  const flags = ["--unstable-net", "--v8-flags=--expose-gc"];
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", ...flags, PROGRAM],
-    stdin: "null",
-    stdout: "piped",
-  }).spawn();
-  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  let line = "";
-  while (!line.endsWith("\n")) {
-    const { value, done } = await within("the server", reader.read());
-    assert.ok(!done, "the server has ended");
-    line += value;
-  }
-  const place: Place = JSON.parse(line);
-  return {
-    ...place,
-    async stats() {
-      const response = await fetch(`http://127.0.0.1:${place.plainPort}/stats`);
-      return await response.json();
-    },
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
-      await child.status;
-      await reader.cancel();
-    },
-  };
-}
 
 interface Version {
   http: "1.1" | "2" | "3";
@@ -140,7 +103,7 @@ async function rest(process: Process): Promise<HandlersStats> {
 
 for (const version of VERSIONS) {
   Deno.test(`soak: ${SOCKETS} handlers at once over HTTP/${version.http}, and what each of them holds`, async () => {
-    await using process = await startProcess();
+    await using process = await startServerProcess<HandlersStats>("handlers_process.ts");
     await round(process, version, WARM_UP);
     const before = await rest(process);
     const open = await round(process, version, SOCKETS);
