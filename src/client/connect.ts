@@ -27,8 +27,8 @@ export { UpgradeRefused } from "./refused.ts";
 /** What `connectWebSocket` may be told; all of it is optional. */
 export interface ConnectOptions {
   /**
-   * Which HTTP carries it. "auto", the default, takes an HTTP/3 or HTTP/2 connection to the same
-   * origin that is open; or HTTP/3, where the server said that it speaks it (Alt-Svc, RFC 7838), and
+   * Which HTTP carries it. "auto", the default, takes a connection to the same origin that is open,
+   * HTTP/3 before HTTP/2; or HTTP/3, where the server said that it speaks it (Alt-Svc, RFC 7838), and
    * TCP soon after if it does not answer; or what the server chooses over TCP: HTTP/2 if it takes
    * WebSockets (RFC 8441), else HTTP/1.1. "2" over `ws:` is HTTP/2 by prior knowledge, "3" needs
    * `wss:` or `https:`.

@@ -7,8 +7,6 @@ import { connectQuic, type QuicConnectOptions } from "../net/quic_connect.ts";
 import { type QuicStream } from "../net/quic_stream.ts";
 import { H3Code, h3CodeName } from "../protocol/http3/codes.ts";
 import {
-  checkTrailers,
-  contentLength,
   encodeRequest,
   readResponseHead,
   type RequestHead,
@@ -19,6 +17,7 @@ import { RequestStreamParser } from "../protocol/http3/request_stream.ts";
 import { decodeFieldSection } from "../protocol/qpack/decoder.ts";
 import { encodeFieldSection } from "../protocol/qpack/encoder.ts";
 import { PeerError } from "../protocol/wire/error.ts";
+import { type Answered, bodyParts, MAX_HEADER_BYTES } from "./h3_body.ts";
 import {
   abortError,
   type AskOptions,
@@ -34,7 +33,6 @@ import {
   type Tunnelled,
 } from "./http_client.ts";
 
-const MAX_HEADER_BYTES = 64 * 1024;
 const ALPN_H3 = "h3";
 /** How long a write may hold a stream that was given up. */
 const FREE_MS = 1_000;
@@ -286,32 +284,4 @@ async function freedOrLate(freed: Promise<void>): Promise<void> {
   const timer = setTimeout(late.resolve, FREE_MS);
   await Promise.race([freed, late.promise]);
   clearTimeout(timer);
-}
-
-/** An answer whose head was read. */
-interface Answered {
-  stream: QuicStream;
-  parser: RequestStreamParser;
-  response: ResponseHead;
-  /** Of the request. */
-  method: string;
-}
-
-async function* bodyParts(
-  { stream, parser, response, method }: Answered,
-): AsyncGenerator<Uint8Array, void> {
-  const length = contentLength(response.fields);
-  // RFC 9110 §8.6: to HEAD, and in a 304, it tells of a body that does not come.
-  const comes = method !== "HEAD" && response.status !== 304;
-  if (length !== null && comes) parser.expectContent(length);
-  for (;;) {
-    for (let event = parser.next(); event !== null; event = parser.next()) {
-      if (event.type === "data") yield event.bytes;
-      if (event.type !== "trailers") continue;
-      checkTrailers(decodeFieldSection(event.block, MAX_HEADER_BYTES).fields);
-    }
-    const chunk = await stream.read();
-    if (chunk === null) return parser.end();
-    parser.push(chunk);
-  }
 }
