@@ -1,4 +1,5 @@
 import { parseTarget } from "../client/target.ts";
+import { UsageError } from "../config/error.ts";
 import { visibleJson } from "../protocol/wire/visible.ts";
 import { type BenchConfig, benchFlags, checkFlags, versionOf } from "./bench_flags.ts";
 import { k6Summary } from "./bench_k6.ts";
@@ -74,17 +75,21 @@ async function targetOf(config: BenchConfig): Promise<Target> {
   };
 }
 
+function clash(flag: string, problem: string, allowed: string): UsageError {
+  return new UsageError({ key: `--${flag}`, value: null, problem, allowed });
+}
+
 async function httpOf(config: BenchConfig, to: Target, signal: AbortSignal): Promise<LoadHttp> {
   const target = parseTarget(to.url);
   const asked = versionOf(config);
   if (asked === "3" && !target.secure) {
-    throw new CommandError(`--http 3 needs wss:// or https://, not ${target.text}`);
+    throw clash("http", `3 needs wss:// or https://, not ${target.text}`, "1.1, 2 or auto there");
   }
   if (asked === "3" && to.insecure) {
-    throw new CommandError("--insecure does nothing over HTTP/3; --ca names the CA to trust");
+    throw clash("insecure", "does nothing over HTTP/3", "--ca, which names the CA to trust");
   }
   if (asked === "3" && to.clientCertificate !== undefined) {
-    throw new CommandError("--cert can't be shown over HTTP/3; -1 and -2 show it");
+    throw clash("cert", "can't be shown over HTTP/3", "-1 or -2, which show it");
   }
   if (asked !== "auto") return asked;
   const { bestHttp } = await import("./load_http.ts");

@@ -15,7 +15,7 @@ const noTime = { kind: duration({ min: 0 }), default: "0" } as const;
 
 const way = {
   url: plainFlag({
-    ...{ name: "url", kind: url, default: "wss://localhost/ws" },
+    ...{ name: "url", kind: url, default: "" },
     meaning: "what echoes: wss:// over any version, ws:// over HTTP/1.1, or 2 by prior knowledge",
   }),
   http: plainFlag({

@@ -54,7 +54,7 @@ async function examine(config: DoctorConfig, io: Io): Promise<DoctorReport> {
   const context = makeContext({ target, config, fields, caCerts, clientCertificate, env: io.env });
   const all = new AbortController();
   const mostMs = Math.max(ALL_MS, LONGEST_CHAIN * (config.timeoutMs - 3_000)) + config.idleMs;
-  const timer = setTimeout(() => all.abort(), mostMs);
+  const timer = setTimeout(() => all.abort(new DOMException("too long", "TimeoutError")), mostMs);
   void io.untilStopped().then(() => all.abort());
   try {
     const { signal } = all;

@@ -29,7 +29,7 @@ const optionalResolver: Kind<Resolver | null> = {
 /** The flags of `h3ws doctor`. */
 export const doctorFlags = {
   url: plainFlag({
-    ...{ name: "url", kind: url, default: "wss://localhost/ws" },
+    ...{ name: "url", kind: url, default: "" },
     meaning: "the WebSocket that does not open, or shall; may stand without --url",
   }),
   ...handshakeFlags,

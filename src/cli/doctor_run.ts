@@ -80,12 +80,18 @@ function stopOf(title: string, { level, value, stops }: Outcome): string | null 
   return level === "fail" ? `${title} failed` : null;
 }
 
+/** Who waits no longer: the deadline of all probes, or the user. */
+function whyOver({ reason }: AbortSignal): string {
+  const isTime = reason instanceof DOMException && reason.name === "TimeoutError";
+  return isTime ? "the time of all probes was over" : "it was ended before";
+}
+
 async function runOne<C>(
   probe: Probe<C>,
   context: C,
   { timeoutMs: ofAll, signal, explain }: RunOptions,
 ): Promise<Outcome> {
-  if (signal.aborted) return skip("the time of all probes was over");
+  if (signal.aborted) return skip(whyOver(signal));
   const timeoutMs = probe.timeoutMs?.(context) ?? ofAll;
   const deadline = new AbortController();
   const end = (reason: unknown) => deadline.abort(reason);
@@ -105,7 +111,7 @@ async function runOne<C>(
     return await Promise.race([work, late]);
   } catch (error) {
     if (!deadline.signal.aborted) return explain(error, timeoutMs);
-    if (signal.aborted) return skip("the time of all probes was over");
+    if (signal.aborted) return skip(whyOver(signal));
     return probe.late?.(context, timeoutMs) ?? explain(abortError(deadline.signal), timeoutMs);
   } finally {
     clearTimeout(timer);

@@ -13,6 +13,9 @@ import { readCertPair } from "./files.ts";
 import type { Io } from "./io.ts";
 import { NOTHING_TO_REREAD, onHangup } from "./signals.ts";
 
+/** Connections above those of sockets. */
+const SPARE_CONNECTIONS = 64;
+
 /** Where it is served, and with which certificate. */
 export interface EchoPlaces {
   /** With TLS and QUIC. */
@@ -76,7 +79,8 @@ async function open(
       ...{ listen, plainListen, fetch: echoPage, permessageDeflate: deflate, readTimeoutMs },
       ...(pair !== null && { certPem: pair.certPem, keyPem: pair.keyPem }),
       ...{ maxMessageBytes, maxFrameBytes: maxMessageBytes },
-      ...{ maxSockets: maxConns, maxConnections: maxConns },
+      // Room for who is told 503: over HTTP/1.1 each socket is a connection.
+      ...{ maxSockets: maxConns, maxConnections: maxConns + SPARE_CONNECTIONS },
       log: {
         info() {},
         warning() {},

@@ -9,6 +9,7 @@ export const url: Kind<string> = {
   allowed: ALLOWED,
   takesEmpty: false,
   parse(text) {
+    if (text === "") throw new ValueError("is missing", ALLOWED);
     const parsed = URL.parse(text);
     if (parsed === null || !/^(?:wss?|https?):$/.test(parsed.protocol) || parsed.hash !== "") {
       throw new ValueError("is not the URL of a WebSocket", ALLOWED);

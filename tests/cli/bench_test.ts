@@ -169,6 +169,7 @@ Deno.test("bench: a signal while nothing answers ends it at once", async () => {
 });
 
 const USAGE: [args: string[], err: RegExp][] = [
+  [["--url", ""], /^h3ws: --url: "" is missing; allowed: wss:\/\/.*\n$/],
   [["foo"], /^h3ws: --url: "foo" is not the URL of a WebSocket; allowed: .*\n$/],
   [["ws://a.example", "x"], /^h3ws: bench: "x" is one url too many; allowed: .*\n$/],
   [["--size", "1KB"], /^h3ws: --size: "1KB" is not a size; allowed: .*: 64-4KiB\n$/],
@@ -190,18 +191,20 @@ const USAGE: [args: string[], err: RegExp][] = [
 
 Deno.test("bench: a wrong command line is one line, exit code 2", async () => {
   for (const [args, want] of USAGE) {
-    const { code, out, err } = await bench(...args);
+    const isFlag = args.length === 0 || args[0].startsWith("-");
+    const url = isFlag && !args.includes("--url") ? ["wss://a.example"] : [];
+    const { code, out, err } = await bench(...url, ...args);
     assert.deepEqual([code, out], [2, ""], args.join(" "));
     assert.match(err, want);
   }
   const { code, err } = await bench("ws://a.example", "--http", "3");
   assert.deepEqual([code, err], [
-    1,
-    "h3ws: --http 3 needs wss:// or https://, not ws://a.example/\n",
+    2,
+    "h3ws: --http: 3 needs wss:// or https://, not ws://a.example/; allowed: 1.1, 2 or auto there\n",
   ]);
   const insecure = await bench("wss://a.example", "--insecure", "-3");
   assert.deepEqual([insecure.code, insecure.err], [
-    1,
-    "h3ws: --insecure does nothing over HTTP/3; --ca names the CA to trust\n",
+    2,
+    "h3ws: --insecure: does nothing over HTTP/3; allowed: --ca, which names the CA to trust\n",
   ]);
 });

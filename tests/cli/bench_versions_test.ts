@@ -165,8 +165,8 @@ Deno.test("bench: --cert and --key show who it is, by TCP alone", async () => {
       );
     }
     const { code, err } = await bench(...shown, "-3");
-    const want = "h3ws: --cert can't be shown over HTTP/3; -1 and -2 show it\n";
-    assert.deepEqual([code, err], [1, want]);
+    const want = "h3ws: --cert: can't be shown over HTTP/3; allowed: -1 or -2, which show it\n";
+    assert.deepEqual([code, err], [2, want]);
     const none = await bench(...args, "--cert", "none.pem", "--key", key);
     assert.deepEqual([none.code, none.err], [1, "h3ws: Cannot read none.pem: no such file\n"]);
   });

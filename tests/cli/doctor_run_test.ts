@@ -82,21 +82,26 @@ Deno.test("doctor: each probe has its time, and says what its end means", async 
   assert.ok(signals.every(({ aborted }) => aborted));
 });
 
-Deno.test("doctor: the end of all ends each, and begins no other", async () => {
-  const all = new AbortController();
-  const hangs = probe("a", ok(""), {
-    run() {
-      queueMicrotask(() => all.abort());
-      return new Promise(() => {});
-    },
+const ENDS = [
+  { by: "its time", reason: new DOMException("", "TimeoutError"), over: /^the time of all / },
+  { by: "the user", reason: undefined, over: /^it was ended before$/ },
+];
+
+for (const { by, reason, over } of ENDS) {
+  Deno.test(`doctor: the end of all by ${by} ends each, and begins no other`, async () => {
+    const all = new AbortController();
+    const hangs = probe("a", ok(""), {
+      run() {
+        queueMicrotask(() => all.abort(reason));
+        return new Promise(() => {});
+      },
+    });
+    const next = probe("b", ok("ran"), { behind: ["a"] });
+    const levels = await levelsOf([hangs, next], 10_000, all.signal);
+    assert.deepEqual(levels.map(([id, level]) => [id, level]), [["a", "skip"], ["b", "skip"]]);
+    for (const [, , value] of levels) assert.match(value!, over);
   });
-  const next = probe("b", ok("ran"), { behind: ["a"] });
-  const over = "the time of all probes was over";
-  assert.deepEqual(await levelsOf([hangs, next], 10_000, all.signal), [
-    ["a", "skip", over],
-    ["b", "skip", over],
-  ]);
-});
+}
 
 Deno.test("doctor: what went wrong with the server is a finding, a bug of ours is thrown", async () => {
   const throwing = (error: Error) => probe("a", ok(""), { run: () => Promise.reject(error) });
