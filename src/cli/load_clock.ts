@@ -1,3 +1,5 @@
+import { pause } from "../net/pause.ts";
+
 /** Time as the load sees it, so that a test can pass its own. */
 export interface LoadClock {
   /** Milliseconds since any fixed moment. */
@@ -9,18 +11,4 @@ export interface LoadClock {
 }
 
 /** The time of the process. */
-export const systemClock: LoadClock = {
-  now: () => performance.now(),
-  sleep(ms, signal) {
-    if (ms <= 0 || signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", done);
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      signal.addEventListener("abort", done, { once: true });
-    });
-  },
-};
+export const systemClock: LoadClock = { now: () => performance.now(), sleep: pause };

@@ -1,3 +1,4 @@
+import { endFlags } from "./tunnel_flags.ts";
 import {
   type ConfigOf,
   envFlag,
@@ -6,7 +7,7 @@ import {
   isGiven,
   readFlags,
 } from "./flags.ts";
-import { choice, count, duration, optionalAddress, optionalFile, size } from "./kinds.ts";
+import { choice, count, duration, optionalAddress, optionalFile } from "./kinds.ts";
 import { debugLevel } from "./proxy.ts";
 import { logFlags } from "./gateway.ts";
 import {
@@ -176,19 +177,7 @@ const limits = {
     default: "2h",
     meaning: "a connection ends when no byte went either way for so long; 0 for never",
   }),
-  windowBytes: envFlag({
-    name: "window",
-    kind: size({ min: 16 * 1024, max: 64 * 1024 * 1024 }),
-    default: "256KiB",
-    meaning: "what may be under way on one connection that its reader has not taken",
-  }),
-  drainMs: envFlag({
-    name: "drain",
-    kind: duration({ min: 0 }),
-    default: "10s",
-    meaning:
-      "time for the connections to end after SIGTERM or SIGINT; a second signal ends all at once",
-  }),
+  ...endFlags,
   metrics: envFlag({
     name: "metrics",
     kind: optionalAddress,

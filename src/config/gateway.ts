@@ -1,3 +1,4 @@
+import { endFlags } from "./tunnel_flags.ts";
 import { clusterFlags } from "./cluster_flags.ts";
 import {
   type ConfigOf,
@@ -253,19 +254,7 @@ const limits = {
     default: "15s",
     meaning: "between Pings to agents; a link that is silent for three times as long is lost",
   }),
-  windowBytes: envFlag({
-    name: "window",
-    kind: size({ min: 16 * 1024, max: 64 * 1024 * 1024 }),
-    default: "256KiB",
-    meaning: "what may be under way on one connection that its reader has not taken",
-  }),
-  drainMs: envFlag({
-    name: "drain",
-    kind: duration({ min: 0 }),
-    default: "10s",
-    meaning:
-      "time for the connections to end after SIGTERM or SIGINT; a second signal ends all at once",
-  }),
+  ...endFlags,
   metrics: envFlag({
     name: "metrics",
     kind: optionalAddress,

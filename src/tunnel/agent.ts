@@ -1,3 +1,4 @@
+import { pause } from "../net/pause.ts";
 import { backoff, type BackoffOptions } from "../client/backoff.ts";
 import { messageOf } from "../net/error.ts";
 import { addressesOf } from "../net/happy_eyeballs.ts";
@@ -220,18 +221,4 @@ export class TunnelAgent {
     for (const link of this.#links) link.close("the agent shuts down");
     await Promise.all(this.#loops);
   }
-}
-
-/** Waits, or not for long when it is stopped. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-    if (signal.aborted) done();
-  });
 }
