@@ -23,7 +23,7 @@ const AF_UNSPEC_ADDRESS = new Uint8Array(16);
 const system = findSystem();
 const NodeHandle = findHandle();
 
-/** Whether `resetConn` can do it here. */
+/** Whether `resetterOf` can do it here. */
 export const canReset: boolean = system !== null && NodeHandle !== null;
 
 function findSystem(): System | null {
@@ -54,17 +54,37 @@ function findHandle(): (new (type: number) => Handle) | null {
   }
 }
 
-/** Sends RST at once and drops what was not sent. The connection has to be closed all the same. */
-export function resetConn(conn: Deno.Conn): void {
-  if (system === null || NodeHandle === null) return;
+/** Ends one connection by RST. */
+export interface Resetter {
+  /** Sends RST at once and drops what was not sent. The connection has to be closed all the same. */
+  reset(): void;
+  /** Lets go of what was held for it. */
+  close(): void;
+}
+
+/**
+ * What can reset this connection; `null` where nothing can. To be asked for before anything is
+ * written: under a write there is no way to the descriptor.
+ */
+export function resetterOf(conn: Deno.Conn): Resetter | null {
+  if (system === null || NodeHandle === null) return null;
+  // Those that were accepted tell it.
+  const fd = ofConn(conn, "Deno.internal.fd");
+  if (fd !== null) return { reset: () => reset(fd), close: () => {} };
   const rid = ofConn(conn, "Deno.internal.rid");
-  if (rid === null) return;
-  const handle = new NodeHandle(0);
+  const copy = rid === null ? null : copyOf(rid, NodeHandle);
+  if (copy === null) return null;
+  return { reset: () => reset(copy), close: () => void system.close(copy) };
+}
+
+function reset(fd: number): void {
+  system!.connect(fd, AF_UNSPEC_ADDRESS, AF_UNSPEC_ADDRESS.length);
+}
+
+function copyOf(rid: number, Handle: new (type: number) => Handle): number | null {
+  const handle = new Handle(0);
   try {
-    if (handle.openFromRid(rid) !== 0) return;
-    const fd = handle.fdForIpc();
-    system.connect(fd, AF_UNSPEC_ADDRESS, AF_UNSPEC_ADDRESS.length);
-    system.close(fd);
+    return handle.openFromRid(rid) === 0 ? handle.fdForIpc() : null;
   } finally {
     handle.close();
   }

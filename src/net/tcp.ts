@@ -1,7 +1,7 @@
 import type { ByteStream } from "./byte_stream.ts";
 import { toNetError } from "./error.ts";
 import { HEADROOM, ReadSize } from "./read_buffer.ts";
-import { resetConn } from "./reset.ts";
+import { type Resetter, resetterOf } from "./reset.ts";
 import { unsentBytes } from "./send_queue.ts";
 import { Turns } from "./turns.ts";
 
@@ -17,14 +17,14 @@ export class ConnStream implements ByteStream {
   #buffer: Uint8Array<ArrayBuffer> = EMPTY;
   readonly #turns = new Turns();
   #closed = false;
-  /** Whether `abort` ends what is not over by RST, in place of FIN. */
-  readonly #resets: boolean;
+  /** By which `abort` ends what is not over, in place of FIN. */
+  readonly #resetter: Resetter | null;
   #ended = false;
   #finished = false;
 
   constructor(conn: Deno.Conn, { resets = false }: { resets?: boolean } = {}) {
     this.#conn = conn;
-    this.#resets = resets;
+    this.#resetter = resets ? resetterOf(conn) : null;
   }
 
   ref(): void {
@@ -93,10 +93,12 @@ export class ConnStream implements ByteStream {
     this.#closed = true;
     try {
       // Behind both FINs what was written is still on its way, and RST would take it back.
-      if (this.#resets && !(this.#ended && this.#finished)) resetConn(this.#conn);
+      if (!(this.#ended && this.#finished)) this.#resetter?.reset();
       this.#conn.close();
     } catch {
       // Already closed.
+    } finally {
+      this.#resetter?.close();
     }
   }
 }

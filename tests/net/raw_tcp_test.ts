@@ -5,9 +5,14 @@ import { NetError } from "../../src/net/error.ts";
 import { dialRaw, listenRaw } from "../../src/net/raw_tcp.ts";
 import { canReset } from "../../src/net/reset.ts";
 import { Sweeper } from "../../src/net/sweeper.ts";
+import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
 
 const NEVER = new AbortController().signal;
+
+async function drain(stream: ByteStream): Promise<void> {
+  while (await stream.read() !== null);
+}
 
 async function withPair(
   byNode: boolean,
@@ -53,6 +58,31 @@ for (const byNode of [false, true]) {
           assert.equal(error.kind, "reset");
           return true;
         });
+      });
+    }
+  });
+
+  Deno.test(`${name}: what is aborted under a write that its peer does not take is reset`, async () => {
+    for (const isClient of [true, false]) {
+      await withPair(byNode, async (client, server) => {
+        const [one, other] = isClient ? [client, server] : [server, client];
+        const bytes = new Uint8Array(1 << 20);
+        let stuck = false;
+        const pour = async () => {
+          for (;;) {
+            const turn = new Promise<true>((resolve) => setTimeout(() => resolve(true), 100));
+            const written = one.write(bytes).then(() => false, () => false);
+            if (await Promise.race([written, turn])) {
+              stuck = true;
+              return await written;
+            }
+          }
+        };
+        const pouring = pour();
+        await until("a write that waits", () => stuck);
+        one.abort();
+        await pouring;
+        await assert.rejects(within("RST", drain(other)), { kind: "reset" });
       });
     }
   });
