@@ -251,6 +251,7 @@ export {
   type ClientCertificate,
   type Dial,
   dial,
+  type Dialer,
   type Dialled,
   type DialTarget,
   type TlsAbout,

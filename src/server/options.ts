@@ -1,4 +1,3 @@
-import type { OtherQuic } from "../ingress/h3_connection.ts";
 import type { ListenAddress } from "../ingress/listen.ts";
 import { parseAddress } from "../net/address.ts";
 import { checkNumbers, offAtZero } from "../net/numbers.ts";
@@ -74,8 +73,6 @@ export interface ServeOptions extends Partial<ServerLimits> {
   pingIntervalMs?: number;
   /** How long anything may take to come behind that Ping. Default 20 s. */
   pongTimeoutMs?: number;
-  /** What else is spoken over QUIC at the port of `listen`. */
-  otherQuic?: OtherQuic;
   /** Ends the server at once, as `stop` does. */
   signal?: AbortSignal;
   /** Answers ordinary requests; without it they get 426 or 405. */
@@ -99,7 +96,6 @@ export interface ServerConfig extends Required<Omit<ServeOptions, Optional>> {
   readonly deflate: DeflateWishes | null;
   readonly fetch: FetchHandler | null;
   readonly onError: ServeOptions["onError"];
-  readonly otherQuic: OtherQuic | undefined;
 }
 
 type Optional =
@@ -107,7 +103,6 @@ type Optional =
   | "listen"
   | "plainListen"
   | "signal"
-  | "otherQuic"
   | "fetch"
   | "onError"
   | "onListen"
@@ -175,7 +170,6 @@ export function readOptions(options: ServeOptions): ServerConfig {
     ...offAtZero(given, TIMEOUTS),
     fetch: given.fetch ?? null,
     onError: given.onError,
-    otherQuic: given.otherQuic,
     listen,
     plainListen,
     versions: { h1, h2, h3 },

@@ -1,6 +1,7 @@
 import type { Socket } from "../endpoint/socket.ts";
 import { type Doors, listenDoors } from "../ingress/doors.ts";
 import { expectedTunnel } from "../ingress/handshake.ts";
+import type { OtherQuic } from "../ingress/h3_connection.ts";
 import type { HttpVersion, Offer, OfferRequest } from "../ingress/offer.ts";
 import { timerMs } from "../net/numbers.ts";
 import { Sweeper } from "../net/sweeper.ts";
@@ -82,9 +83,18 @@ export async function serve(
   options: ServeOptions,
   handler: WebSocketHandler | null = null,
 ): Promise<Server> {
+  return await serveBeside(options, handler);
+}
+
+/** The same, where something else is spoken over QUIC at the port of `listen`. */
+export async function serveBeside(
+  options: ServeOptions,
+  handler: WebSocketHandler | null,
+  otherQuic?: OtherQuic,
+): Promise<Server> {
   const { signal } = options;
   signal?.throwIfAborted();
-  const server = new HttpServer(options, handler);
+  const server = new HttpServer(options, handler, otherQuic);
   await server.listen();
   const stop = () => void server.stop();
   signal?.addEventListener("abort", stop, { once: true });
@@ -102,6 +112,7 @@ export async function serve(
 class HttpServer implements Server {
   readonly finished: Promise<void>;
   readonly #config: ServerConfig;
+  readonly #otherQuic: OtherQuic | undefined;
   readonly #sweeper: Sweeper;
   readonly #observer: Telling;
   readonly #refuser: Refuser;
@@ -111,7 +122,8 @@ class HttpServer implements Server {
   #stopping: Promise<void> | null = null;
   #finish!: () => void;
 
-  constructor(options: ServeOptions, handler: WebSocketHandler | null) {
+  constructor(options: ServeOptions, handler: WebSocketHandler | null, otherQuic?: OtherQuic) {
+    this.#otherQuic = otherQuic;
     const config = this.#config = readOptions(options);
     const log = options.log ?? consoleLog;
     const sweeper = this.#sweeper = new Sweeper(sweepIntervalMs(config));
@@ -139,6 +151,7 @@ class HttpServer implements Server {
       tunnels: { h2: takes && h2, h3: takes && h3 },
       // As `Deno.serve` has it: a handler is told.
       goneAtFin: true,
+      otherQuic: this.#otherQuic,
       sweeper: this.#sweeper,
       observer: this.#observer,
       onOffer: (offer) => this.#take(offer),

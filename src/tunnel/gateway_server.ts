@@ -1,6 +1,6 @@
 import type { ListenAddress } from "../ingress/listen.ts";
 import type { Sweeper } from "../net/sweeper.ts";
-import { serve, type Server } from "../server/server.ts";
+import { serveBeside, type Server } from "../server/server.ts";
 import type { ServeOptions } from "../server/options.ts";
 import type { WebSocketRequest } from "../server/request.ts";
 import { Admission } from "./admission.ts";
@@ -104,21 +104,24 @@ export class GatewayServer {
   async listen(): Promise<void> {
     const { listen, certPem, keyPem, clientCaPem, heartbeatMs, log } = this.#options;
     this.gateway.limit(await TunnelLimits.make(this.#options.limits ?? {}));
-    this.#server = await serve({
-      ...{ listen, certPem, keyPem, clientCaPem, log },
-      altSvcPort: null,
-      maxConnections: this.#options.maxConnections,
-      handshakeTimeoutMs: this.#options.handshakeTimeoutMs,
-      idleTimeoutMs: PATIENCE * heartbeatMs,
-      keepaliveMs: heartbeatMs,
-      pingIntervalMs: heartbeatMs,
-      pongTimeoutMs: (PATIENCE - 1) * heartbeatMs,
-      // Behind that: a link that is idle is closed with a handshake, for which it has to live.
-      readTimeoutMs: 2 * PATIENCE * heartbeatMs,
-      otherQuic: this.#links.quic,
-      ...{ maxFrameBytes: MAX_MESSAGE_BYTES, maxMessageBytes: MAX_MESSAGE_BYTES },
-      fetch: () => notFound(),
-    }, (request) => this.#take(request));
+    this.#server = await serveBeside(
+      {
+        ...{ listen, certPem, keyPem, clientCaPem, log },
+        altSvcPort: null,
+        maxConnections: this.#options.maxConnections,
+        handshakeTimeoutMs: this.#options.handshakeTimeoutMs,
+        idleTimeoutMs: PATIENCE * heartbeatMs,
+        keepaliveMs: heartbeatMs,
+        pingIntervalMs: heartbeatMs,
+        pongTimeoutMs: (PATIENCE - 1) * heartbeatMs,
+        // Behind that: a link that is idle is closed with a handshake, for which it has to live.
+        readTimeoutMs: 2 * PATIENCE * heartbeatMs,
+        ...{ maxFrameBytes: MAX_MESSAGE_BYTES, maxMessageBytes: MAX_MESSAGE_BYTES },
+        fetch: () => notFound(),
+      },
+      (request) => this.#take(request),
+      this.#links.quic,
+    );
     try {
       await this.#fronts.listen();
       await this.#join();
