@@ -95,7 +95,7 @@ terminalTest(
       await terminal.shows(/ok +Close, HTTP\/1\.1 +answered with 1000/);
       assert.doesNotMatch(terminal.raw, /findings/);
       await terminal.type(CTRL_C);
-      await terminal.shows(/skip +Idle +the time of all probes was over/);
+      await terminal.shows(/skip +Idle +it was ended before/);
       assert.equal(await terminal.code(), 1);
     }),
 );
