@@ -197,7 +197,7 @@ Deno.test("doctor: who ends it gets what is known by then, and 1", async () => {
     const args = ["doctor", `ws://127.0.0.1:${port}/`, "--timeout", "5m"];
     assert.equal(await run(args, { commands: [doctorCommand] }, io), 1);
     assert.match(io.stdout, /\nok {4}DNS /);
-    assert.match(io.stdout, /\nskip {2}Close, HTTP\/1\.1 +the time of all probes was over\n/);
+    assert.match(io.stdout, /\nskip {2}Close, HTTP\/1\.1 +it was ended before\n/);
   });
 });
 
