@@ -21,7 +21,7 @@ export interface RawTcpOptions {
 export function dialRaw(
   address: { hostname: string; port: number },
   signal: AbortSignal,
-  { byNode = !canReset() }: RawTcpOptions = {},
+  { byNode = !canReset }: RawTcpOptions = {},
 ): Promise<ByteStream> {
   return byNode ? dialNode(address, signal) : dial({ ...address, resets: true }, signal);
 }
@@ -74,7 +74,7 @@ type ListenOptions = Omit<AcceptOptions, "proxyProtocol" | "resets">;
 /** Listens; throws `NetError` when the port is taken or the address is not ours. */
 export async function listenRaw(
   options: ListenOptions,
-  { byNode = !canReset() }: RawTcpOptions = {},
+  { byNode = !canReset }: RawTcpOptions = {},
 ): Promise<RawTcpServer> {
   if (byNode) return await NodeTcpServer.listen(options);
   return new TcpServer({ ...options, proxyProtocol: false, resets: true });

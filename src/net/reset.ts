@@ -20,29 +20,11 @@ interface Handle {
 
 const AF_UNSPEC_ADDRESS = new Uint8Array(16);
 
-/** What it takes; looked for when it is first asked for, as most programs never reset anything. */
-interface Means {
-  readonly system: System;
-  readonly NodeHandle: new (type: number) => Handle;
-}
-
-let means: Means | null | undefined;
-
-function findMeans(): Means | null {
-  const system = findSystem();
-  const NodeHandle = system === null ? null : findHandle();
-  return system === null || NodeHandle === null ? null : { system, NodeHandle };
-}
-
-function meansOf(): Means | null {
-  if (means === undefined) means = findMeans();
-  return means;
-}
+const system = findSystem();
+const NodeHandle = findHandle();
 
 /** Whether `resetterOf` can do it here. */
-export function canReset(): boolean {
-  return meansOf() !== null;
-}
+export const canReset: boolean = system !== null && NodeHandle !== null;
 
 function findSystem(): System | null {
   if (Deno.build.os !== "linux") return null;
@@ -85,12 +67,7 @@ export interface Resetter {
  * written: under a write there is no way to the descriptor.
  */
 export function resetterOf(conn: Deno.Conn): Resetter | null {
-  const found = meansOf();
-  if (found === null) return null;
-  const { system, NodeHandle } = found;
-  const reset = (fd: number) => {
-    system.connect(fd, AF_UNSPEC_ADDRESS, AF_UNSPEC_ADDRESS.length);
-  };
+  if (system === null || NodeHandle === null) return null;
   // Those that were accepted tell it.
   const fd = ofConn(conn, "Deno.internal.fd");
   if (fd !== null) return { reset: () => reset(fd), close: () => {} };
@@ -98,6 +75,10 @@ export function resetterOf(conn: Deno.Conn): Resetter | null {
   const copy = rid === null ? null : copyOf(rid, NodeHandle);
   if (copy === null) return null;
   return { reset: () => reset(copy), close: () => void system.close(copy) };
+}
+
+function reset(fd: number): void {
+  system!.connect(fd, AF_UNSPEC_ADDRESS, AF_UNSPEC_ADDRESS.length);
 }
 
 function copyOf(rid: number, Handle: new (type: number) => Handle): number | null {

@@ -40,7 +40,7 @@ async function withPair(
 
 Deno.test("raw TCP: Deno's connections can be reset here", {
   ignore: Deno.build.os !== "linux",
-}, () => assert.equal(canReset(), true));
+}, () => assert.equal(canReset, true));
 
 for (const byNode of [false, true]) {
   const name = `raw TCP by ${byNode ? "node:net" : "Deno"}`;
