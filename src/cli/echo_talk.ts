@@ -1,5 +1,6 @@
 import type { Socket } from "../endpoint/socket.ts";
 import type { Message } from "../endpoint/message.ts";
+import { pause } from "../net/pause.ts";
 import type { WebSocketRequest } from "../server/request.ts";
 import { KnobError, type KnobMode, type Knobs, readKnobs } from "./echo_knobs.ts";
 
@@ -32,20 +33,9 @@ function knobsOf({ queryString }: WebSocketRequest, mode: KnobMode): Knobs | str
 }
 
 /** `false` when `over` has fired before. */
-function pause(ms: number, over: AbortSignal): Promise<boolean> {
-  if (over.aborted) return Promise.resolve(false);
-  if (ms === 0) return Promise.resolve(true);
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      resolve(false);
-    };
-    const timer = setTimeout(() => {
-      over.removeEventListener("abort", end);
-      resolve(true);
-    }, ms);
-    over.addEventListener("abort", end, { once: true });
-  });
+async function passed(ms: number, over: AbortSignal): Promise<boolean> {
+  await pause(ms, over);
+  return !over.aborted;
 }
 
 /** What is said on one socket. */
@@ -77,9 +67,9 @@ class Talk {
 
   async #echo(): Promise<void> {
     const { stallMs = 0, delayMs = 0 } = this.#knobs;
-    if (!await pause(stallMs, this.#over)) return;
+    if (!await passed(stallMs, this.#over)) return;
     for await (const message of this.#socket) {
-      if (!await pause(delayMs, this.#over)) return;
+      if (!await passed(delayMs, this.#over)) return;
       await this.#send(message);
     }
   }
@@ -87,14 +77,14 @@ class Talk {
   async #ping(): Promise<void> {
     const { pingIntervalMs } = this.#knobs;
     if (pingIntervalMs === undefined) return;
-    while (await pause(pingIntervalMs, this.#over)) await this.#socket.ping();
+    while (await passed(pingIntervalMs, this.#over)) await this.#socket.ping();
   }
 
   async #push(): Promise<void> {
     const { push } = this.#knobs;
     if (push === undefined) return;
     for (let i = 1; i <= push.count; i++) {
-      if (i > 1 && !await pause(push.intervalMs, this.#over)) return;
+      if (i > 1 && !await passed(push.intervalMs, this.#over)) return;
       await this.#send(String(i));
     }
   }

@@ -1,4 +1,5 @@
 import type { ProxyHeader } from "../protocol/proxy_protocol/header.ts";
+import { formatAddress } from "./address.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import type { Sweeper } from "./sweeper.ts";
 
@@ -66,7 +67,7 @@ export interface AcceptOptions {
 
 /** "ip:port", IPv6 in brackets. */
 export function addressText(address: string, port: number): string {
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+  return formatAddress({ hostname: address, port });
 }
 
 /** Both ends of a connection as a PROXY header tells of them. */

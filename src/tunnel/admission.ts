@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type Auth, type Authed, TUNNEL_VERSION } from "../protocol/tunnel/auth.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
 import type { Agent } from "./agents.ts";
-import { ipOf } from "./client_gate.ts";
+import { ipOf } from "../proxy/headers.ts";
 import type { GatewayObserver } from "./observer.ts";
 import type { OpenPorts } from "./open_ports.ts";
 import type { Credentials, User, Users, Verdict } from "./users.ts";

@@ -1,3 +1,4 @@
+import { orAborted } from "../client/http_client.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
 import { dial } from "../net/dial.ts";
 import { dialRaw } from "../net/raw_tcp.ts";
@@ -47,7 +48,7 @@ async function connect(
   if (proxy !== undefined && protocol === "tcp") {
     return await dial({ hostname: host, port, proxy }, signal);
   }
-  const addresses = reach.filter(target, await abortable(addressesOf(host), signal));
+  const addresses = reach.filter(target, await orAborted(addressesOf(host), signal));
   if (protocol === "udp") return new UdpFlow({ address: addresses[0], port });
   return await raceAddresses({
     addresses,
@@ -58,18 +59,4 @@ async function connect(
       return { connected, abort: () => gaveUp.abort() };
     },
   });
-}
-
-/** A look-up can't be given up: nobody waits for it then. */
-async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  work.catch(() => {});
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
 }

@@ -61,8 +61,3 @@ export class ClientGate {
     return { user: name, group, pass };
   }
 }
-
-/** The address in "ip:port". */
-export function ipOf(remote: string): string {
-  return remote.slice(0, remote.lastIndexOf(":")).replace(/^\[|\]$/g, "");
-}

@@ -1,3 +1,4 @@
+import { addressText } from "../net/accepted.ts";
 import type { Socket } from "../endpoint/socket.ts";
 import type { OtherQuic } from "../ingress/h3_connection.ts";
 import { NetError } from "../net/error.ts";
@@ -55,7 +56,7 @@ export class GatewayLinks {
     const socket = await request.accept({ protocol: TUNNEL_SUBPROTOCOL });
     const auth = await this.#inTime(readAuth(socket), () => socket.abort("no AUTH in time"));
     if (auth === null) return void await socket.close(CloseCode.POLICY_VIOLATION, "expected AUTH");
-    const remote = remoteOf(request);
+    const remote = addressText(request.client.address, request.client.port);
     const certificate = request.clientCertificate;
     const agent = await this.#admit({ auth, remote, certificate }, (authed) => {
       return socket.send(encodeFrame({ type: "authed", authed }));
@@ -72,7 +73,7 @@ export class GatewayLinks {
     const socket = await request.accept();
     const auth = await this.#inTime(readJsonAuth(socket), () => socket.abort("no auth in time"));
     if (auth === null) return void await socket.close(CloseCode.POLICY_VIOLATION, "expected auth");
-    const remote = remoteOf(request);
+    const remote = addressText(request.client.address, request.client.port);
     const { authed, agent } = await this.#options.admission.admit({ auth, remote });
     await answerJsonAuth(socket, authed);
     if (agent === null) return void await socket.close(CloseCode.POLICY_VIOLATION, "AUTH_FAILED");
@@ -156,8 +157,4 @@ async function readAuth(socket: Socket): Promise<Auth | null> {
     if (error instanceof TunnelError) return null;
     throw error;
   }
-}
-
-function remoteOf({ client: { address, port } }: WebSocketRequest): string {
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }

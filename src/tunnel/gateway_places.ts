@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { pause } from "../net/pause.ts";
 
 /** One address of a gateway's name, at which a gateway of its own may be. */
 export interface Place {
@@ -83,17 +84,9 @@ export class GatewayPlaces {
 
   #pause(): Promise<void> {
     const { everyMs, signal } = this.#options;
-    return new Promise((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", done);
-        resolve();
-      };
-      const timer = setTimeout(done, everyMs);
-      this.#wake = done;
-      signal.addEventListener("abort", done, { once: true });
-      if (signal.aborted) done();
-    });
+    const woken = new AbortController();
+    this.#wake = () => woken.abort();
+    return pause(everyMs, AbortSignal.any([signal, woken.signal]));
   }
 
   /** Whether the name has addresses of IPv4 beside this one of IPv6. */

@@ -12,7 +12,8 @@ import {
   readProxyRequest,
 } from "../protocol/http1/proxy_request.ts";
 import type { Field } from "../protocol/wire/field.ts";
-import { type ClientGate, ipOf, type LetIn } from "./client_gate.ts";
+import { ipOf } from "../proxy/headers.ts";
+import type { ClientGate, LetIn } from "./client_gate.ts";
 import type { Gateway } from "./gateway.ts";
 import { HttpWay } from "./http_way.ts";
 import { answerRefused, respondText } from "./http_refusal.ts";

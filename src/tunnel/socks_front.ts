@@ -11,7 +11,8 @@ import { Socks5Command, Socks5Error, Socks5Method, Socks5Reply } from "../protoc
 import { encodeMethod } from "../protocol/socks5/methods.ts";
 import { encodeReply } from "../protocol/socks5/request.ts";
 import { Socks5Server, type Socks5ServerEvent } from "../protocol/socks5/server.ts";
-import { type ClientGate, ipOf, type LetIn } from "./client_gate.ts";
+import { ipOf } from "../proxy/headers.ts";
+import type { ClientGate, LetIn } from "./client_gate.ts";
 import { failureKind, TunnelRefused } from "./target.ts";
 import { associate } from "./udp_associate.ts";
 import type { UdpFlowsOptions } from "./udp_flows.ts";

@@ -1,3 +1,4 @@
+import { formatAddress } from "../net/address.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
 
 /** What an agent is asked to connect to. */
@@ -10,7 +11,7 @@ export interface TunnelTarget {
 
 /** `host:port`, IPv6 in brackets. */
 export function targetText({ host, port }: TunnelTarget): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  return formatAddress({ hostname: host, port });
 }
 
 /** A connection through the tunnel did not come to be; the message is for people. */

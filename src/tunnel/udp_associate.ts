@@ -10,7 +10,8 @@ import { decodeDatagram, encodeDatagramHeader } from "../protocol/socks5/udp.ts"
 import type { Socks5Address } from "../protocol/socks5/address.ts";
 import { concat } from "../protocol/wire/bytes.ts";
 import type { Endpoint } from "../protocol/wire/ip.ts";
-import { ipOf, type LetIn } from "./client_gate.ts";
+import { ipOf } from "../proxy/headers.ts";
+import type { LetIn } from "./client_gate.ts";
 import { UdpFlows, type UdpFlowsOptions } from "./udp_flows.ts";
 
 /** Whose datagrams they are. */
