@@ -1,17 +1,18 @@
 import { UsageError } from "../config/error.ts";
 import { type ConfigOf, plainFlag } from "../config/flags.ts";
-import { choice, count, duration, onOff, optionalFile } from "../config/kinds.ts";
+import { choice, count, onOff, optionalFile } from "../config/kinds.ts";
 import { sizes } from "./bench_kinds.ts";
 import {
   checkClientCertificate,
   clientCertificateFlags,
   handshakeFlags,
 } from "./handshake_flags.ts";
+import { seconds } from "./time_kinds.ts";
 import { url } from "./url_kind.ts";
 
 const off = { kind: onOff, default: "false" } as const;
 const none = { kind: optionalFile, default: "" } as const;
-const noTime = { kind: duration({ min: 0 }), default: "0" } as const;
+const noTime = { kind: seconds({ min: 0 }), default: "0" } as const;
 
 const way = {
   url: plainFlag({
@@ -38,7 +39,7 @@ const way = {
     meaning: "WebSockets to open in a second, anew too; 0 for 32 at a time",
   }),
   openTimeoutMs: plainFlag({
-    ...{ name: "timeout", kind: duration({ max: 600_000 }), default: "10s" },
+    ...{ name: "timeout", kind: seconds({ max: 600_000 }), default: "10s" },
     meaning: "how long a connection may take to open, and each WebSocket on it",
   }),
   ...handshakeFlags,
@@ -55,7 +56,7 @@ const way = {
 
 const load = {
   durationMs: plainFlag({
-    ...{ name: "duration", short: "d", kind: duration(), default: "10s" },
+    ...{ name: "duration", short: "d", kind: seconds(), default: "10s" },
     meaning: "how long to measure",
   }),
   warmupMs: plainFlag({
@@ -103,7 +104,7 @@ const load = {
   binary: plainFlag({ ...off, name: "binary", meaning: "binary messages, the default: noise" }),
   compress: plainFlag({ ...off, name: "compress", meaning: "offer permessage-deflate" }),
   pingIntervalMs: plainFlag({
-    ...{ name: "ping-interval", kind: duration({ min: 0 }), default: "1s" },
+    ...{ name: "ping-interval", kind: seconds({ min: 0 }), default: "1s" },
     meaning: "a Ping so often, on one socket after the other; 0 for none",
   }),
 };

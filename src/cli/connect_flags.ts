@@ -9,6 +9,7 @@ import {
   handshakeFlags,
 } from "./handshake_flags.ts";
 import { text } from "./handshake_kinds.ts";
+import { seconds } from "./time_kinds.ts";
 
 const off = { kind: onOff, default: "false" } as const;
 
@@ -35,7 +36,7 @@ const way = {
     meaning: "follow up to 5 redirects, never from wss:// to ws://",
   }),
   timeoutMs: plainFlag({
-    ...{ name: "timeout", kind: kinds.someSeconds, default: "10s" },
+    ...{ name: "timeout", kind: seconds(), default: "10s" },
     meaning: "how long to try to connect",
   }),
 };
@@ -106,11 +107,11 @@ const shown = {
     meaning: "show Pings and Pongs",
   }),
   pingIntervalMs: plainFlag({
-    ...{ name: "ping-interval", kind: kinds.seconds, default: "0" },
+    ...{ name: "ping-interval", kind: seconds({ min: 0 }), default: "0" },
     meaning: "how often to send a Ping; 0 for never",
   }),
   pingTimeoutMs: plainFlag({
-    ...{ name: "ping-timeout", kind: kinds.someSeconds, default: "10s" },
+    ...{ name: "ping-timeout", kind: seconds(), default: "10s" },
     meaning: "how long its Pong may take, or it is lost",
   }),
   printRtts: plainFlag({

@@ -1,9 +1,10 @@
 import { type Address, formatAddress, parseAddress } from "../net/address.ts";
 import { ValueError } from "../config/error.ts";
 import type { Kind } from "../config/kinds.ts";
-import { parseCount, parseDuration } from "../config/units.ts";
+import { parseCount } from "../config/units.ts";
 import type { HttpProxy } from "../net/http_proxy.ts";
 import { splitUser } from "./handshake_kinds.ts";
+import { seconds, SECONDS_ALLOWED } from "./time_kinds.ts";
 import { url } from "./url_kind.ts";
 
 /** The URL of a WebSocket, or none. */
@@ -12,41 +13,19 @@ export const optionalUrl: Kind<string | null> = {
   parse: (text) => text === "" ? null : url.parse(text),
 };
 
-const SECONDS_ALLOWED = "seconds (10, 0.5) or a duration (500ms, 1m30s)";
-
-/** A duration in milliseconds; a bare number is seconds, as wscat and websocat have them. */
-export const seconds: Kind<number> = {
-  placeholder: "time",
-  allowed: SECONDS_ALLOWED,
-  takesEmpty: false,
-  parse(text) {
-    const ms = /^\d+(?:\.\d+)?$/.test(text) ? Math.round(Number(text) * 1000) : parseDuration(text);
-    if (ms !== undefined && ms <= 2 ** 31 - 1) return ms;
-    throw new ValueError("is not a time", SECONDS_ALLOWED);
-  },
-};
-
-/** As `seconds`, and not none. */
-export const someSeconds: Kind<number> = {
-  ...seconds,
-  parse(text) {
-    const ms = seconds.parse(text);
-    if (ms > 0) return ms;
-    throw new ValueError("is no time at all", SECONDS_ALLOWED);
-  },
-};
-
 const WAIT_ALLOWED = `${SECONDS_ALLOWED}; -1 for ever`;
+
+const wait = seconds({ min: 0 });
 
 /** As `seconds`, and -1 for ever; `null` where none was said. */
 export const optionalWait: Kind<number | null> = {
-  ...seconds,
+  ...wait,
   allowed: WAIT_ALLOWED,
   parse(text) {
     if (text === "") return null;
     if (text === "-1") return Infinity;
     try {
-      return seconds.parse(text);
+      return wait.parse(text);
     } catch {
       throw new ValueError("is not a time", WAIT_ALLOWED);
     }

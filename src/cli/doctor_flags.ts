@@ -2,9 +2,10 @@ import { isIP } from "node:net";
 import { parseAddress } from "../net/address.ts";
 import { ValueError } from "../config/error.ts";
 import { type ConfigOf, plainFlag } from "../config/flags.ts";
-import { duration, type Kind, onOff, optionalFile } from "../config/kinds.ts";
+import { type Kind, onOff, optionalFile } from "../config/kinds.ts";
 import type { Resolver } from "../net/dns_https.ts";
 import { clientCertificateFlags, handshakeFlags } from "./handshake_flags.ts";
+import { seconds } from "./time_kinds.ts";
 import { url } from "./url_kind.ts";
 
 const off = { kind: onOff, default: "false" } as const;
@@ -47,7 +48,7 @@ export const doctorFlags = {
     meaning: "who is asked for the HTTPS record, instead of the first one of /etc/resolv.conf",
   }),
   timeoutMs: plainFlag({
-    ...{ name: "timeout", kind: duration({ max: 600_000 }), default: "3s" },
+    ...{ name: "timeout", kind: seconds({ max: 600_000 }), default: "3s" },
     meaning: "how long each probe may take",
   }),
   echo: plainFlag({
@@ -55,7 +56,7 @@ export const doctorFlags = {
     meaning: "send a text message and wait for its echo too, not Pings alone",
   }),
   idleMs: plainFlag({
-    ...{ name: "idle", kind: duration({ min: 0 }), default: "0" },
+    ...{ name: "idle", kind: seconds({ min: 0 }), default: "0" },
     meaning: "how long to watch a socket on which nothing is sent; 0 for not at all",
   }),
   json: plainFlag({ ...off, name: "json", meaning: "the findings as one JSON object on stdout" }),

@@ -32,7 +32,8 @@ export function shownValue({ placeholder, words = [] }: Kind<unknown>): string {
 
 const WORD = "word";
 
-interface Range {
+/** From and to, both of them allowed. */
+export interface Range {
   readonly min: number;
   readonly max: number;
 }
@@ -46,7 +47,8 @@ interface Unit {
   format(value: number): string;
 }
 
-function ranged(unit: Unit, { min, max }: Range): Kind<number> {
+/** A number that is neither below nor above that. */
+export function ranged(unit: Unit, { min, max }: Range): Kind<number> {
   return {
     placeholder: unit.placeholder,
     allowed: unit.allowed,
@@ -86,7 +88,7 @@ const DURATION: Unit = {
 };
 
 // setTimeout takes no more than 2^31-1 milliseconds, which is above 24 days.
-const MAX_DURATION_MS = 576 * 3_600_000;
+export const MAX_DURATION_MS = 576 * 3_600_000;
 
 /** Milliseconds. */
 export function duration({ min = 1, max = MAX_DURATION_MS }: Partial<Range> = {}) {
