@@ -8,7 +8,7 @@ import { proxyFlags } from "../config/proxy.ts";
 import { configure, type Configured } from "./configured.ts";
 import { certsCommand } from "./certs.ts";
 import { checkCommand } from "./check.ts";
-import { type Command, CommandError, ExitCode } from "./command.ts";
+import { type Command, CommandError, ExitCode, type Note } from "./command.ts";
 import { echoCommand } from "./echo.ts";
 import { type Io, processIo } from "./io.ts";
 import { isSwitch, normalizeArgs } from "./normalize.ts";
@@ -157,7 +157,7 @@ function makeParser(commands: readonly Command[], io: Io, start: Start): Parser 
       styleTitle: (title) => title.replace("Options:", "Flags:"),
     });
   withVersion(parser);
-  for (const command of commands) addCommand(parser, command, start);
+  for (const command of commands) addCommand(parser, command, { columns: io.columns, start });
   const examples = commands.flatMap((command) => command.examples.slice(0, 1));
   return parser.addHelpText(
     "after",
@@ -165,7 +165,12 @@ function makeParser(commands: readonly Command[], io: Io, start: Start): Parser 
   );
 }
 
-function addCommand(parser: Parser, command: Command, start: Start): void {
+interface Adding {
+  readonly columns: number;
+  readonly start: Start;
+}
+
+function addCommand(parser: Parser, command: Command, { columns, start }: Adding): void {
   const flags = Object.values(command.flags);
   const sub = parser.command(command.name)
     .summary(command.summary)
@@ -186,7 +191,19 @@ function addCommand(parser: Parser, command: Command, start: Start): void {
   const env = flags.find((flag) => flag.env !== null);
   const note = env === undefined ? "" : "\nEach flag can also stand in the environment, " +
     `--${env.name} as ${env.env}; the flag goes first.`;
-  sub.addHelpText("after", `\n${section("Examples", command.examples)}${note}`);
+  sub.addHelpText("after", () => {
+    const tables = (command.notes ?? []).map((one) => `\n${table(one, sub, columns)}`).join("");
+    return `${tables}\n${section("Examples", command.examples)}${note}`;
+  });
+}
+
+/** As commander tells of flags. */
+function table({ title, rows }: Note, parser: Parser, columns: number): string {
+  const help = parser.createHelp();
+  help.prepareContext({ helpWidth: columns });
+  const width = Math.max(...rows.map(([term]) => term.length));
+  const lines = rows.map(([term, meaning]) => help.formatItem(term, width, meaning, help));
+  return `${title}:\n${lines.map((line) => `${line}\n`).join("")}`;
 }
 
 function withVersion(parser: Parser): void {

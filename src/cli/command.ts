@@ -7,6 +7,12 @@ import {
 } from "../config/flags.ts";
 import type { Io } from "./io.ts";
 
+/** A table of the help. */
+export interface Note {
+  readonly title: string;
+  readonly rows: readonly (readonly [term: string, meaning: string])[];
+}
+
 /** One command of `h3ws`: its help, its flags and what it does come from here. */
 export interface Command {
   readonly name: string;
@@ -16,6 +22,8 @@ export interface Command {
   readonly positional?: string;
   /** Whole command lines, the plainest first. */
   readonly examples: readonly string[];
+  /** What the help tells behind the flags. */
+  readonly notes?: readonly Note[];
   /**
    * Runs it with what was given on the command line; returns the exit code.
    * Throws `UsageError` or `ConfigFileError` (exit code 2), or `CommandError` (1), for one line on

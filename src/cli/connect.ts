@@ -1,7 +1,7 @@
 import { type Command, CommandError, defineCommand, ExitCode } from "./command.ts";
 import { controlHooks } from "./connect_control.ts";
 import { courseOf } from "./connect_course.ts";
-import { delayBefore, exitCodeOf, isWorthAnother } from "./connect_end.ts";
+import { delayBefore, EXIT_CODES, exitCodeOf, isWorthAnother } from "./connect_end.ts";
 import { type Attempt, explain, isWorthRetrying } from "./connect_explain.ts";
 import { checkConnect, type ConnectConfig, connectFlags, versionOf } from "./connect_flags.ts";
 import { open, type Opened, type Plan, proxyOf, Ways } from "./connect_open.ts";
@@ -22,6 +22,7 @@ export const connectCommand: Command = defineCommand({
     "h3ws connect ws://127.0.0.1:8080/ --json --reconnect",
     "h3ws connect --listen 9000",
   ],
+  notes: [{ title: "Exit codes, by the code of the Close", rows: EXIT_CODES }],
   async run(config, io) {
     checkConnect(config);
     const http = versionOf(config);

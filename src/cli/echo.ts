@@ -14,7 +14,7 @@ import {
 import type { Address } from "../net/address.ts";
 import { messageOf } from "../net/error.ts";
 import { type Command, CommandError, defineCommand, ExitCode, IN_USE } from "./command.ts";
-import { KNOB_MODES } from "./echo_knobs.ts";
+import { KNOB_MODES, KNOB_ROWS } from "./echo_knobs.ts";
 import type { Io } from "./io.ts";
 import { NOTHING_TO_REREAD, onHangup } from "./signals.ts";
 
@@ -111,6 +111,11 @@ export const echoCommand: Command = defineCommand({
     "h3ws echo --listen :8443 --plain-listen :8080 --cert cert.pem --key key.pem",
     "h3ws echo --unix /tmp/echo.sock",
   ],
+  notes: [{
+    title: "Knobs in the query of a WebSocket, as in " +
+      "ws://127.0.0.1:8080/?delay=250ms&close=4001&after=3",
+    rows: KNOB_ROWS.map(({ example, meaning }) => [example, meaning]),
+  }],
   async run(config, io, given) {
     const files = certFilesOf(config);
     const isSecure = config.tls || files !== null || config.plainListen !== null;

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { type Handlers, run } from "../../src/cli/args.ts";
 import { CommandError, defineCommand } from "../../src/cli/command.ts";
+import { connectCommand } from "../../src/cli/connect.ts";
+import { EXIT_CODES } from "../../src/cli/connect_end.ts";
+import { KNOB_ROWS } from "../../src/cli/echo_knobs.ts";
 import { VERSION } from "../../src/cli/version.ts";
 import { plainFlag } from "../../src/config/flags.ts";
 import { count, many } from "../../src/config/kinds.ts";
@@ -207,6 +210,25 @@ Deno.test("args: a command's --help has its flags, their defaults and examples",
   }
   assert.doesNotMatch((await runFor(["echo", "--help"])).out, /H3WS_/);
 });
+
+const NOTES: [command: string, title: string, lines: string[]][] = [
+  [
+    "echo",
+    "Knobs in the query of a WebSocket, as in ws://127.0.0.1:8080/?delay=250ms&close=4001&after=3:",
+    KNOB_ROWS.map(({ example, meaning }) => `${example} ${meaning}`),
+  ],
+  ["connect", "Exit codes, by the code of the Close:", EXIT_CODES.map((row) => row.join(" "))],
+];
+
+for (const [command, title, lines] of NOTES) {
+  Deno.test(`args: ${command} --help has a table behind its flags`, async () => {
+    const { out } = await runFor([command, "--help"], { commands: [connectCommand] });
+    const text = out.slice(out.indexOf("\nFlags:")).replaceAll(/\s+/g, " ");
+    const places = [title, ...lines, "Examples:"].map((line) => text.indexOf(line));
+    assert.ok(places.every((place, i) => place > (places[i - 1] ?? 0)), `${places}`);
+    for (const line of out.split("\n")) assert.ok(line.length <= 100, line);
+  });
+}
 
 Deno.test("args: a command's --help has the words of each flag that takes words", async () => {
   const { out } = await runFor(["proxy", "--help"]);
