@@ -22,10 +22,10 @@ export interface Outcome {
   readonly advice?: string;
   readonly details?: readonly string[];
   /**
-   * Why probes that need this one have nothing to try. Where it is left out, they have after "ok"
-   * and "warn".
+   * Why probes that need this one have nothing to try, `null` where they have. Where it is left out,
+   * they have after "ok" and "warn".
    */
-  readonly stops?: string;
+  readonly stops?: string | null;
 }
 
 export const ok = (value: string, more: Partial<Outcome> = {}): Outcome => ({

@@ -36,13 +36,8 @@ const certificate: DoctorProbe = {
     const details = certificateLines(shown);
     const untrusted = await trustFault({ target, caCerts, clientCertificate }, signal);
     if (untrusted !== null) {
-      const fault = told(untrusted, shown);
-      if (config.noCheck) return { ...fault, level: "warn", details };
-      return {
-        ...fault,
-        details,
-        stops: "the certificate is not trusted; -n goes on all the same",
-      };
+      const stops = "the certificate is not trusted; -n goes on all the same";
+      return { ...told(untrusted, shown), details, stops: config.noCheck ? null : stops };
     }
     const daysLeft = Math.floor((shown.validToDate.getTime() - Date.now()) / DAY_MS);
     const value = `trusted, for ${namesOf(shown).slice(0, 3).join(", ")}, ${

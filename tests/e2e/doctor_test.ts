@@ -101,7 +101,7 @@ Deno.test("doctor: the table, aligned and without colours", async () => {
   });
 });
 
-Deno.test("doctor: what stands on a certificate that is not trusted is not tried, -n goes on", async () => {
+Deno.test("doctor: what stands on a certificate that is not trusted is not tried; -n goes on, and is no pardon", async () => {
   await withServing({}, async ({ proxy }) => {
     const url = `wss://localhost:${proxy.port}/ws`;
     const { code, at, finding } = await diagnose([url], false);
@@ -118,8 +118,12 @@ Deno.test("doctor: what stands on a certificate that is not trusted is not tried
       assert.deepEqual(at(id), ["skip", "the certificate is not trusted; -n goes on all the same"]);
     }
     const unchecked = await diagnose([url, "-n"], false);
-    assert.equal(unchecked.code, 0);
-    assert.equal(unchecked.at("certificate")[0], "warn");
+    // What is behind it is tried, and a browser does not get so far all the same.
+    assert.equal(unchecked.code, 1);
+    assert.deepEqual(unchecked.finding("certificate"), finding("certificate"));
+    const failed = unchecked.report.findings.filter(({ level }) => level === "fail");
+    assert.deepEqual(failed.map(({ id }) => id), ["certificate"]);
+    assert.equal(unchecked.report.ok, false);
     for (const version of VERSIONS) assert.equal(unchecked.at(`close_h${version}`)[0], "ok");
   });
 });
