@@ -9,7 +9,7 @@ import { CommandError, defineCommand, ExitCode } from "./command.ts";
 import { readCa, shortReason } from "./files.ts";
 import { readClientCertificate, requestTo } from "./handshake_flags.ts";
 import type { Io } from "./io.ts";
-import type { LoadReport } from "./load.ts";
+import type { Loaded, LoadReport } from "./load.ts";
 import type { LoadHttp, LoadTarget } from "./load_options.ts";
 
 /** `h3ws bench`: load on an echo, with what it took. */
@@ -30,9 +30,10 @@ export const benchCommand = defineCommand({
     const target = await targetOf(config);
     await checkWritable(config);
     const http = await httpOf(config, target, stop.signal);
-    const report = await load({ config, target, http, signal: stop.signal }, io);
+    const loaded = await load({ config, target, http, signal: stop.signal }, io);
+    const { report } = loaded;
     if (report.sockets === 0 && !config.json) throw new CommandError(nothingOpened(report));
-    await write(report, config, io);
+    await write(loaded, config, io);
     const isFine = report.errors <= config.maxErrors && report.roundTrips > 0;
     return isFine ? ExitCode.OK : ExitCode.FAILED;
   },
@@ -104,7 +105,7 @@ interface Asked {
   signal: AbortSignal;
 }
 
-async function load({ config, target, http, signal }: Asked, io: Io): Promise<LoadReport> {
+async function load({ config, target, http, signal }: Asked, io: Io): Promise<Loaded> {
   const { runLoad } = await import("./load.ts");
   const view = viewOf(config, { ...target, http }, io);
   const { sizes } = config;
@@ -146,10 +147,11 @@ function nothingOpened({ url, http, errors, errorTexts }: LoadReport): string {
   return `Cannot open a WebSocket to ${url} over HTTP/${http}: ${text} (${failed})`;
 }
 
-async function write(report: LoadReport, config: BenchConfig, io: Io): Promise<void> {
+async function write(loaded: Loaded, config: BenchConfig, io: Io): Promise<void> {
+  const { report } = loaded;
   const { json, htmlFile, k6File } = config;
   if (k6File !== null) {
-    await writeFile(k6File, `${visibleJson(k6Summary(report), 2)}\n`);
+    await writeFile(k6File, `${visibleJson(k6Summary(loaded), 2)}\n`);
   }
   if (htmlFile !== null) {
     const { reportPage } = await import("./bench_html.ts");

@@ -1,5 +1,5 @@
-import type { LoadReport } from "./load.ts";
-import type { Times } from "./load_times.ts";
+import type { Loaded } from "./load.ts";
+import type { TimesHistogram } from "./load_times.ts";
 
 /** k6's trend, in milliseconds. */
 interface Trend {
@@ -39,7 +39,7 @@ export interface K6Summary {
 }
 
 /** The report with k6's names of metrics and of what they hold. */
-export function k6Summary(report: LoadReport): K6Summary {
+export function k6Summary({ report, recorder }: Loaded): K6Summary {
   const { seconds, messages, sessions } = report;
   const counter = (count: number): Counter => ({
     count,
@@ -47,31 +47,28 @@ export function k6Summary(report: LoadReport): K6Summary {
   });
   return {
     metrics: {
-      ws_connecting: trend(report.openUs),
-      ws_session_duration: trend(report.sessionUs),
-      ws_ping: trend(report.pingUs),
+      ws_connecting: trend(recorder.opening),
+      ws_session_duration: trend(recorder.session),
+      ws_ping: trend(recorder.ping),
       ws_sessions: counter(sessions.opened),
       ws_msgs_sent: counter(messages.sent),
       ws_msgs_received: counter(messages.received),
       data_sent: counter(report.bytesSent),
       data_received: counter(report.bytesReceived),
-      ws_round_trip: trend(report.latencyUs),
+      ws_round_trip: trend(recorder.latency),
       ws_errors: counter(report.errors),
     },
   };
 }
 
-function trend(times: Times): Trend {
+/** k6 takes a percentile between two values for a value between them: --json has them as HDR does. */
+function trend(histogram: TimesHistogram): Trend {
   const ms = (us: number) => us / 1000;
+  const at = (percentile: number) => ms(histogram.between(percentile));
+  const { mean, min, max } = histogram.times();
   return {
-    avg: ms(times.mean),
-    min: ms(times.min),
-    med: ms(times.p50),
-    max: ms(times.max),
-    "p(90)": ms(times.p90),
-    "p(95)": ms(times.p95),
-    "p(99)": ms(times.p99),
-    "p(99.9)": ms(times.p999),
-    "p(99.99)": ms(times.p9999),
+    ...{ avg: ms(mean), min: ms(min), med: at(50), max: ms(max) },
+    ...{ "p(90)": at(90), "p(95)": at(95), "p(99)": at(99) },
+    ...{ "p(99.9)": at(99.9), "p(99.99)": at(99.99) },
   };
 }

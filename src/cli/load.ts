@@ -24,8 +24,14 @@ const STOPPED_GRACE_MS = 1_000;
 /** Until the next try, where a socket could not be opened in the place of another. */
 const RETRY_MS = 1_000;
 
+/** What came of a load: its sums, and what they are of. */
+export interface Loaded {
+  readonly report: LoadReport;
+  readonly recorder: Recorder;
+}
+
 /** Opens all sockets, sends and awaits echoes on each for `durationMs`, closes them, reports. */
-export async function runLoad(options: LoadOptions): Promise<LoadReport> {
+export async function runLoad(options: LoadOptions): Promise<Loaded> {
   const load = new Load(options);
   try {
     await load.open();
@@ -33,7 +39,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
   } finally {
     await load.close();
   }
-  return load.report();
+  return load.done();
 }
 
 class Load {
@@ -274,7 +280,7 @@ class Load {
     await this.#sockets.end();
   }
 
-  report(): LoadReport {
+  done(): Loaded {
     const { signal, warmupMs = 0, messages = 0 } = this.#options;
     const wholeMs = warmupMs + this.#options.durationMs;
     const schedule = this.#schedule;
@@ -282,12 +288,12 @@ class Load {
     const due = dueBefore(lasted, schedule) - dueBefore(Math.min(lasted, warmupMs), schedule);
     const isOpen = schedule.ratePerSecond > 0;
     const { places, connections, deflated } = this.#sockets;
-    return reportOf(this.#options, this.#recorder, {
-      startedAt: this.#startedAt,
-      endedMs: this.#endedMs,
+    const report = reportOf(this.#options, this.#recorder, {
+      ...{ startedAt: this.#startedAt, endedMs: this.#endedMs },
       ...{ sockets: places.length, connections, deflated },
       stoppedEarly: signal?.aborted ?? false,
       due: isOpen ? (messages > 0 ? Math.min(messages, due) : due) : null,
     });
+    return { report, recorder: this.#recorder };
   }
 }
