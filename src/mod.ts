@@ -114,7 +114,12 @@
 
 // The client.
 export { type ConnectOptions, connectWebSocket, UpgradeRefused } from "./client/connect.ts";
-export { Socket, type SocketEnd, type SocketOptions } from "./endpoint/socket.ts";
+export {
+  type CloseOptions,
+  Socket,
+  type SocketEnd,
+  type SocketOptions,
+} from "./endpoint/socket.ts";
 export type { Keepalive } from "./endpoint/keepalive.ts";
 export type { Message } from "./endpoint/message.ts";
 export { Sweeper, type Swept } from "./net/sweeper.ts";

@@ -18,6 +18,15 @@ export interface SocketEnd {
   by: "us" | "peer" | "lost";
 }
 
+/** How this side closes a socket. */
+export interface CloseOptions {
+  /**
+   * Whether messages that come before the peer's Close are given; default `false`: they are dropped.
+   * They are dropped too behind 5 s that did not bring it.
+   */
+  keepMessages?: boolean;
+}
+
 /** What a socket is made of, once the handshake is done. */
 export interface SocketOptions {
   /** Which side this is: a client masks what it sends, a server demands it (RFC 6455 §5.1). */

@@ -2,18 +2,18 @@ import type { ByteStream } from "../net/byte_stream.ts";
 import { messageOf, NetError } from "../net/error.ts";
 import { CloseCode, encodeClosePayload, WebSocketError } from "../protocol/websocket/close.ts";
 import { PeerError } from "../protocol/wire/error.ts";
+import { Deadline } from "./deadline.ts";
 import { Deflater, sendingWay } from "./deflate.ts";
 import { type ControlEvent, type Inbox, inboxOf } from "./inbox.ts";
 import { keepAlive } from "./keepalive.ts";
 import type { Message } from "./message.ts";
-import type { SocketEnd, SocketOptions } from "./options.ts";
+import type { CloseOptions, SocketEnd, SocketOptions } from "./options.ts";
 import { Outbox } from "./outbox.ts";
 import { Pings } from "./pings.ts";
 import { readableOf, writableOf } from "./streams.ts";
 
-export type { Keepalive } from "./keepalive.ts";
 export type { Message } from "./message.ts";
-export type { SocketEnd, SocketOptions } from "./options.ts";
+export type { CloseOptions, SocketEnd, SocketOptions } from "./options.ts";
 
 /** How long `close` waits for the peer's Close. */
 const CLOSE_TIMEOUT_MS = 5_000;
@@ -54,7 +54,7 @@ export class Socket implements AsyncIterable<Message> {
   readonly #onPong: (payload: Uint8Array) => void;
   readonly #onPing: (payload: Uint8Array) => void;
   readonly #stopPings: () => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #deadline = new Deadline();
   #settle!: (end: SocketEnd) => void;
   /** Resolves or rejects with our Close, once there is one to send. */
   #closing: Promise<void> | null = null;
@@ -155,15 +155,18 @@ export class Socket implements AsyncIterable<Message> {
 
   /**
    * Sends a Close, behind all that was sent before, and waits for the peer's for 5 s; messages that
-   * still come are dropped. Code 1005 sends a Close without a code. Rejects with `RangeError` for a
-   * code that MUST NOT be sent (RFC 6455 §7.4.1), as 1006 is; then the socket is still open.
+   * still come are dropped, if `options` do not keep them. Code 1005 sends a Close without a code.
+   * Rejects with `RangeError` for a code that MUST NOT be sent (RFC 6455 §7.4.1), as 1006 is; then
+   * the socket is still open.
    */
-  async close(code: number = CloseCode.NORMAL, reason = ""): Promise<SocketEnd> {
+  async close(
+    code: number = CloseCode.NORMAL,
+    reason = "",
+    options: CloseOptions = {},
+  ): Promise<SocketEnd> {
     encodeClosePayload(code, reason);
-    if (this.#end === null && this.#closing === null) {
-      this.#sendClose(code, reason);
-      this.#inbox.close();
-    }
+    if (this.#end === null && this.#closing === null) this.#sendClose(code, reason);
+    if (this.#end === null && !options.keepMessages) this.#inbox.close();
     return await this.closed;
   }
 
@@ -183,9 +186,12 @@ export class Socket implements AsyncIterable<Message> {
 
   /** As long as what goes before our Close gets on, there is no hurry. */
   #awaitClose(): void {
-    const { written } = this.#outbox;
-    this.#arm(CLOSE_TIMEOUT_MS, () => {
-      if (this.#outbox.written !== written) this.#awaitClose();
+    const [{ written }, { messages }] = [this.#outbox, this.#inbox];
+    this.#deadline.set(CLOSE_TIMEOUT_MS, () => {
+      const isHeldUp = this.#inbox.stalled || this.#inbox.messages !== messages;
+      const isBehind = this.#end === null && isHeldUp;
+      if (isBehind) this.#inbox.close();
+      if (isBehind || this.#outbox.written !== written) this.#awaitClose();
       else this.abort("no Close in answer");
     });
   }
@@ -215,7 +221,7 @@ export class Socket implements AsyncIterable<Message> {
   async #fail(code: number, reason: string): Promise<void> {
     const drained = this.#inbox.drain();
     this.#decide({ code, reason, wasClean: false, by: "us" });
-    this.#arm(LINGER_MS, () => this.#free());
+    this.#deadline.set(LINGER_MS, () => this.#free());
     await this.#outbox.fail(code, reason).catch(() => {});
     await this.#part(drained);
   }
@@ -223,7 +229,7 @@ export class Socket implements AsyncIterable<Message> {
   /** RFC 6455 §7.1.1: the server ends the stream first, and both read to its end. */
   async #part(drained: Promise<void>): Promise<void> {
     if (this.#freed) return;
-    this.#arm(LINGER_MS, () => this.#free());
+    this.#deadline.set(LINGER_MS, () => this.#free());
     if (this.#role === "client") await drained;
     if (this.#freed) return;
     await this.#stream.closeWrite().catch(() => {});
@@ -260,7 +266,7 @@ export class Socket implements AsyncIterable<Message> {
   /** As long as messages are taken there is no hurry. */
   #awaitRest(error: Error): void {
     const { stalled, messages } = this.#inbox;
-    this.#arm(stalled ? UNREAD_MS : LINGER_MS, () => {
+    this.#deadline.set(stalled ? UNREAD_MS : LINGER_MS, () => {
       const goesOn = !stalled || this.#inbox.messages !== messages;
       if (this.#inbox.stalled && goesOn) this.#awaitRest(error);
       else this.#lost(error.message);
@@ -281,16 +287,11 @@ export class Socket implements AsyncIterable<Message> {
     this.#stopPings();
   }
 
-  #arm(afterMs: number, late: () => void): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(late, afterMs);
-  }
-
   /** Nothing is left of it but how it ended. */
   #free(): void {
     if (this.#freed || this.#end === null) return;
     this.#freed = true;
-    clearTimeout(this.#timer);
+    this.#deadline.clear();
     this.#outbox.stop();
     this.#inbox.stop();
     this.#stream.abort();

@@ -51,6 +51,54 @@ for (const role of ROLES) {
     assert.deepEqual(stream.rest, ["closeWrite", "abort"]);
   });
 
+  Deno.test(`socket, ${role}: close gives what comes before the peer's Close where that is wished`, async () => {
+    const { socket, stream, peer } = socketOn(role);
+    stream.feed(peer.text("one"));
+    const closing = socket.close(1000, "", { keepMessages: true });
+    assert.equal(await stream.next(), sent(role, "CLOSE 1000"));
+    assert.equal(socket.open, false);
+    stream.feed(peer.text("two"), peer.text("three"), peer.close(4002), null);
+    assert.deepEqual(await within("all", Array.fromAsync(socket)), ["one", "two", "three"]);
+    assert.deepEqual(await within("the end", closing), {
+      ...{ code: 4002, reason: "", wasClean: true, by: "us" },
+    });
+  });
+
+  Deno.test(`socket, ${role}: a second close drops what the first would give`, async () => {
+    const { socket, stream, peer } = socketOn(role);
+    const closing = socket.close(1000, "", { keepMessages: true });
+    await stream.next();
+    stream.feed(peer.text("one"), peer.text("two"), peer.close(1000), null);
+    void socket.close();
+    assert.equal((await within("the end", closing)).code, 1000);
+    assert.equal(await socket.receive(), null);
+  });
+
+  Deno.test(`socket, ${role}: a Close is not missed behind messages that nobody takes`, async () => {
+    using time = new FakeTime();
+    const { socket, stream, peer } = socketOn(role);
+    const closing = socket.close(1000, "", { keepMessages: true });
+    await stream.next();
+    stream.feed(peer.text("one"), peer.text("two"), peer.close(4002), null);
+    await time.pass(5_000);
+    assert.equal((await closing).code, 4002);
+  });
+
+  Deno.test(`socket, ${role}: who sends on and never closes is not waited for`, async () => {
+    using time = new FakeTime();
+    const { socket, stream, peer } = socketOn(role);
+    const closing = socket.close(1000, "", { keepMessages: true });
+    await stream.next();
+    for (let i = 0; i < 3; i++) {
+      stream.feed(peer.text("more"));
+      await socket.receive();
+      await time.pass(4_000);
+    }
+    assert.deepEqual(await closing, {
+      ...{ code: 1006, reason: "no Close in answer", wasClean: false, by: "us" },
+    });
+  });
+
   Deno.test(`socket, ${role}: RFC 6455 §7.1.1: the server ends the stream first`, async () => {
     const { socket, stream, peer } = socketOn(role);
     const closing = socket.close();
