@@ -86,7 +86,7 @@ const course = {
   }),
   exitOnEof: plainFlag({
     ...{ ...off, name: "exit-on-eof" },
-    meaning: "close at once at the end of stdin; what comes after is not shown",
+    meaning: "close at once at the end of stdin; what comes before the other side closes is shown",
   }),
   reconnect: plainFlag({
     ...{ ...off, name: "reconnect" },

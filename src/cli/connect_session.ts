@@ -1,4 +1,4 @@
-import type { Message, Socket, SocketEnd } from "../endpoint/socket.ts";
+import type { CloseOptions, Message, Socket, SocketEnd } from "../endpoint/socket.ts";
 import type { ConnectEvent } from "./connect_format.ts";
 import type { Input } from "./connect_input.ts";
 import { parseBase64, parseTyped } from "./connect_slash.ts";
@@ -38,6 +38,11 @@ export interface Surroundings {
 export interface SessionEnd {
   readonly end: SocketEnd;
   readonly isMeant: boolean;
+}
+
+interface Ending extends CloseOptions {
+  readonly code?: number;
+  readonly reason?: string;
 }
 
 /** What is still shown after a stop; then whoever does not read is not waited for. */
@@ -86,10 +91,20 @@ export class Session {
     }
   }
 
-  #close(code: number = NORMAL_CLOSURE, reason = ""): void {
+  /** Nothing more is shown. */
+  #close(code?: number): void {
+    this.#end({ code, keepMessages: false });
+  }
+
+  /** What still comes before the other side's Close is shown. */
+  #finish(code?: number, reason?: string): void {
+    this.#end({ code, reason, keepMessages: true });
+  }
+
+  #end({ code = NORMAL_CLOSURE, reason = "", keepMessages }: Ending): void {
     if (this.#isOver) return;
     this.#isMeant = true;
-    void this.#socket.close(code, reason);
+    void this.#socket.close(code, reason, { keepMessages });
   }
 
   #after(ms: number): Promise<void> {
@@ -147,7 +162,7 @@ export class Session {
   async #closeAfter(ms: number): Promise<void> {
     if (ms === Infinity) return;
     if (ms > 0) await this.#after(ms);
-    this.#close();
+    this.#finish();
   }
 
   /** Whether it was said; what can't be, is told. */
@@ -174,7 +189,7 @@ export class Session {
       case "pong":
         return await this.#socket.pong(typed.payload);
       case "close":
-        return this.#close(typed.code, typed.reason);
+        return this.#finish(typed.code, typed.reason);
       case "wrong":
         return await this.#around.emit({ type: "note", text: typed.problem });
     }
