@@ -6,7 +6,7 @@ import { type Attempt, explain, isWorthRetrying } from "./connect_explain.ts";
 import { checkConnect, type ConnectConfig, connectFlags, versionOf } from "./connect_flags.ts";
 import { open, type Opened, type Plan, proxyOf, Ways } from "./connect_open.ts";
 import { planOf } from "./connect_plan.ts";
-import { openScreen, type Screen } from "./connect_screen.ts";
+import { openScreen, type Screen, tellUnsent } from "./connect_screen.ts";
 import { Session, type SessionEnd } from "./connect_session.ts";
 
 /** `h3ws connect`: talk to a WebSocket, by hand or through pipes. */
@@ -125,11 +125,15 @@ class Connecting {
     const seconds = (ms / 1000).toFixed(1);
     await this.#screen.emit({ type: "note", text: `connecting again in ${seconds} s` });
     let timer: ReturnType<typeof setTimeout> | undefined;
-    await Promise.race([
+    const isGivenUp = await Promise.race([
       new Promise<void>((resolve) => timer = setTimeout(resolve, ms)),
       this.#screen.stopped,
+      this.#screen.ended.then(() => true),
     ]);
     clearTimeout(timer);
+    if (!isGivenUp) return;
+    this.#controller.abort();
+    await tellUnsent(this.#screen);
   }
 }
 

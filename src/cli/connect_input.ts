@@ -28,6 +28,22 @@ export function inputOf(items: AsyncIterable<string | Uint8Array>): Input {
   };
 }
 
+/** Items that are read ahead of who takes them, as far as may be, so that their end is seen. */
+export interface Ahead<T> {
+  readonly items: AsyncIterable<T>;
+  /** Resolves at their end, though some may wait to be taken. */
+  readonly ended: Promise<void>;
+}
+
+/** Reads ahead, by `most` items. */
+export function readAhead<T>(items: AsyncIterable<T>, most: number): Ahead<T> {
+  const room = new CountQueuingStrategy({ highWaterMark: most });
+  const { readable, writable } = new TransformStream<T, T>(undefined, undefined, room);
+  const ended = ReadableStream.from(items).pipeTo(writable);
+  // Whoever takes the items is told.
+  return { items: readable, ended: ended.catch(() => {}) };
+}
+
 const CHUNK_BYTES = 64 * 1024;
 
 /** The bytes of a file of the process as they come. */

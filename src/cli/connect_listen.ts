@@ -8,7 +8,7 @@ import { controlHooks } from "./connect_control.ts";
 import { courseOf } from "./connect_course.ts";
 import type { ConnectConfig } from "./connect_flags.ts";
 import type { ConnectEvent } from "./connect_format.ts";
-import { openScreen, type Screen } from "./connect_screen.ts";
+import { openScreen, type Screen, tellUnsent } from "./connect_screen.ts";
 import { type Course, Session } from "./connect_session.ts";
 import type { Io } from "./io.ts";
 
@@ -102,10 +102,22 @@ class Hall {
         if (isTyped || this.#config.exitOnEof) this.#ended.resolve();
         return;
       }
-      while (this.#sessions.size === 0) await this.#entered.promise;
+      if (!await this.#someone()) {
+        await tellUnsent(this.#screen);
+        return this.#ended.resolve();
+      }
       await Promise.all([...this.#sessions.keys()].map((session) => session.say(piece)));
       input.take();
     }
+  }
+
+  /** Waits until somebody is there; whether that was before Ctrl+D. */
+  async #someone(): Promise<boolean> {
+    const isOver = this.#screen.ended.then(() => true);
+    while (this.#sessions.size === 0) {
+      if (await Promise.race([this.#entered.promise, isOver])) return false;
+    }
+    return true;
   }
 
   async #take(request: WebSocketRequest): Promise<void> {

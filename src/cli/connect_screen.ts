@@ -1,8 +1,8 @@
 import type { ConnectConfig } from "./connect_flags.ts";
 import { type ConnectEvent, format, type Style } from "./connect_format.ts";
-import { chunksOf, type Input, inputOf, linesOf } from "./connect_input.ts";
+import { chunksOf, type Input, inputOf, linesOf, readAhead } from "./connect_input.ts";
 import { fileOutput } from "./connect_output.ts";
-import { openTerminal, type Terminal } from "./connect_terminal.ts";
+import { MAX_WAITING_LINES, openTerminal, type Terminal } from "./connect_terminal.ts";
 import { loadHistory, saveHistory } from "./connect_history.ts";
 import type { Io } from "./io.ts";
 
@@ -10,8 +10,10 @@ import type { Io } from "./io.ts";
 export interface Screen {
   /** `null` where stdin is not read. */
   readonly input: Input | null;
-  /** Whether lines are typed. */
+  /** Whether lines are typed: on a terminal. */
   readonly isTyped: boolean;
+  /** Resolves at Ctrl+D, though lines before it may wait to be sent; never where none are typed. */
+  readonly ended: Promise<void>;
   emit(event: ConnectEvent): Promise<void>;
   /** Resolves at Ctrl+C or a signal, and when nobody reads stdout any more. */
   readonly stopped: Promise<void>;
@@ -25,16 +27,17 @@ const HISTORY_SIZE = 1000;
 /** Opens stdin and stdout: with line editing where both are a terminal. */
 export async function openScreen(config: ConnectConfig, io: Io): Promise<Screen> {
   const isScreen = Deno.stdout.isTerminal();
-  const isTyped = Deno.stdin.isTerminal() && isScreen && !config.json;
-  const style = styleOf(config, { isScreen, isTyped, env: io.env });
+  const isTyped = Deno.stdin.isTerminal();
+  const isEdited = isTyped && isScreen && !config.json;
+  const style = styleOf(config, { isScreen, isEdited, env: io.env });
   const stop = Promise.withResolvers<void>();
   void io.untilStopped().then(() => stop.resolve());
   const history = await loadHistory(config.historyFile, HISTORY_SIZE);
-  const terminal = isTyped ? terminalOf(history, style, stop.resolve) : null;
+  const terminal = isEdited ? terminalOf(history, style, stop.resolve) : null;
   const output = terminal?.output ?? fileOutput(Deno.stdout);
   void output.gone.then(() => stop.resolve());
   return {
-    input: inputFor(config, terminal),
+    ...inputFor(config, terminal),
     isTyped,
     stopped: stop.promise,
     async emit(event) {
@@ -54,12 +57,12 @@ export async function openScreen(config: ConnectConfig, io: Io): Promise<Screen>
 
 function styleOf(
   config: ConnectConfig,
-  { isScreen, isTyped, env }: { isScreen: boolean; isTyped: boolean; env: Io["env"] },
+  { isScreen, isEdited, env }: { isScreen: boolean; isEdited: boolean; env: Io["env"] },
 ): Style {
   const { json, timestamps, binary, base64, showPingPong, printRtts, noColor } = config;
   return {
     ...{ json, timestamps, binary, base64, showPingPong, printRtts, isScreen },
-    color: isTyped && !noColor && !env.NO_COLOR && env.TERM !== "dumb",
+    color: isEdited && !noColor && !env.NO_COLOR && env.TERM !== "dumb",
   };
 }
 
@@ -78,10 +81,27 @@ function terminalOf(history: readonly string[], { color }: Style, stop: () => vo
   return terminal;
 }
 
-function inputFor({ execute, binary }: ConnectConfig, terminal: Terminal | null): Input | null {
-  if (terminal !== null) return inputOf(terminal.lines);
+const NEVER = new Promise<void>(() => {});
+
+function inputFor(
+  { execute, binary }: ConnectConfig,
+  terminal: Terminal | null,
+): Pick<Screen, "input" | "ended"> {
+  if (terminal !== null) return { input: inputOf(terminal.lines), ended: terminal.ended };
   // What -x says is all there is to say: stdin may be one that never ends.
-  if (execute.length > 0) return null;
+  if (execute.length > 0) return { input: null, ended: NEVER };
   const chunks = chunksOf(Deno.stdin);
-  return inputOf(binary && !Deno.stdin.isTerminal() ? chunks : linesOf(chunks));
+  if (!Deno.stdin.isTerminal()) {
+    return { input: inputOf(binary ? chunks : linesOf(chunks)), ended: NEVER };
+  }
+  const { items, ended } = readAhead(linesOf(chunks), MAX_WAITING_LINES);
+  return { input: inputOf(items), ended };
+}
+
+/** Behind `ended`: shows each line that was typed and that nobody was there to take. */
+export async function tellUnsent({ input, emit }: Screen): Promise<void> {
+  for (let line = await input?.peek(); typeof line === "string"; line = await input?.peek()) {
+    await emit({ type: "note", text: `not sent: ${line}` });
+    input?.take();
+  }
 }

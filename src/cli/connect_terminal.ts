@@ -5,6 +5,8 @@ import type { Output } from "./connect_output.ts";
 /** Lines that are typed, with what comes above them. */
 export interface Terminal {
   readonly lines: AsyncIterable<string>;
+  /** Resolves at Ctrl+D, though lines may wait to be taken. */
+  readonly ended: Promise<void>;
   /** Writes above the line that is being typed. */
   readonly output: Output;
   /** The same for what is no message. */
@@ -25,7 +27,7 @@ export interface TerminalOptions {
 }
 
 /** Lines that were typed while nobody took any. */
-const MAX_WAITING_LINES = 1000;
+export const MAX_WAITING_LINES = 1000;
 
 /** Edits lines on the terminal of stdin and stdout. */
 export function openTerminal(options: TerminalOptions): Terminal {
@@ -42,7 +44,13 @@ export function openTerminal(options: TerminalOptions): Terminal {
   let isOpen = true;
   typed.on("history", (lines: string[]) => kept = [...lines]);
   typed.on("SIGINT", onInterrupt);
-  typed.on("close", () => isOpen = false);
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  typed.on("close", () => {
+    // What is shown from now on begins where the prompt did.
+    clearLine(typed);
+    isOpen = false;
+    end();
+  });
   const print = (data: string | Uint8Array) => {
     if (isOpen) clearLine(typed);
     process.stdout.write(data);
@@ -51,6 +59,7 @@ export function openTerminal(options: TerminalOptions): Terminal {
   typed.prompt();
   return {
     lines: linesOf(typed),
+    ended,
     output: {
       gone: new Promise(() => {}),
       write: (data) => Promise.resolve(print(data)),
@@ -59,10 +68,7 @@ export function openTerminal(options: TerminalOptions): Terminal {
     get history() {
       return kept;
     },
-    close() {
-      if (isOpen) clearLine(typed);
-      typed.close();
-    },
+    close: () => typed.close(),
   };
 }
 

@@ -185,3 +185,72 @@ Deno.test(
     assert.equal(await terminal.code(), 0);
   },
 );
+
+for (const flags of [[], ["--json"]]) {
+  const name = ["connect --listen", ...flags].join(" ");
+  Deno.test(`${name} on a terminal: Ctrl+D ends it, though a line waits for somebody${why}`, {
+    ignore,
+  }, async () => {
+    await using terminal = OnTerminal.start(["connect", "--listen", "0", ...flags]);
+    await terminal.shows(/listening on ws:\/\/127\.0\.0\.1:\d+\//);
+    for (const line of ["one", "two"]) {
+      await terminal.type(`for ${line}${ENTER}`);
+      await terminal.shows(`for ${line}`);
+    }
+    await terminal.type(CTRL_D);
+    await terminal.shows(/not sent: for one\r\n.*not sent: for two\r\n/s);
+    assert.equal(await terminal.code(), 0);
+  });
+}
+
+Deno.test(`connect --json on a terminal: Ctrl+D closes it${why}`, { ignore }, async () => {
+  await using backend = await WsBackend.listen();
+  await using terminal = OnTerminal.start([
+    ...["connect", `ws://127.0.0.1:${backend.port}/`, "--json"],
+  ]);
+  const peer = await backend.accept();
+  await terminal.shows('"type":"open"');
+  await terminal.type(`the last line${ENTER}`);
+  assert.equal(await peer.message(), "the last line");
+  peer.socket.send("the answer");
+  await terminal.shows('"data":"the answer"');
+  await terminal.type(CTRL_D);
+  assert.deepEqual(await within("the Close", peer.closed), { code: 1000, reason: "" });
+  await terminal.shows('"type":"close"');
+  assert.equal(await terminal.code(), 0);
+});
+
+for (const [key, name] of [[CTRL_C, "Ctrl+C"], [CTRL_D, "Ctrl+D"]]) {
+  Deno.test(`connect --reconnect on a terminal: ${name} ends it while nobody is there${why}`, {
+    ignore,
+  }, async () => {
+    const args = ["connect", "ws://127.0.0.1:1/", "--reconnect"];
+    await using terminal = OnTerminal.start(args);
+    await terminal.shows("connecting again in ");
+    await terminal.type(key);
+    await terminal.shows("h3ws: Ended before a WebSocket to ws://127.0.0.1:1/ was open");
+    assert.equal(await terminal.code(), 1);
+  });
+}
+
+Deno.test(
+  `connect on a terminal: the prompt goes with Ctrl+D and Ctrl+C${why}`,
+  { ignore },
+  async () => {
+    for (const key of [CTRL_D, CTRL_C]) {
+      await withTerminal(["--no-color"], async (terminal, peer) => {
+        await terminal.type(key);
+        await within("the Close", peer.closed);
+        assert.equal(await terminal.code(), 0);
+        const rows = screenOf(terminal.raw).split("\n").filter((row) => row !== "");
+        assert.deepEqual(rows.slice(1), ["closed: 1000"]);
+      });
+    }
+  },
+);
+
+/** What is left on the screen of what only moves to the start of a row and clears behind it. */
+function screenOf(raw: string): string {
+  // deno-lint-ignore no-control-regex
+  return raw.replaceAll(/^.*\x1b\[1G\x1b\[0J/gm, "").replaceAll(/\x1b\[\d*[GJ]|\r/g, "");
+}
