@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
+// @ts-types="@types/ws"
+import type { WebSocket } from "ws";
 import { run } from "../../src/cli/args.ts";
 import { benchCommand } from "../../src/cli/bench.ts";
 import { makeCertificates } from "../../src/cli/certificates.ts";
 import type { LoadReport } from "../../src/cli/load.ts";
 import { serve } from "../../src/cli/serve.ts";
 import { readProxyConfig } from "../../src/config/proxy.ts";
-import { bench } from "./bench_support.ts";
+import { bench, withSockets } from "./bench_support.ts";
 import { TestIo, withEcho, withFolder } from "./support.ts";
 
 /** A port of the loopback that nobody listens at. */
@@ -142,12 +144,17 @@ Deno.test("bench: nobody there is one line, exit code 1; JSON all the same", asy
 });
 
 Deno.test("bench: a signal ends it early, with the report of what was done", async () => {
-  await withEcho(async ({ port }) => {
-    const io = new TestIo();
-    const args = ["bench", `ws://127.0.0.1:${port}/`, "--json", "--duration", "1h"];
-    const done = run(args, { commands: [benchCommand] }, io);
-    setTimeout(() => io.stop(), 200);
-    assert.equal(await done, 0);
+  const io = new TestIo();
+  let echoes = 0;
+  const echo = (socket: WebSocket) =>
+    socket.on("message", (data: Uint8Array) => {
+      socket.send(data);
+      // Each socket has had its first, whatever the machine does.
+      if (++echoes === 100) io.stop();
+    });
+  await withSockets(echo, async ({ url }) => {
+    const args = ["bench", url, "--json", "--duration", "1h"];
+    assert.equal(await run(args, { commands: [benchCommand] }, io), 0);
     checkReport(JSON.parse(io.stdout), 10);
   });
 });
