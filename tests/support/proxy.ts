@@ -23,7 +23,8 @@ import type { Refusal } from "../../src/net/accepted.ts";
 import type { Proxy, ProxyOptions } from "../../src/proxy/options.ts";
 import { startProxy } from "../../src/proxy/proxy.ts";
 import type { Field } from "../../src/protocol/wire/field.ts";
-import { type BackendConn, RawBackend, type RawBackendOptions, socketsHeldTo } from "./backend.ts";
+import { type BackendConn, RawBackend, type RawBackendOptions } from "./backend.ts";
+import { socketsHeldTo } from "./held_sockets.ts";
 import { type Pseudo, RawClient, type RawConnectOptions, type RawStream } from "./raw_h3.ts";
 import { until } from "./until.ts";
 
