@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { WebSocket } from "ws";
 import { run } from "../../src/cli/args.ts";
 import { type EchoOptions, startEcho } from "../../src/cli/echo_server.ts";
+import { testAlone } from "../support/alone.ts";
 import { until } from "../support/until.ts";
 import { TestIo, withFolder } from "./support.ts";
 
@@ -81,30 +82,33 @@ Deno.test("echo: another request is answered with 426", async () => {
   });
 });
 
-Deno.test("echo: a client that does not read is not read from", async () => {
-  await withEcho({}, async (url) => {
-    const socket = await open(url, [], { perMessageDeflate: false });
-    socket.pause();
-    const chunk = new Uint8Array(1024 * 1024);
-    const before = Deno.memoryUsage().rss;
-    for (let i = 0; i < 64; i++) socket.send(chunk);
-    let last = -1;
-    while (socket.bufferedAmount !== last) {
-      last = socket.bufferedAmount;
-      await new Promise((resolve) => setTimeout(resolve, 300));
-    }
-    // What the server does not read stays with the client.
-    assert.ok(socket.bufferedAmount > 32 * chunk.length, `${socket.bufferedAmount} bytes`);
-    assert.ok(Deno.memoryUsage().rss - before < 200 * chunk.length);
-    let count = 0;
-    const all = new Promise<void>((resolve) => {
-      socket.on("message", () => ++count === 64 && resolve());
+testAlone(import.meta.url, {
+  name: "echo: a client that does not read is not read from",
+  fn: async () => {
+    await withEcho({}, async (url) => {
+      const socket = await open(url, [], { perMessageDeflate: false });
+      socket.pause();
+      const chunk = new Uint8Array(1024 * 1024);
+      const before = Deno.memoryUsage().rss;
+      for (let i = 0; i < 64; i++) socket.send(chunk);
+      let last = -1;
+      while (socket.bufferedAmount !== last) {
+        last = socket.bufferedAmount;
+        await new Promise((resolve) => setTimeout(resolve, 300));
+      }
+      // What the server does not read stays with the client.
+      assert.ok(socket.bufferedAmount > 32 * chunk.length, `${socket.bufferedAmount} bytes`);
+      assert.ok(Deno.memoryUsage().rss - before < 200 * chunk.length);
+      let count = 0;
+      const all = new Promise<void>((resolve) => {
+        socket.on("message", () => ++count === 64 && resolve());
+      });
+      socket.resume();
+      await all;
+      socket.close();
+      await closed(socket);
     });
-    socket.resume();
-    await all;
-    socket.close();
-    await closed(socket);
-  });
+  },
 });
 
 Deno.test({

@@ -12,16 +12,17 @@ import { until } from "../support/until.ts";
 /** At once to one backend. */
 const CONNECTIONS = 1024;
 
-/** A backend that answers when it is told to. */
+/** A backend that answers when it is told to; `drop` ends what the proxy keeps for the next request. */
 async function withHolding(
-  body: (holding: { url: string; held: ServerResponse[] }) => Promise<void>,
+  body: (holding: { url: string; held: ServerResponse[]; drop(): void }) => Promise<void>,
 ): Promise<void> {
   const held: ServerResponse[] = [];
   const server = createServer((_, response) => held.push(response));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   try {
     const { port } = server.address() as AddressInfo;
-    await body({ url: `ws://127.0.0.1:${port}`, held });
+    const drop = () => server.closeAllConnections();
+    await body({ url: `ws://127.0.0.1:${port}`, held, drop });
   } finally {
     server.closeAllConnections();
     await new Promise<void>((resolve) => server.close(() => resolve()));
@@ -29,7 +30,7 @@ async function withHolding(
 }
 
 Deno.test("client shares: by every door: 429 with Retry-After beyond --max-requests-per-client, until one is answered", async () => {
-  await withHolding(async ({ url, held }) => {
+  await withHolding(async ({ url, held, drop }) => {
     const routes = routesFrom(`routes: [{ backend: "${url}" }]`);
     for (const door of DOOR_IDS) {
       await withNamedDoors({ routes, maxRequestsPerClient: 2 }, async ({ t, peers }) => {
@@ -49,6 +50,7 @@ Deno.test("client shares: by every door: 429 with Retry-After beyond --max-reque
         for (const answer of [...await Promise.all(under), await next]) {
           assert.equal(answer.status, 200, door);
         }
+        drop();
       });
     }
   });
@@ -74,7 +76,7 @@ Deno.test("client shares: by every door: 429 with Retry-After beyond --max-conns
 });
 
 Deno.test("client shares: one of --trusted-proxies speaks for many", async () => {
-  await withHolding(async ({ url, held }) => {
+  await withHolding(async ({ url, held, drop }) => {
     const routes = routesFrom(`routes: [{ backend: "${url}" }]`);
     const trustedProxies = () => true;
     await withNamedDoors({ routes, maxRequestsPerClient: 1, trustedProxies }, async ({ peers }) => {
@@ -82,12 +84,13 @@ Deno.test("client shares: one of --trusted-proxies speaks for many", async () =>
       await until("all at the backend", () => held.length === 3);
       for (const response of held) response.end();
       for (const { status } of await Promise.all(under)) assert.equal(status, 200);
+      drop();
     });
   });
 });
 
 Deno.test("client shares: 503 with Retry-After when no connection to the backend was free for --handshake-timeout", async () => {
-  await withHolding(async ({ url, held }) => {
+  await withHolding(async ({ url, held, drop }) => {
     const options = {
       routes: routesFrom(`routes: [{ backend: "${url}" }]`),
       ...{ maxRequestsPerClient: 0, maxStreams: 2 * CONNECTIONS, handshakeTimeoutMs: 3_000 },
@@ -106,6 +109,7 @@ Deno.test("client shares: 503 with Retry-After when no connection to the backend
       await until("the next at the backend", () => held.length === CONNECTIONS + 1);
       held.at(-1)!.end("here");
       assert.equal((await next).status, 200);
+      drop();
     });
   });
 });

@@ -260,7 +260,7 @@ Deno.test("refusal: a client that leaves in mid-body ends the backend leg", asyn
 });
 
 Deno.test("refusal: a client that does not read it holds no session for ever", async () => {
-  await withProxy({ readTimeoutMs: 500, maxSessions: 1 }, async (t) => {
+  await withProxy({ readTimeoutMs: 2_000, writeTimeoutMs: 1_000, maxSessions: 1 }, async (t) => {
     const quic = await t.connect();
     const client = await quic.connectWs();
     const conn = await t.backend.accept();

@@ -1,6 +1,7 @@
 // A server's certificate changes while it listens.
 import assert from "node:assert/strict";
 import { NetError } from "../../src/net/error.ts";
+import { testAlone } from "../support/alone.ts";
 import { collected } from "../support/collected.ts";
 import { first, rejectsAs, second, streamOf, withServer } from "./quic_support.ts";
 
@@ -38,22 +39,25 @@ Deno.test("quic: the collection of an old listener would end the endpoint: all a
   });
 });
 
-Deno.test("quic: hundreds of reloads: old connections live on, and what each keeps is little", async () => {
-  await withServer(async ({ server, connect }) => {
-    const old = await streamOf(await connect(first));
-    const before = Deno.memoryUsage().rss;
-    for (let i = 0; i < 500; i++) {
-      const { certPem, keyPem } = i % 2 === 0 ? second : first;
-      server.reload(certPem, keyPem);
-    }
-    const grown = Deno.memoryUsage().rss - before;
-    assert.ok(grown < 500 * 64 * 1024, `${grown} bytes for 500 reloads`);
-    await collected();
-    await old.here.write(new Uint8Array([2]));
-    assert.deepEqual(await old.there.read(), new Uint8Array([2]));
-    await rejectsAs("tls", connect(second));
-    await streamOf(await connect(first));
-  });
+testAlone(import.meta.url, {
+  name: "quic: hundreds of reloads: old connections live on, and what each keeps is little",
+  fn: async () => {
+    await withServer(async ({ server, connect }) => {
+      const old = await streamOf(await connect(first));
+      const before = Deno.memoryUsage().rss;
+      for (let i = 0; i < 500; i++) {
+        const { certPem, keyPem } = i % 2 === 0 ? second : first;
+        server.reload(certPem, keyPem);
+      }
+      const grown = Deno.memoryUsage().rss - before;
+      assert.ok(grown < 500 * 64 * 1024, `${grown} bytes for 500 reloads`);
+      await collected();
+      await old.here.write(new Uint8Array([2]));
+      assert.deepEqual(await old.there.read(), new Uint8Array([2]));
+      await rejectsAs("tls", connect(second));
+      await streamOf(await connect(first));
+    });
+  },
 });
 
 Deno.test("quic: reload: the same pair again is no reload, and keeps nothing", async () => {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { NetError } from "../../src/net/error.ts";
 import { connectQuic } from "../../src/net/quic_connect.ts";
 import { QuicServer } from "../../src/net/quic_server.ts";
+import { testAlone } from "../support/alone.ts";
 import { collected } from "../support/collected.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
@@ -136,10 +137,10 @@ Deno.test("quic: abort with a write under way is over when the peer reads on, or
 
 const ignore = Deno.build.os !== "linux";
 
-Deno.test(
-  "quic: a client's UDP sockets are used again, not left to the collector",
-  { ignore },
-  async () => {
+testAlone(import.meta.url, {
+  name: "quic: a client's UDP sockets are used again, not left to the collector",
+  ignore,
+  fn: async () => {
     const descriptors = () => [...Deno.readDirSync("/proc/self/fd")].length;
     await withServer(async ({ connect }) => {
       const once = async () => {
@@ -153,7 +154,7 @@ Deno.test(
       assert.ok(descriptors() < before + 5, `${before} descriptors became ${descriptors()}`);
     });
   },
-);
+});
 
 Deno.test("quic: a client that is lost in the handshake: the server's rejects, too", async () => {
   await withServer(async ({ server }) => {
@@ -165,10 +166,10 @@ Deno.test("quic: a client that is lost in the handshake: the server's rejects, t
   });
 });
 
-Deno.test(
-  "quic: of a client's UDP sockets only some are kept to be used again",
-  { ignore },
-  async () => {
+testAlone(import.meta.url, {
+  name: "quic: of a client's UDP sockets only some are kept to be used again",
+  ignore,
+  fn: async () => {
     const descriptors = () => [...Deno.readDirSync("/proc/self/fd")].length;
     await withServer(async ({ server }) => {
       const accept = async () => (await server.incoming())!.accept();
@@ -192,4 +193,4 @@ Deno.test(
       });
     });
   },
-);
+});

@@ -4,7 +4,7 @@ import type { ProxyHeader } from "../../src/protocol/proxy_protocol/header.ts";
 import { Sweeper } from "../../src/net/sweeper.ts";
 import { addressText } from "../../src/net/accepted.ts";
 import { TcpServer } from "../../src/net/tcp_server.ts";
-import { socketsHeldTo } from "../support/backend.ts";
+import { socketsHeldTo } from "../support/held_sockets.ts";
 import { tcpPair } from "../support/pair.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";

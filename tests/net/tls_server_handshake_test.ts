@@ -5,7 +5,7 @@ import * as tls from "node:tls";
 import { Sweeper } from "../../src/net/sweeper.ts";
 import { TlsServer } from "../../src/net/tls_server.ts";
 import { encodeProxyHeader } from "../../src/protocol/proxy_protocol/encode.ts";
-import { socketsHeldTo } from "../support/backend.ts";
+import { socketsHeldTo } from "../support/held_sockets.ts";
 import { collected } from "../support/collected.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";

@@ -6,7 +6,7 @@ import { makeCertificates } from "../../src/cli/certificates.ts";
 import type { ByteStream } from "../../src/net/byte_stream.ts";
 import { dial } from "../../src/net/dial.ts";
 import { NetError } from "../../src/net/error.ts";
-import { socketsHeldTo } from "../support/backend.ts";
+import { socketsHeldTo } from "../support/held_sockets.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
 

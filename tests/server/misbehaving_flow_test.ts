@@ -5,6 +5,7 @@ import { Connections } from "../../src/client/connections.ts";
 import type { Socket } from "../../src/endpoint/socket.ts";
 import type { WebSocketHandler } from "../../src/server/exchange.ts";
 import type { FetchHandler } from "../../src/server/fetch.ts";
+import { testAlone } from "../support/alone.ts";
 import { DOOR_IDS, type DoorId } from "../support/door_peers.ts";
 import { steady } from "../support/steady.ts";
 import { until } from "../support/until.ts";
@@ -104,24 +105,28 @@ for (const door of DOOR_IDS) {
     });
   });
 
-  Deno.test(`misbehaving: ${door}: a handler that sends a message of 1 GiB: the client's limit ends it, no copy was made`, async () => {
-    const over = Promise.withResolvers<void>();
-    const handler: WebSocketHandler = async (request) => {
-      const socket = await request.accept();
-      // To be taken in full, it takes a client that reads on behind its Close.
-      await socket.send(new Uint8Array(1024 * MIB)).finally(over.resolve);
-    };
-    await withClient(door, handler, async ({ connect, ends, errors }) => {
-      const before = Deno.memoryUsage().rss;
-      const socket = await connect("/");
-      assert.equal(await within("the end", socket.receive()), null);
-      assert.equal((await socket.closed).code, 1009);
-      await within("the handler's end", over.promise);
-      const grown = Deno.memoryUsage().rss - before;
-      assert.ok(grown < 128 * MIB, `${grown} bytes more`);
-      await until("the socket's end", () => ends.length === 1);
-      assert.deepEqual([ends, errors()], [[["peer", 1009]], []]);
-    });
+  testAlone(import.meta.url, {
+    name:
+      `misbehaving: ${door}: a handler that sends a message of 1 GiB: the client's limit ends it, no copy was made`,
+    fn: async () => {
+      const over = Promise.withResolvers<void>();
+      const handler: WebSocketHandler = async (request) => {
+        const socket = await request.accept();
+        // To be taken in full, it takes a client that reads on behind its Close.
+        await socket.send(new Uint8Array(1024 * MIB)).finally(over.resolve);
+      };
+      await withClient(door, handler, async ({ connect, ends, errors }) => {
+        const before = Deno.memoryUsage().rss;
+        const socket = await connect("/");
+        assert.equal(await within("the end", socket.receive()), null);
+        assert.equal((await socket.closed).code, 1009);
+        await within("the handler's end", over.promise);
+        const grown = Deno.memoryUsage().rss - before;
+        assert.ok(grown < 128 * MIB, `${grown} bytes more`);
+        await until("the socket's end", () => ends.length === 1);
+        assert.deepEqual([ends, errors()], [[["peer", 1009]], []]);
+      });
+    },
   });
 }
 

@@ -190,19 +190,3 @@ function parseRequest(text: string): SeenRequest {
   const get = (name: string) => fields.find((field) => field[0] === name)?.[1] ?? null;
   return { method, target, fields, text, get };
 }
-
-/**
- * How many TCP sockets of this process are still held towards `port` of this machine (`proc(5)`):
- * one that was closed here has no inode any more. Linux only; 0 elsewhere.
- */
-export function socketsHeldTo(port: number): number {
-  if (Deno.build.os !== "linux") return 0;
-  const remote = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
-  const tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
-  return tables.flatMap((file) => Deno.readTextFileSync(file).split("\n").slice(1)).filter(
-    (row) => {
-      const columns = row.trim().split(/\s+/);
-      return columns[2]?.endsWith(remote) && columns[9] !== "0";
-    },
-  ).length;
-}

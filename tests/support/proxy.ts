@@ -23,7 +23,8 @@ import type { Refusal } from "../../src/net/accepted.ts";
 import type { Proxy, ProxyOptions } from "../../src/proxy/options.ts";
 import { startProxy } from "../../src/proxy/proxy.ts";
 import type { Field } from "../../src/protocol/wire/field.ts";
-import { type BackendConn, RawBackend, type RawBackendOptions, socketsHeldTo } from "./backend.ts";
+import { type BackendConn, RawBackend, type RawBackendOptions } from "./backend.ts";
+import { socketsHeldTo } from "./held_sockets.ts";
 import { type Pseudo, RawClient, type RawConnectOptions, type RawStream } from "./raw_h3.ts";
 import { until } from "./until.ts";
 
@@ -96,6 +97,9 @@ export class Recorder implements Observer {
     return { by, code, reason };
   }
 }
+
+/** How often sweepers look while the end of all is waited for: else each test waits for a second. */
+const IDLE_SWEEP_MS = 20;
 
 // Every sweeper that had something to do: when all has ended, none has anything left.
 const sweepers = new Set<Sweeper>();
@@ -215,6 +219,7 @@ function testProxy(
       return { quic, client, backend: conn };
     },
     async idle() {
+      for (const sweeper of sweepers) sweeper.quicken(IDLE_SWEEP_MS);
       const left = () => {
         // A connection that is idle has a deadline.
         const entries = sweptEntries() - listening - proxy.connections;

@@ -98,7 +98,8 @@ Deno.test("agents: replicas are links of their own, each of which carries", asyn
   await using shop = await Shop.open();
   const agent = await shop.agent({ transports: ["ws"], agent: { replicas: 3 } });
   await shop.agents("one-1", "one-2", "one-3");
-  assert.equal(agent.links.size, 3);
+  // The gateway knows of a link before its agent does.
+  await until("the links at the agent", () => agent.links.size === 3);
   await withTarget(echo, async (port) => {
     const clients = await several(3, shop, port);
     assert.deepEqual(shop.asked().sort(), ["one-1", "one-2", "one-3"]);

@@ -2,7 +2,7 @@
 // word, and nothing is left.
 import assert from "node:assert/strict";
 import type * as net from "node:net";
-import { socketsHeldTo } from "../support/backend.ts";
+import { socketsHeldTo } from "../support/held_sockets.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
 import { socksConnect } from "./socks_client.ts";
