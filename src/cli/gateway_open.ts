@@ -120,7 +120,7 @@ function listenFault(
   // QUIC tells a key that does not fit in one breath with a port that is taken.
   if (kind === "tls") return `Cannot use ${certFile} with ${keyFile}: ${message}`;
   const places = [["listen", listen], ["socks", socks], ["http", http], ["mixed", mixed]] as const;
-  const [flag] = places.find(([, place]) => place === address) ?? ["forward"];
+  const [flag] = places.find(([, place]) => isSame(place, address)) ?? ["forward"];
   const { cause: denied = cause } = cause as Error;
   const reason = kind === "in_use"
     ? `${IN_USE}; ${keyOf(flag)} names another`
@@ -128,6 +128,10 @@ function listenFault(
     ? `${message}; a port below 1024 takes root or CAP_NET_BIND_SERVICE`
     : message;
   return `Cannot listen on ${transport} ${formatAddress(address)}: ${reason}`;
+}
+
+function isSame(one: Address | null, { hostname, port }: Address): boolean {
+  return one?.hostname === hostname && one.port === port;
 }
 
 /** The fields of `gateway.listening`. */
