@@ -17,6 +17,7 @@ import { cmuxOptions } from "./cmux.ts";
 import { ConfigWatch } from "./config_watch.ts";
 import { type Configured, load } from "./configured.ts";
 import { readCa, readCertPair } from "./files.ts";
+import type { ProxyGateway } from "./proxy_gateway.ts";
 import { VERSION } from "./version.ts";
 import { startFields } from "./start_line.ts";
 import { type CaFile, type WatchedFiles, Watches } from "./watches.ts";
@@ -45,25 +46,32 @@ export interface Serving {
 /** Throws `CommandError` with nothing left half started. */
 export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Promise<Serving> {
   const { configured = byFlags(config) } = extras;
-  const loaded = await load(configured);
+  const gateway = await readGateway(configured);
+  const loaded = await load(configured, gateway?.dialer);
   const pair = extras.pair ?? await readOwnPair(config);
   const backendCa = await readCaFile(config.backendCaFile, "--backend-ca");
   const clientCa = await readCaFile(config.clientCaFile, "--client-ca");
+  const backend = backendTarget(
+    { ...config, agentDialer: gateway?.dialer },
+    backendCa === null ? undefined : [backendCa.pem],
+  );
   const log = createLineLog({ level: config.logLevel, format: logFormat(config.logFormat) });
   const registry = new Registry();
   const lag = new EventLoopLag();
   registerRuntime(registry, { version: VERSION, eventLoopLag: () => lag.seconds });
   let readiness: Readiness = "starting";
   const observer = createObserver({ registry, log });
-  const stats = () => observer.stats();
+  const tunnel = gateway?.observe({ registry, log });
+  const stats = () => ({ ...observer.stats(), ...(tunnel && { gateway: tunnel.stats() }) });
   const admin = startAdmin(config, {
     ...{ registry, log, stats, readiness: () => readiness },
+    agents: tunnel && (() => tunnel.agents()),
     freePort: extras.freePort?.metrics,
   });
-  const backend = backendTarget(config, backendCa === null ? undefined : [backendCa.pem]);
   const cmux = cmuxOptions(config, { file: configured.file, log });
   let proxy: Proxy;
   try {
+    await gateway?.open({ ...pair, certFile: config.certFile });
     const options = {
       ...configuredOptions(config),
       ...loaded,
@@ -78,6 +86,7 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
     };
     proxy = await start(options, { config, extras });
   } catch (error) {
+    await gateway?.stop();
     await admin?.close();
     throw error;
   }
@@ -89,9 +98,10 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
       : [],
     clientCa,
     backendCa: loaded.routes === null ? backendCa : null,
+    others: await gateway?.watched(),
   }, {
-    ...{ proxy, log, backend },
-    config: configured.file === null ? null : new ConfigWatch(configured, { proxy, log }),
+    ...{ proxy, gateway, log, backend },
+    config: configured.file === null ? null : new ConfigWatch(configured, { proxy, gateway, log }),
   });
   const metrics = admin === null ? null : formatAddress(admin);
   // A second signal ends the process in the midst of a drain.
@@ -108,6 +118,8 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
       log.info("proxy.draining", { sessions, connections, withinMs: drainMs });
       watches.stop();
       await proxy.drain(drainMs);
+      // Tunnels of the proxy go by it.
+      await gateway?.drain();
       await admin?.close();
       lag.stop();
       log.info("proxy.stopped", {});
@@ -119,7 +131,18 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
 }
 
 function byFlags(config: ProxyConfig): Configured {
-  return { config, file: null, stamps: new Map(), reading: {}, again: () => Promise.reject() };
+  return {
+    ...{ config, file: null, gateway: null, stamps: new Map(), reading: {} },
+    again: () => Promise.reject(),
+  };
+}
+
+/** That of the file, if it has one. */
+async function readGateway({ gateway }: Configured): Promise<ProxyGateway | null> {
+  if (gateway === null) return null;
+  // Most proxies have none, and it is large.
+  const { ProxyGateway } = await import("./proxy_gateway.ts");
+  return await ProxyGateway.read(gateway);
 }
 
 async function readCaFile(file: string | null, flag: string): Promise<CaFile | null> {
