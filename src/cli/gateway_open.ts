@@ -1,15 +1,14 @@
 // What a gateway is made of: what its files hold, and the server itself.
 import { UsageError } from "../config/error.ts";
 import type { GatewayConfig } from "../config/gateway.ts";
+import { gatewayOptions } from "../config/gateway_options.ts";
 import { ListenError } from "../ingress/listen.ts";
 import { type Address, formatAddress } from "../net/address.ts";
 import type { Sweeper } from "../net/sweeper.ts";
 import type { CertificatePair } from "../net/tls_certificates.ts";
 import type { Fields, Log } from "../observe/log.ts";
-import { DEFAULT_GROUP } from "../tunnel/admission.ts";
 import type { ClusterConfig } from "../tunnel/cluster.ts";
 import { GatewayServer } from "../tunnel/gateway_server.ts";
-import type { LimitsBy } from "../tunnel/limits.ts";
 import type { GatewayObserver } from "../tunnel/observer.ts";
 import { CommandError, IN_USE } from "./command.ts";
 import { readCa, readCertPair, readText } from "./files.ts";
@@ -67,23 +66,10 @@ export async function openGateway(
   config: GatewayConfig,
   { pair, users, cluster, clientCa, sweeper, observer, log, keyOf }: GatewayUses,
 ): Promise<GatewayServer> {
-  const { socks, http, mixed, forwards, openPorts, anonymous, group } = config;
-  const front = (listen: Address | null) =>
-    listen && {
-      listen,
-      users: anonymous ? null : users.clients,
-      group: group ?? undefined,
-    };
-  const server = new GatewayServer({
-    ...config,
+  const server = new GatewayServer(gatewayOptions(config, {
     ...{ certPem: pair.certPem, keyPem: pair.keyPem, clientCaPem: clientCa?.pem ?? null },
-    agents: users.agents,
-    ...{ socks: front(socks), http: front(http), mixed: front(mixed) },
-    forwards: forwards.map((one) => ({ ...one, group: one.group ?? group ?? DEFAULT_GROUP })),
-    openPorts: { hostname: config.listen.hostname, ranges: openPorts },
-    limits: limitsOf(config),
-    ...{ cluster, sweeper, observer, log },
-  });
+    ...{ agents: users.agents, clients: users.clients, cluster, sweeper, observer, log },
+  }));
   try {
     await server.listen();
   } catch (error) {
@@ -91,23 +77,6 @@ export async function openGateway(
     throw new CommandError(listenFault(error, config, keyOf));
   }
   return server;
-}
-
-function limitsOf(config: GatewayConfig): LimitsBy {
-  return {
-    user: {
-      ...{ maxConnections: config.userMaxConnections, newPerSecond: config.userNewPerSecond },
-      bytesPerSecond: config.userBytesPerSecond,
-    },
-    agent: {
-      ...{ maxConnections: config.agentMaxConnections, newPerSecond: config.agentNewPerSecond },
-      bytesPerSecond: config.agentBytesPerSecond,
-    },
-    target: {
-      ...{ maxConnections: config.targetMaxConnections, newPerSecond: config.targetNewPerSecond },
-      bytesPerSecond: config.targetBytesPerSecond,
-    },
-  };
 }
 
 function listenFault(
