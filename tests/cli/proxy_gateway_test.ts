@@ -56,7 +56,7 @@ Deno.test("proxy without a gateway: a backend behind agents is told, and no port
     assert.equal(
       error.message,
       'backend: "agent://home/127.0.0.1:1" needs a gateway in this process; allowed: a section ' +
-        "gateway in --config",
+        "gateway in --config, or the option gateway of a program",
     );
     return true;
   });
