@@ -9,13 +9,14 @@ import { createObserver } from "../observe/observer.ts";
 import { registerRuntime } from "../observe/runtime.ts";
 import type { Readiness } from "../observe/server.ts";
 import type { CertificatePair } from "../net/tls_certificates.ts";
+import type { BackendTarget } from "../proxy/backend.ts";
 import { ListenError, type Proxy, type ProxyOptions } from "../proxy/options.ts";
 import { startProxy } from "../proxy/proxy.ts";
 import { logFormat, startAdmin } from "./admin.ts";
 import { CommandError, IN_USE } from "./command.ts";
 import { cmuxOptions } from "./cmux.ts";
 import { ConfigWatch } from "./config_watch.ts";
-import { type Configured, load } from "./configured.ts";
+import { type Configured, load, type Loaded } from "./configured.ts";
 import { readCa, readCertPair } from "./files.ts";
 import type { ProxyGateway } from "./proxy_gateway.ts";
 import { VERSION } from "./version.ts";
@@ -46,15 +47,8 @@ export interface Serving {
 /** Throws `CommandError` with nothing left half started. */
 export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Promise<Serving> {
   const { configured = byFlags(config) } = extras;
-  const gateway = await readGateway(configured);
-  const loaded = await load(configured, gateway?.dialer);
-  const pair = extras.pair ?? await readOwnPair(config);
-  const backendCa = await readCaFile(config.backendCaFile, "--backend-ca");
-  const clientCa = await readCaFile(config.clientCaFile, "--client-ca");
-  const backend = backendTarget(
-    { ...config, agentDialer: gateway?.dialer },
-    backendCa === null ? undefined : [backendCa.pem],
-  );
+  const held = await readHeld(config, { configured, extras });
+  const { gateway, loaded, pair, clientCa, backend } = held;
   const log = createLineLog({ level: config.logLevel, format: logFormat(config.logFormat) });
   const registry = new Registry();
   const lag = new EventLoopLag();
@@ -92,17 +86,7 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
   }
   lag.start();
   readiness = "ready";
-  const watches = new Watches({
-    certificates: extras.pair === undefined
-      ? pairsOf(configured, [pair, ...loaded.certificates])
-      : [],
-    clientCa,
-    backendCa: loaded.routes === null ? backendCa : null,
-    others: await gateway?.watched(),
-  }, {
-    ...{ proxy, gateway, log, backend },
-    config: configured.file === null ? null : new ConfigWatch(configured, { proxy, gateway, log }),
-  });
+  const watches = await watch(held, { configured, extras, proxy, log });
   const metrics = admin === null ? null : formatAddress(admin);
   // A second signal ends the process in the midst of a drain.
   const flush = () => log.flushSync();
@@ -128,6 +112,49 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
       removeEventListener("unload", flush);
     },
   };
+}
+
+/** What stands in files, and what it comes to. */
+interface Held {
+  readonly gateway: ProxyGateway | null;
+  readonly loaded: Loaded;
+  readonly pair: CertificatePair;
+  readonly backendCa: CaFile | null;
+  readonly clientCa: CaFile | null;
+  readonly backend: BackendTarget;
+}
+
+interface From {
+  readonly configured: Configured;
+  readonly extras: ServeExtras;
+}
+
+async function readHeld(config: ProxyConfig, { configured, extras }: From): Promise<Held> {
+  const gateway = await readGateway(configured);
+  const agentDialer = gateway?.dialer;
+  const loaded = await load(configured, agentDialer);
+  const pair = extras.pair ?? await readOwnPair(config);
+  const backendCa = await readCaFile(config.backendCaFile, "--backend-ca");
+  const clientCa = await readCaFile(config.clientCaFile, "--client-ca");
+  const caCerts = backendCa === null ? undefined : [backendCa.pem];
+  const backend = backendTarget({ ...config, agentDialer }, caCerts);
+  return { gateway, loaded, pair, backendCa, clientCa, backend };
+}
+
+async function watch(
+  { gateway, loaded, pair, backendCa, clientCa, backend }: Held,
+  { configured, extras, proxy, log }: From & { proxy: Proxy; log: OwnedLog },
+): Promise<Watches> {
+  const certificates = extras.pair === undefined
+    ? pairsOf(configured, [pair, ...loaded.certificates])
+    : [];
+  return new Watches({
+    ...{ certificates, clientCa, backendCa: loaded.routes === null ? backendCa : null },
+    others: await gateway?.watched(),
+  }, {
+    ...{ proxy, gateway, log, backend },
+    config: configured.file === null ? null : new ConfigWatch(configured, { proxy, gateway, log }),
+  });
 }
 
 function byFlags(config: ProxyConfig): Configured {
