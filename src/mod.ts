@@ -1,7 +1,7 @@
 /**
  * h3ws as a library: a WebSocket client over HTTP/3 (RFC 9220), HTTP/2 (RFC 8441) and HTTP/1.1, a
  * server that answers WebSockets over all three in the same process, and the proxy that takes them
- * to `ws://` and `wss://` backends. It needs Deno with `--unstable-net`.
+ * to `ws://` and `wss://` backends, behind NAT too: `createGateway` and `createAgent`. It needs Deno with `--unstable-net`.
  *
  * A client:
  *
@@ -213,6 +213,26 @@ export type { BackendTarget } from "./proxy/backend.ts";
 export type { Answer, PathRule, PathTest } from "./proxy/answers.ts";
 export type { OfferRequest } from "./ingress/offer.ts";
 export type { Refusal, RefusalKind } from "./net/accepted.ts";
+
+// The reverse tunnel.
+export {
+  createGateway,
+  type CreateGatewayOptions,
+  type ManagedGateway,
+} from "./config/create_gateway.ts";
+export { createAgent, type CreateAgentOptions, type ManagedAgent } from "./config/create_agent.ts";
+export type {
+  Authenticate,
+  AuthenticatedUser,
+  Credentials,
+  PortRange as GatewayPortRange,
+  Role,
+  User as GatewayUser,
+} from "./tunnel/users.ts";
+export type { AgentStats, GatewayStats } from "./observe/gateway.ts";
+export type { AgentProcessStats } from "./observe/agent.ts";
+export type { PassedStats } from "./observe/tunnel_counters.ts";
+export type { LinkTransport } from "./tunnel/link.ts";
 
 // What the proxy tells, and what counts it and writes it down.
 export type {

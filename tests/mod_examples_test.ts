@@ -50,13 +50,14 @@ Deno.test("library examples: those of the module, and of what has one, are found
     "H2Client",
     "H3Client",
     "WebSocket3",
+    "createGateway",
     "reconnecting",
   ]);
   assert.equal(names.filter((name) => name === "").length, 6);
   const said = examples.map(({ code }) => saidBy(code));
   assert.deepEqual(said.flat().sort(), [
     ...["1000 bye true", "2 1", "200 2", "200 3", "closed 1000 null", "hello", "hello", "hello"],
-    ...["open 2 1", "true 0"],
+    ...["hello 1", "open 2 1", "true 0"],
   ]);
 });
 
@@ -85,7 +86,7 @@ for (const [i, { name, code }] of examples.entries()) {
           .replaceAll("port: 8443", `port: ${proxy.port}`)
           .replaceAll("listenPort: 8443", 'listen: "127.0.0.1:0"')
           .replaceAll('":8443"', '"127.0.0.1:0"')
-          .replaceAll("ws://127.0.0.1:8080", backend);
+          .replaceAll("127.0.0.1:8080", `127.0.0.1:${echo.port}`);
         assert.doesNotMatch(program, /:80\d\d|:84\d\d/);
         await Deno.writeTextFile(`${folder}/program.ts`, program);
         for (const [file, pem] of [["ca", caPem], ["cert", certPem], ["key", keyPem]]) {

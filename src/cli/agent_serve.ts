@@ -121,10 +121,13 @@ async function ownCertificate(config: AgentConfig): Promise<ClientCertificate | 
 /** Connects to what may be reached now. */
 class Connecting {
   readonly #timeoutMs: number;
+  /** Those that the gateway was asked for: others take a restart. */
+  readonly #openPorts: AgentConfig["openPorts"];
   #connect: ConnectTarget;
 
   constructor(config: AgentConfig) {
     this.#timeoutMs = config.connectTimeoutMs;
+    this.#openPorts = config.openPorts;
     this.#connect = this.#by(config);
   }
 
@@ -138,7 +141,7 @@ class Connecting {
   #by({ allowed, forbidden, services }: AgentConfig): ConnectTarget {
     const reach = new Reach({
       allowed: allowed.length === 0 ? null : allowed,
-      ...{ forbidden, services },
+      ...{ forbidden, services, openPorts: this.#openPorts },
     });
     return agentDial({ reach, connectTimeoutMs: this.#timeoutMs });
   }

@@ -1,8 +1,9 @@
 import { plainFlag } from "../config/flags.ts";
 import { file, onOrOff } from "../config/kinds.ts";
 import type { FileConfig } from "../config/file.ts";
+import { proxyFlags, readProxyConfig } from "../config/proxy.ts";
 import { type Command, defineCommand, ExitCode } from "./command.ts";
-import { readConfig } from "./configured.ts";
+import { gatewayOf, readConfig } from "./configured.ts";
 
 const checkFlags = {
   file: plainFlag({
@@ -33,10 +34,12 @@ export const checkCommand: Command = defineCommand({
   examples: ["h3ws check h3ws.yaml", "h3ws check h3ws.yaml --files off"],
   async run({ file, files }, io) {
     // The libraries for it are large, and few other commands need them.
-    const { ConfigFileError, faultLine } = await import("../config/file.ts");
+    const { ConfigFileError, faultLine, withFile } = await import("../config/file.ts");
     const { namedFileFaults } = await import("./check_files.ts");
     try {
       const config = await readConfig(file, io.env);
+      // As h3ws proxy would begin with it; flags may still say more.
+      if (isOfProxy(config)) await gatewayOf(config, readProxyConfig({}, withFile(config, {})));
       const faults = files ? await namedFileFaults(config) : [];
       if (faults.length === 0) {
         io.out(`${file} is right: ${summaryOf(config)}\n`);
@@ -52,6 +55,11 @@ export const checkCommand: Command = defineCommand({
     }
   },
 });
+
+/** Whether it says where a proxy leads to: then its gateway is in the same process. */
+function isOfProxy({ hasRoutes, flags }: FileConfig): boolean {
+  return hasRoutes || flags[proxyFlags.backend.name] !== undefined;
+}
 
 /** `3 routes (1 off), 4 backends, 2 certificates, cmux`. */
 function summaryOf({ routes, certificates, flags, cmux, tunnel }: FileConfig): string {

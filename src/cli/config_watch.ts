@@ -1,8 +1,12 @@
+import { UsageError } from "../config/error.ts";
+import type { TunnelTexts } from "../config/file_tunnel.ts";
+import { gatewayKey } from "../config/file_tunnel_keys.ts";
 import { messageOf } from "../net/error.ts";
 import type { Log } from "../observe/log.ts";
 import type { Proxy } from "../proxy/options.ts";
 import { type Configured, load } from "./configured.ts";
 import { stampOf, stampsOf } from "./files.ts";
+import type { ProxyGateway } from "./proxy_gateway.ts";
 import { inForce } from "./start_line.ts";
 
 const INTERVAL_MS = 2_000;
@@ -13,6 +17,7 @@ const INTERVAL_MS = 2_000;
  */
 export class ConfigWatch {
   readonly #proxy: Proxy;
+  readonly #gateway: ProxyGateway | null;
   readonly #log: Log;
   readonly #timer: ReturnType<typeof setInterval>;
   /** As it runs, but for its routes. */
@@ -28,11 +33,17 @@ export class ConfigWatch {
 
   constructor(
     configured: Configured,
-    { proxy, log, intervalMs = INTERVAL_MS }: { proxy: Proxy; log: Log; intervalMs?: number },
+    { proxy, gateway = null, log, intervalMs = INTERVAL_MS }: {
+      proxy: Proxy;
+      gateway?: ProxyGateway | null;
+      log: Log;
+      intervalMs?: number;
+    },
   ) {
     this.#configured = configured;
     this.#inForce = inForce(configured.file?.routes ?? []);
     this.#proxy = proxy;
+    this.#gateway = gateway;
     this.#log = log;
     this.#stamps = configured.stamps;
     this.#timer = setInterval(() => {
@@ -74,8 +85,9 @@ export class ConfigWatch {
     try {
       const next = await this.#configured.again();
       this.#stamps = next.stamps;
-      const { routes } = await load(next);
+      const { routes } = await load(next, this.#gateway?.dialer ?? noGateway);
       if (this.#stopped) return;
+      if (next.gateway !== null) this.#gateway?.use(next.gateway);
       const left = changedSettings(this.#configured, next);
       // With routes and without is not the same proxy: what it does with ordinary requests differs.
       if (routes !== null && !left.includes("routes")) {
@@ -104,6 +116,12 @@ export class ConfigWatch {
   }
 }
 
+/** What dials backends behind agents where no gateway was at the start. */
+function noGateway(): never {
+  const problem = "was not there at the start, and backends behind agents need it";
+  throw new UsageError({ key: "gateway", value: null, problem, allowed: "a restart" });
+}
+
 /** Flags that say what routes do that don't say it themselves. */
 const OF_ROUTES: ReadonlySet<string> = new Set([
   ...["backend", "backend-ca", "backend-insecure", "backend-proxy-protocol", "upgrade"],
@@ -118,8 +136,21 @@ function changedSettings(old: Configured, next: Configured): string[] {
 
 function settingsOf({ file }: Configured): Record<string, string> {
   if (file === null) return {};
-  const { flags, hasRoutes, written } = file;
-  if (!hasRoutes) return { ...flags, ...written };
-  const others = Object.entries(flags).filter(([name]) => !OF_ROUTES.has(name));
-  return { ...Object.fromEntries(others), ...written, routes: "some" };
+  const { flags, hasRoutes, written, tunnel } = file;
+  const all = { ...flags, ...written, ...gatewaySettings(tunnel.gateway) };
+  if (!hasRoutes) return all;
+  const others = Object.entries(all).filter(([name]) => !OF_ROUTES.has(name));
+  return { ...Object.fromEntries(others), routes: "some" };
+}
+
+/** A gateway takes its users at once, by `ProxyGateway#use`. */
+const USERS: readonly string[] = ["user", "client-user"];
+
+function gatewaySettings(texts: TunnelTexts["gateway"]): Record<string, string> {
+  if (texts === null) return {};
+  const others = Object.entries(texts).filter(([flag]) => !USERS.includes(flag));
+  return {
+    gateway: "some",
+    ...Object.fromEntries(others.map(([flag, text]) => [gatewayKey(flag), text])),
+  };
 }

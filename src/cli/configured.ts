@@ -1,7 +1,9 @@
 import { UsageError } from "../config/error.ts";
 import type { FileConfig } from "../config/file.ts";
 import { type Environment, type FlagValues, isGiven, readFlags } from "../config/flags.ts";
+import type { GatewayConfig } from "../config/gateway.ts";
 import { type ProxyConfig, proxyFlags, readProxyConfig } from "../config/proxy.ts";
+import type { BackendConfig } from "../config/proxy_options.ts";
 import type { CertificatePair } from "../proxy/options.ts";
 import type { Route } from "../proxy/route.ts";
 import { readCa, readCertPair, type ReadOptions, stampOf, stampsOf, toldBytes } from "./files.ts";
@@ -11,6 +13,8 @@ export interface Configured {
   readonly config: ProxyConfig;
   /** `null` without `--config`. */
   readonly file: FileConfig | null;
+  /** What the gateway in the same process does; `null` where the file has no section of it. */
+  readonly gateway: GatewayConfig | null;
   /** `stampOf` the file and the CAs of its routes from before they were read. */
   readonly stamps: ReadonlyMap<string, string>;
   /** How the files are read that it names. */
@@ -40,7 +44,7 @@ export async function configure(
   const { configFile } = readFlags({ configFile: proxyFlags.configFile }, flags, env);
   if (configFile === null) {
     const config = checked(readProxyConfig(flags, env));
-    return { config, file: null, stamps: new Map(), reading, again };
+    return { config, file: null, gateway: null, stamps: new Map(), reading, again };
   }
   const stamp = await stampOf(configFile);
   const file = await readConfig(configFile, env, reading);
@@ -60,10 +64,21 @@ export async function configure(
     // The first certificate is the one of QUIC, and of clients that name no other's host.
     config: { ...config, cmux, ...(!given && file.certificates[0]) },
     file,
+    gateway: await gatewayOf(file, config),
     stamps: new Map([[configFile, stamp], ...await stampsOf(caFilesOf(file, config))]),
     reading,
     again,
   };
+}
+
+/** What of a file is for a gateway beside a proxy that listens there. Throws `ConfigFileError`. */
+export async function gatewayOf(
+  file: FileConfig,
+  config: ProxyConfig,
+): Promise<GatewayConfig | null> {
+  if (file.tunnel.gateway === null) return null;
+  const { gatewayBeside } = await import("../config/file_beside.ts");
+  return gatewayBeside(file, config);
 }
 
 /** Reads a configuration file. Throws `ConfigFileError`, or `CommandError` if it can't be read. */
@@ -90,17 +105,25 @@ function checked(config: ProxyConfig): ProxyConfig {
   return config;
 }
 
-/** Reads the files that a config names. Throws `CommandError` that says which one is unusable. */
-export async function load({ config, file, reading }: Configured): Promise<Loaded> {
+type AgentDialer = BackendConfig["agentDialer"];
+
+/**
+ * Reads the files that a config names. Throws `CommandError` that says which one is unusable, and
+ * `UsageError` for a backend behind agents without an `agentDialer`.
+ */
+export async function load(
+  { config, file, reading }: Configured,
+  agentDialer?: AgentDialer,
+): Promise<Loaded> {
   if (file === null) return { routes: null, certificates: [] };
   const certificates = await Promise.all(
     file.certificates.slice(1).map((files) => readCertPair(files, reading)),
   );
-  return { routes: await readRoutes(config, file, reading), certificates };
+  return { routes: await readRoutes({ ...config, agentDialer }, file, reading), certificates };
 }
 
 async function readRoutes(
-  config: ProxyConfig,
+  config: ProxyConfig & { agentDialer: AgentDialer },
   file: FileConfig,
   reading: ReadOptions,
 ): Promise<Route[] | null> {

@@ -107,8 +107,12 @@ async function watchUsers(
   };
 }
 
-/** Throws where it takes a restart. */
-function useUsers(old: GatewayConfig, next: GatewayConfig, { users, server }: Using): void {
+/** Takes the users of another config. Throws where it takes a restart. */
+export function useUsers(
+  old: GatewayConfig,
+  next: GatewayConfig,
+  { users, server }: Pick<Using, "users" | "server">,
+): void {
   if ((old.clientUser === null) !== (next.clientUser === null)) {
     throw new Error("whether there is a user for clients alone takes a restart");
   }

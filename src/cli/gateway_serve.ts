@@ -1,28 +1,20 @@
 import { Registry } from "prom-client";
-import { UsageError } from "../config/error.ts";
 import type { GatewayConfig } from "../config/gateway.ts";
-import { ListenError } from "../ingress/listen.ts";
-import { type Address, formatAddress } from "../net/address.ts";
+import { formatAddress } from "../net/address.ts";
 import { Sweeper } from "../net/sweeper.ts";
-import type { CertificatePair } from "../net/tls_certificates.ts";
 import { EventLoopLag } from "../observe/event_loop.ts";
 import { createGatewayObserver } from "../observe/gateway.ts";
-import { createLineLog, type OwnedLog } from "../observe/log.ts";
+import { createLineLog } from "../observe/log.ts";
 import { registerRuntime } from "../observe/runtime.ts";
 import type { Readiness } from "../observe/server.ts";
 import { GATEWAY_PREFIX } from "../observe/tunnel_metrics.ts";
-import { DEFAULT_GROUP } from "../tunnel/admission.ts";
-import type { ClusterConfig } from "../tunnel/cluster.ts";
-import { GatewayServer } from "../tunnel/gateway_server.ts";
-import type { LimitsBy } from "../tunnel/limits.ts";
-import type { GatewayObserver } from "../tunnel/observer.ts";
+import type { GatewayServer } from "../tunnel/gateway_server.ts";
 import { logFormat, startAdmin } from "./admin.ts";
-import { CommandError, ExitCode, IN_USE } from "./command.ts";
+import { ExitCode } from "./command.ts";
 import { FileWatches } from "./file_watches.ts";
-import { readCa, readCertPair, readText } from "./files.ts";
-import { GatewayUsers } from "./gateway_users.ts";
-import { certFilesOf, type MadePair, makeGatewayPair, tellGatewayTrust } from "./gateway_trust.ts";
-import { type GatewayFiles, readUsers, watchedFiles } from "./gateway_files.ts";
+import { watchedFiles } from "./gateway_files.ts";
+import { gatewayFields, openGateway, readParts } from "./gateway_open.ts";
+import { type MadePair, makeGatewayPair, tellGatewayTrust } from "./gateway_trust.ts";
 import type { Io } from "./io.ts";
 import type { TunnelConfigured } from "./tunnel_configured.ts";
 import { VERSION } from "./version.ts";
@@ -35,8 +27,7 @@ export async function runGateway(
   io: Io,
 ): Promise<number> {
   const { config } = configured;
-  const files = await readFiles(config);
-  const users = new GatewayUsers(config, files.users?.users ?? []);
+  const { files, users, cluster } = await readParts(config);
   const made = files.pair === null ? await makeGatewayPair(config.listen) : null;
   const log = createLineLog({ level: config.logLevel, format: logFormat(config.logFormat) });
   const registry = new Registry();
@@ -50,10 +41,12 @@ export async function runGateway(
     ...{ stats: () => observer.stats(), agents: () => observer.agents() },
   });
   const sweeper = new Sweeper(SWEEP_MS);
-  const pair = files.pair ?? made!;
   let server: GatewayServer;
   try {
-    server = await open(config, { pair, users, clientCa: files.clientCa, sweeper, observer, log });
+    server = await openGateway(config, {
+      ...{ pair: files.pair ?? made!, users, cluster, clientCa: files.clientCa },
+      ...{ sweeper, observer, log },
+    });
   } catch (error) {
     sweeper.stop();
     await admin?.close();
@@ -71,7 +64,7 @@ export async function runGateway(
   // Who reads the first line may ask for the end at once.
   const stopped = io.untilStopped();
   const metrics = admin === null ? null : formatAddress(admin);
-  log.info("gateway.listening", startFields(config, { server, users, metrics }));
+  log.info("gateway.listening", gatewayFields(config, { server, users, metrics }));
   const untell = made === null ? null : await tellTrust(made, { config, server, io });
   await stopped;
   readiness = "draining";
@@ -89,125 +82,6 @@ export async function runGateway(
   watches.release();
   removeEventListener("unload", flush);
   return ExitCode.OK;
-}
-
-async function readFiles(config: GatewayConfig): Promise<GatewayFiles> {
-  const { clientCaFile, usersFile } = config;
-  const certFiles = certFilesOf(config);
-  const pem = clientCaFile === null ? null : await readCa(clientCaFile, "--client-ca");
-  return {
-    pair: certFiles === null ? null : { ...certFiles, ...await readCertPair(certFiles) },
-    clientCa: pem === null ? null : { file: clientCaFile!, pem },
-    users: usersFile === null ? null : await readUsers(usersFile),
-  };
-}
-
-/** Where other gateways are; read once. */
-async function clusterOf(config: GatewayConfig): Promise<ClusterConfig | null> {
-  const { clusterUrls: urls, clusterCredsFile, clusterCaFile } = config;
-  if (urls.length === 0) return null;
-  const creds = clusterCredsFile === null ? undefined : await readText(clusterCredsFile);
-  const caPem = clusterCaFile === null ? undefined : await readCa(clusterCaFile, "--cluster-ca");
-  return { urls, creds, caPem };
-}
-
-async function open(
-  config: GatewayConfig,
-  { pair, users, clientCa, sweeper, observer, log }: {
-    pair: CertificatePair;
-    users: GatewayUsers;
-    clientCa: GatewayFiles["clientCa"];
-    sweeper: Sweeper;
-    observer: GatewayObserver;
-    log: OwnedLog;
-  },
-): Promise<GatewayServer> {
-  const { socks, http, mixed, forwards, openPorts, anonymous, group } = config;
-  if (anonymous && config.clientUser !== null) {
-    const problem = "can't stand beside --client-user";
-    throw new UsageError({ key: "--anonymous", value: null, problem, allowed: "one of the two" });
-  }
-  const front = (listen: Address | null) =>
-    listen && {
-      listen,
-      users: anonymous ? null : users.clients,
-      group: group ?? undefined,
-    };
-  const server = new GatewayServer({
-    ...config,
-    ...{ certPem: pair.certPem, keyPem: pair.keyPem, clientCaPem: clientCa?.pem ?? null },
-    agents: users.agents,
-    ...{ socks: front(socks), http: front(http), mixed: front(mixed) },
-    forwards: forwards.map((one) => ({ ...one, group: one.group ?? group ?? DEFAULT_GROUP })),
-    openPorts: { hostname: config.listen.hostname, ranges: openPorts },
-    limits: limitsOf(config),
-    cluster: await clusterOf(config),
-    ...{ sweeper, observer, log },
-  });
-  try {
-    await server.listen();
-  } catch (error) {
-    if (!(error instanceof ListenError)) throw error;
-    throw new CommandError(listenFault(error, config));
-  }
-  return server;
-}
-
-function limitsOf(config: GatewayConfig): LimitsBy {
-  return {
-    user: {
-      ...{ maxConnections: config.userMaxConnections, newPerSecond: config.userNewPerSecond },
-      bytesPerSecond: config.userBytesPerSecond,
-    },
-    agent: {
-      ...{ maxConnections: config.agentMaxConnections, newPerSecond: config.agentNewPerSecond },
-      bytesPerSecond: config.agentBytesPerSecond,
-    },
-    target: {
-      ...{ maxConnections: config.targetMaxConnections, newPerSecond: config.targetNewPerSecond },
-      bytesPerSecond: config.targetBytesPerSecond,
-    },
-  };
-}
-
-function listenFault(error: ListenError, config: GatewayConfig): string {
-  const { listen, socks, http, mixed, certFile, keyFile } = config;
-  const { kind, message, transport, address, cause } = error;
-  // QUIC tells a key that does not fit in one breath with a port that is taken.
-  if (kind === "tls") return `Cannot use ${certFile} with ${keyFile}: ${message}`;
-  const places = [["--listen", listen], ["--socks", socks], ["--http", http], ["--mixed", mixed]];
-  const [flag] = places.find(([, place]) => place === address) ?? ["--forward"];
-  const { cause: denied = cause } = cause as Error;
-  const reason = kind === "in_use"
-    ? `${IN_USE}; ${flag} names another`
-    : denied instanceof Deno.errors.PermissionDenied && address.port < 1024
-    ? `${message}; a port below 1024 takes root or CAP_NET_BIND_SERVICE`
-    : message;
-  return `Cannot listen on ${transport} ${formatAddress(address)}: ${reason}`;
-}
-
-function startFields(
-  { listen, socks, http, mixed, anonymous, path, configFile, certFile }: GatewayConfig,
-  { server, users, metrics }: {
-    server: GatewayServer;
-    users: GatewayUsers;
-    metrics: string | null;
-  },
-) {
-  const at = (place: Address | null, port: number | null) =>
-    place === null ? null : formatAddress({ ...place, port: port! });
-  return {
-    version: VERSION,
-    listen: at(listen, server.port),
-    path,
-    ...{ socks: at(socks, server.socksPort), http: at(http, server.httpPort) },
-    ...{ mixed: at(mixed, server.mixedPort), forwards: server.forwardPorts.join(", ") || null },
-    anonymous,
-    ...(configFile !== null && { config: configFile }),
-    cert: certFile ?? "made for this run",
-    users: users.count,
-    metrics,
-  };
 }
 
 /** Tells how agents come to trust a certificate that was made; gives what takes that back. */

@@ -9,14 +9,16 @@ import { createObserver } from "../observe/observer.ts";
 import { registerRuntime } from "../observe/runtime.ts";
 import type { Readiness } from "../observe/server.ts";
 import type { CertificatePair } from "../net/tls_certificates.ts";
+import type { BackendTarget } from "../proxy/backend.ts";
 import { ListenError, type Proxy, type ProxyOptions } from "../proxy/options.ts";
 import { startProxy } from "../proxy/proxy.ts";
 import { logFormat, startAdmin } from "./admin.ts";
 import { CommandError, IN_USE } from "./command.ts";
 import { cmuxOptions } from "./cmux.ts";
 import { ConfigWatch } from "./config_watch.ts";
-import { type Configured, load } from "./configured.ts";
+import { type Configured, load, type Loaded } from "./configured.ts";
 import { readCa, readCertPair } from "./files.ts";
+import type { ProxyGateway } from "./proxy_gateway.ts";
 import { VERSION } from "./version.ts";
 import { startFields } from "./start_line.ts";
 import { type CaFile, type WatchedFiles, Watches } from "./watches.ts";
@@ -45,25 +47,25 @@ export interface Serving {
 /** Throws `CommandError` with nothing left half started. */
 export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Promise<Serving> {
   const { configured = byFlags(config) } = extras;
-  const loaded = await load(configured);
-  const pair = extras.pair ?? await readOwnPair(config);
-  const backendCa = await readCaFile(config.backendCaFile, "--backend-ca");
-  const clientCa = await readCaFile(config.clientCaFile, "--client-ca");
+  const held = await readHeld(config, { configured, extras });
+  const { gateway, loaded, pair, clientCa, backend } = held;
   const log = createLineLog({ level: config.logLevel, format: logFormat(config.logFormat) });
   const registry = new Registry();
   const lag = new EventLoopLag();
   registerRuntime(registry, { version: VERSION, eventLoopLag: () => lag.seconds });
   let readiness: Readiness = "starting";
   const observer = createObserver({ registry, log });
-  const stats = () => observer.stats();
+  const tunnel = gateway?.observe({ registry, log });
+  const stats = () => ({ ...observer.stats(), ...(tunnel && { gateway: tunnel.stats() }) });
   const admin = startAdmin(config, {
     ...{ registry, log, stats, readiness: () => readiness },
+    agents: tunnel && (() => tunnel.agents()),
     freePort: extras.freePort?.metrics,
   });
-  const backend = backendTarget(config, backendCa === null ? undefined : [backendCa.pem]);
   const cmux = cmuxOptions(config, { file: configured.file, log });
   let proxy: Proxy;
   try {
+    await gateway?.open({ ...pair, certFile: config.certFile });
     const options = {
       ...configuredOptions(config),
       ...loaded,
@@ -78,21 +80,13 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
     };
     proxy = await start(options, { config, extras });
   } catch (error) {
+    await gateway?.stop();
     await admin?.close();
     throw error;
   }
   lag.start();
   readiness = "ready";
-  const watches = new Watches({
-    certificates: extras.pair === undefined
-      ? pairsOf(configured, [pair, ...loaded.certificates])
-      : [],
-    clientCa,
-    backendCa: loaded.routes === null ? backendCa : null,
-  }, {
-    ...{ proxy, log, backend },
-    config: configured.file === null ? null : new ConfigWatch(configured, { proxy, log }),
-  });
+  const watches = await watch(held, { configured, extras, proxy, log });
   const metrics = admin === null ? null : formatAddress(admin);
   // A second signal ends the process in the midst of a drain.
   const flush = () => log.flushSync();
@@ -108,6 +102,8 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
       log.info("proxy.draining", { sessions, connections, withinMs: drainMs });
       watches.stop();
       await proxy.drain(drainMs);
+      // Tunnels of the proxy go by it.
+      await gateway?.drain();
       await admin?.close();
       lag.stop();
       log.info("proxy.stopped", {});
@@ -118,8 +114,62 @@ export async function serve(config: ProxyConfig, extras: ServeExtras = {}): Prom
   };
 }
 
+/** What stands in files, and what it comes to. */
+interface Held {
+  readonly gateway: ProxyGateway | null;
+  readonly loaded: Loaded;
+  readonly pair: CertificatePair;
+  readonly backendCa: CaFile | null;
+  readonly clientCa: CaFile | null;
+  readonly backend: BackendTarget;
+}
+
+interface From {
+  readonly configured: Configured;
+  readonly extras: ServeExtras;
+}
+
+async function readHeld(config: ProxyConfig, { configured, extras }: From): Promise<Held> {
+  const gateway = await readGateway(configured);
+  const agentDialer = gateway?.dialer;
+  const loaded = await load(configured, agentDialer);
+  const pair = extras.pair ?? await readOwnPair(config);
+  const backendCa = await readCaFile(config.backendCaFile, "--backend-ca");
+  const clientCa = await readCaFile(config.clientCaFile, "--client-ca");
+  const caCerts = backendCa === null ? undefined : [backendCa.pem];
+  const backend = backendTarget({ ...config, agentDialer }, caCerts);
+  return { gateway, loaded, pair, backendCa, clientCa, backend };
+}
+
+async function watch(
+  { gateway, loaded, pair, backendCa, clientCa, backend }: Held,
+  { configured, extras, proxy, log }: From & { proxy: Proxy; log: OwnedLog },
+): Promise<Watches> {
+  const certificates = extras.pair === undefined
+    ? pairsOf(configured, [pair, ...loaded.certificates])
+    : [];
+  return new Watches({
+    ...{ certificates, clientCa, backendCa: loaded.routes === null ? backendCa : null },
+    others: await gateway?.watched(),
+  }, {
+    ...{ proxy, gateway, log, backend },
+    config: configured.file === null ? null : new ConfigWatch(configured, { proxy, gateway, log }),
+  });
+}
+
 function byFlags(config: ProxyConfig): Configured {
-  return { config, file: null, stamps: new Map(), reading: {}, again: () => Promise.reject() };
+  return {
+    ...{ config, file: null, gateway: null, stamps: new Map(), reading: {} },
+    again: () => Promise.reject(),
+  };
+}
+
+/** That of the file, if it has one. */
+async function readGateway({ gateway }: Configured): Promise<ProxyGateway | null> {
+  if (gateway === null) return null;
+  // Most proxies have none, and it is large.
+  const { ProxyGateway } = await import("./proxy_gateway.ts");
+  return await ProxyGateway.read(gateway);
 }
 
 async function readCaFile(file: string | null, flag: string): Promise<CaFile | null> {

@@ -4,6 +4,7 @@ import type { Log } from "../observe/log.ts";
 import type { BackendTarget } from "../proxy/backend.ts";
 import type { Proxy } from "../proxy/options.ts";
 import type { ConfigWatch } from "./config_watch.ts";
+import type { Watched } from "./file_watches.ts";
 import { FileWatch, type FileWatchOptions } from "./file_watch.ts";
 import { certificatesProblem } from "./pem.ts";
 import { onHangup } from "./signals.ts";
@@ -21,6 +22,8 @@ export interface WatchedFiles {
   readonly clientCa: CaFile | null;
   /** Of `backend`; those of routes are the config's. */
   readonly backendCa: CaFile | null;
+  /** Others, of the gateway beside it. */
+  readonly others?: readonly Watched[];
 }
 
 export interface WatchesOptions {
@@ -30,6 +33,8 @@ export interface WatchesOptions {
   readonly backend: BackendTarget;
   /** `null` where there is no configuration file. */
   readonly config: ConfigWatch | null;
+  /** Takes the first pair, too. */
+  readonly gateway?: { reload(pair: CertificatePair): void } | null;
 }
 
 /** Has a proxy use what its files hold: soon after they change, and at once on SIGHUP. */
@@ -46,16 +51,18 @@ export class Watches {
 
   constructor(files: WatchedFiles, options: WatchesOptions) {
     this.#options = options;
-    const { certificates, clientCa, backendCa } = files;
+    const { certificates, clientCa, backendCa, others = [] } = files;
     this.#pairs = certificates;
     this.#watches = [
       ...certificates.map((pair, i) => this.#watchPair(pair, i)),
       ...(clientCa === null ? [] : [this.#watchClientCa(clientCa)]),
       ...(backendCa === null ? [] : [this.#watchBackendCa(backendCa)]),
+      ...others.map(({ current, ...options }) => this.#watch(options, current)),
     ];
     this.#files = [
       ...certificates.flatMap(({ certFile, keyFile }) => [certFile, keyFile]),
       ...[clientCa, backendCa].flatMap((ca) => ca?.file ?? []),
+      ...others.flatMap(({ files }) => files),
     ];
     const asked = () => {
       if (!this.#stopped) this.#rereading = this.#rereading.then(() => this.#reread());
@@ -65,7 +72,7 @@ export class Watches {
 
   /** Each pair is read again when it changes; the others stay as they are. */
   #watchPair({ certFile, keyFile, certPem, keyPem }: CertFiles & CertificatePair, i: number) {
-    const { proxy, log } = this.#options;
+    const { proxy, gateway, log } = this.#options;
     return this.#watch({
       files: [certFile, keyFile],
       subject: `${certFile} with ${keyFile}`,
@@ -74,6 +81,7 @@ export class Watches {
         const next = this.#pairs.with(i, { certPem, keyPem });
         const [first, ...others] = next;
         proxy.reload(first.certPem, first.keyPem, others);
+        if (i === 0) gateway?.reload(first);
         this.#pairs = next;
       },
       onReloaded: () => log.info("cert.reloaded", { cert: certFile, key: keyFile }),
@@ -109,7 +117,10 @@ export class Watches {
     }, [pem]);
   }
 
-  #watch({ onReloaded, onError, ...options }: FileWatchOptions, current: string[]): FileWatch {
+  #watch(
+    { onReloaded, onError, ...options }: FileWatchOptions,
+    current: readonly string[],
+  ): FileWatch {
     return new FileWatch({
       ...options,
       onReloaded: () => {

@@ -1,12 +1,11 @@
 import type { Stats } from "../observe/counters.ts";
-import { createMetricsObserver, type MetricsObserver } from "../observe/library.ts";
-import { type Log, silentLog } from "../observe/log.ts";
+import { createMetricsObserver, errorsAlone, type MetricsObserver } from "../observe/library.ts";
 import { guarded, type Listener, tellToo } from "../observe/told.ts";
 import type { SessionEnd, SessionStart } from "../proxy/observer.ts";
 import type { Proxy, ProxyOptions } from "../proxy/options.ts";
 import { startProxy } from "../proxy/proxy.ts";
-import { consoleLog } from "../server/observer.ts";
 import { type CreateProxyOptions, createProxyOptions } from "./create_options.ts";
+import { Runs } from "./runs.ts";
 
 /** A proxy that can be started and stopped, again and again. */
 export interface ManagedProxy extends AsyncDisposable {
@@ -60,18 +59,11 @@ const DRAIN_MS = 10_000;
  * @throws {UsageError} when `listen`, `plainListen`, `backend` or `path` is none
  */
 export function createProxy(options: CreateProxyOptions): ManagedProxy {
-  const counting = createMetricsObserver(options.log ?? ERRORS_ALONE);
+  const counting = createMetricsObserver(options.log ?? errorsAlone);
   const hooked = tellToo(counting, hooksOf(options, counting), "hooks");
   const observer = tellToo(hooked, options.observer ?? {}, "observer");
   return new Managed(createProxyOptions(options, observer), counting, options.signal);
 }
-
-/** An error that nobody is told of would be lost. */
-const ERRORS_ALONE: Log = {
-  ...silentLog,
-  enabled: (level) => level === "error" || level === "fatal",
-  error: (event, fields) => consoleLog.error(event, fields),
-};
 
 function hooksOf({ onOpen, onClose }: CreateProxyOptions, { bug }: MetricsObserver): Listener {
   if (onOpen === undefined && onClose === undefined) return {};
@@ -91,29 +83,22 @@ function hooksOf({ onOpen, onClose }: CreateProxyOptions, { bug }: MetricsObserv
   };
 }
 
-/** From one start to its end. */
-interface Run {
-  readonly started: Promise<Proxy>;
-  /** Once it listens. */
-  proxy: Proxy | null;
-  isStopped: boolean;
-}
-
 class Managed implements ManagedProxy {
-  readonly #options: ProxyOptions;
   readonly #observer: MetricsObserver;
-  readonly #signal: AbortSignal | undefined;
-  readonly #abort = () => void this.stop().catch((error) => this.#observer.bug("stop", error));
-  #run: Run | null = null;
+  readonly #runs: Runs<Proxy>;
 
   constructor(options: ProxyOptions, observer: MetricsObserver, signal: AbortSignal | undefined) {
-    this.#options = options;
     this.#observer = observer;
-    this.#signal = signal;
+    this.#runs = new Runs({
+      name: "The proxy",
+      begin: () => startProxy(options),
+      abort: () => void this.stop().catch((error) => observer.bug("stop", error)),
+      signal,
+    });
   }
 
   get running(): Proxy | null {
-    return this.#run?.proxy ?? null;
+    return this.#runs.running;
   }
 
   get address(): string | null {
@@ -129,44 +114,16 @@ class Managed implements ManagedProxy {
     return this.running?.plainPort ?? null;
   }
 
-  async start(): Promise<void> {
-    if (this.#run !== null) throw new Error("The proxy is already running");
-    this.#signal?.throwIfAborted();
-    const started = startProxy(this.#options);
-    const run: Run = this.#run = { started, proxy: null, isStopped: false };
-    this.#signal?.addEventListener("abort", this.#abort, { once: true });
-    try {
-      const proxy = await started;
-      if (!run.isStopped) run.proxy = proxy;
-    } catch (error) {
-      this.#over(run);
-      throw error;
-    }
-    if (run.isStopped) throw new Error("The proxy was stopped before it had started");
+  start(): Promise<void> {
+    return this.#runs.start();
   }
 
   stop(): Promise<void> {
-    return this.#end((proxy) => proxy.stop());
+    return this.#runs.end((proxy) => proxy.stop());
   }
 
   drain(forMs: number = DRAIN_MS): Promise<void> {
-    return this.#end((proxy) => proxy.drain(forMs));
-  }
-
-  async #end(how: (proxy: Proxy) => Promise<void>): Promise<void> {
-    const run = this.#run;
-    if (run === null) return;
-    if (run.proxy === null) run.isStopped = true;
-    // That it could not start is told by `start`.
-    const proxy = await run.started.catch(() => null);
-    if (proxy !== null) await how(proxy);
-    this.#over(run);
-  }
-
-  #over(run: Run): void {
-    if (this.#run !== run) return;
-    this.#run = null;
-    this.#signal?.removeEventListener("abort", this.#abort);
+    return this.#runs.end((proxy) => proxy.drain(forMs));
   }
 
   isRunning(): boolean {

@@ -2,11 +2,13 @@
 import { dirname, isAbsolute, join } from "node:path";
 import type { z } from "zod";
 import { type CmuxConfig, cmuxConfig } from "./file_cmux.ts";
+import type { FileFault } from "./file_fault.ts";
 import { formFaults } from "./file_form.ts";
 import { type NamedFiles, namedFiles } from "./file_named.ts";
 import { decodeFile, readFile } from "./file_read.ts";
 import { derivedName, type RouteConfig, routeConfig } from "./file_route.ts";
 import { fileSchema, type FileSections, TOP_KINDS } from "./file_schema.ts";
+import type { Path } from "./file_yaml.ts";
 import { type TunnelTexts, tunnelTexts } from "./file_tunnel.ts";
 import { type Environment, envName } from "./flags.ts";
 import type { Kind } from "./kinds.ts";
@@ -39,6 +41,8 @@ export interface FileConfig {
   readonly written: Readonly<Record<string, string>>;
   /** The files that it names, each with its place. */
   readonly named: NamedFiles;
+  /** Something that is wrong with the value of a path, or with what is nearest above it. */
+  readonly faultAt: (path: Path, told: Pick<FileFault, "problem" | "allowed">) => FileFault;
 }
 
 /**
@@ -67,6 +71,10 @@ export function parseConfig(
   return {
     ...{ file, ...assemble(data, at) },
     ...{ written: writtenOf(value), named: namedFiles(yaml, at) },
+    faultAt: (path, told) => {
+      const { key, value: place } = yaml.find(path);
+      return { file, ...place, key, value: null, ...told };
+    },
   };
 }
 
@@ -87,7 +95,7 @@ function writtenOf(value: unknown): Record<string, string> {
 function assemble(
   parsed: z.output<typeof fileSchema>,
   at: (path: string) => string,
-): Omit<FileConfig, "file" | "written" | "named"> {
+): Omit<FileConfig, "file" | "written" | "named" | "faultAt"> {
   const { proxy, gateway, client, ...own } = parsed as FileSections;
   const { certificates = [], log = {}, defaults = {}, routes: list, cmux, ...flags } = own;
   const routes = list ?? [];

@@ -13,8 +13,8 @@ export interface FormFault {
 type Section = Readonly<Record<string, unknown>>;
 
 /**
- * Faults of a whole file, as it was written. Looks at no value, for those are looked at alone: so
- * all that is wrong is told at once.
+ * Faults of a whole file, as it was written. Looks at no value but for who connects to a backend,
+ * for values are looked at alone: so all that is wrong is told at once.
  */
 export function formFaults(file: unknown): FormFault[] {
   const top = mapOf(file);
@@ -33,7 +33,31 @@ export function formFaults(file: unknown): FormFault[] {
   if (top.routes !== undefined && top.path !== undefined) {
     faults.push({ path: ["path"], problem: "can't stand beside routes, which have their own" });
   }
-  return [...faults, ...routesFaults(top), ...tunnelFaults(top)];
+  return [...faults, ...routesFaults(top), ...agentFaults(top), ...tunnelFaults(top)];
+}
+
+const BEHIND_AGENTS = /^agent(?:\+tls)?:/i;
+
+/** The gateway that agents connect to is the one of the same file. */
+function agentFaults(top: Section): FormFault[] {
+  if (top.gateway !== undefined) return [];
+  const paths: Path[] = [
+    ["backend"],
+    ...listOf(top.routes).flatMap((input, i): Path[] => {
+      const { backends } = mapOf(input);
+      const indices = [...listOf(backends).keys()];
+      const several = indices.map((n) => ["routes", i, "backends", n]);
+      return [["routes", i, "backend"], ["routes", i, "backends"], ...several];
+    }),
+  ];
+  return paths.filter((path) => {
+    const value = path.reduce<unknown>((at, part) => (at as Section)?.[part], top);
+    return typeof value === "string" && BEHIND_AGENTS.test(value);
+  }).map((path) => ({
+    path,
+    problem: "is behind agents, and there is no gateway for them",
+    allowed: "a section gateway in the file, which h3ws proxy then is, too",
+  }));
 }
 
 function routesFaults(top: Section): FormFault[] {

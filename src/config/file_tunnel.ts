@@ -7,6 +7,7 @@ import { ValueError } from "./error.ts";
 import type { FormFault } from "./file_form.ts";
 import { kindOfValue, map, ofKind, oneOrMore, text, textOfKind, valueOf } from "./file_values.ts";
 import type { Flag, FlagTable } from "./flags.ts";
+import { GATEWAY_KEYS, HTTP_KEYS, MIXED_KEYS, PROXY_KEYS, SOCKS_KEYS } from "./file_tunnel_keys.ts";
 import { gatewayFlags } from "./gateway.ts";
 import { addValue, choice, count, type Kind } from "./kinds.ts";
 import { isUserName, openPort as openPortKind, service } from "./tunnel_kinds.ts";
@@ -23,26 +24,6 @@ export interface TunnelTexts {
 }
 
 /** Keys, each with the name of its flag. */
-const GATEWAY_KEYS = {
-  ...{ listen_addr: "listen", tls_cert: "cert", tls_key: "key", client_ca: "client-ca" },
-  ...{ path: "path", json: "json", users_file: "users", group: "group", balance: "balance" },
-  ...{ max_connections: "max-connections", max_conns_per_agent: "max-conns-per-agent" },
-  ...{ connect_timeout: "connect-timeout", idle_timeout: "idle-timeout" },
-  ...{ handshake_timeout: "handshake-timeout", heartbeat: "heartbeat", window: "window" },
-  ...{ open_ports: "open-ports", drain: "drain", metrics: "metrics" },
-  ...{ cluster: "cluster", cluster_creds: "cluster-creds", cluster_ca: "cluster-ca" },
-  ...{ auth_url: "auth-url", auth_timeout: "auth-timeout", auth_cache: "auth-cache" },
-  ...{ user_max_conns: "user-max-conns", user_new_conns: "user-new-conns", user_rate: "user-rate" },
-  ...{ agent_max_conns: "agent-max-conns", agent_new_conns: "agent-new-conns" },
-  ...{ agent_rate: "agent-rate", target_max_conns: "target-max-conns" },
-  ...{ target_new_conns: "target-new-conns", target_rate: "target-rate" },
-};
-
-const PROXY_KEYS = { anonymous: "anonymous", forwards: "forward" };
-const SOCKS_KEYS = { listen_addr: "socks" };
-const HTTP_KEYS = { listen_addr: "http" };
-const MIXED_KEYS = { listen_addr: "mixed" };
-
 const CLIENT_KEYS = {
   ...{ gateway_addr: "gateway", gateway_tls_cert: "ca", client_id: "id", group: "group" },
   ...{ gateway_pin: "pin", tls_cert: "cert", tls_key: "key" },

@@ -3,6 +3,7 @@ import { UsageError } from "./error.ts";
 import { createMetricsObserver } from "../observe/library.ts";
 import type { BackendTarget } from "../proxy/backend.ts";
 import type { ProxyOptions } from "../proxy/options.ts";
+import type { ManagedGateway } from "./create_gateway.ts";
 import { type ProxyConfig, readProxyConfig } from "./proxy.ts";
 
 /** What a program says of the proxy that it starts; the rest is as in `h3ws proxy`. */
@@ -18,7 +19,10 @@ export interface ProxySetup extends
   certPem: string;
   /** Its private key in PEM. */
   keyPem: string;
-  /** `ws://host:port`, `wss://host/path` or `ws+unix:/path.sock:/path`, as `--backend`. */
+  /**
+   * `ws://host:port`, `wss://host/path` or `ws+unix:/path.sock:/path`, as `--backend`; with a
+   * `gateway` also `agent://group/host:port`.
+   */
   backend: string;
   /** Certificates in PEM that a `wss://` backend's may be signed by, beside the public ones. */
   backendCaCerts?: string[];
@@ -26,21 +30,24 @@ export interface ProxySetup extends
   backendInsecure?: boolean;
   /** The path of the tunnels, or a regular expression that begins with `^`. Default `/ws`. */
   path?: string;
+  /** Whose agents a backend `agent://group/host:port` is behind. It starts and ends by itself. */
+  gateway?: Pick<ManagedGateway, "dialer">;
 }
 
 /**
  * The options of `startProxy`: what is given, and the defaults of `h3ws proxy` for all else. Without
  * an observer nothing is logged, and what is counted is for nobody.
  *
- * @throws {UsageError} when `listen`, `backend` or `path` is none
+ * @throws {UsageError} when `listen`, `backend` or `path` is none, or there is no `gateway` for it
  */
 export function proxyOptions(setup: ProxySetup): ProxyOptions {
-  const { listen, plainListen, backend, path, backendCaCerts, backendInsecure = false, ...given } =
-    setup;
+  const { listen, plainListen, backend, path, backendCaCerts, gateway, ...rest } = setup;
+  const { backendInsecure = false, ...given } = rest;
   const flags = { listen, "plain-listen": plainListen, backend, path };
   const read = readProxyConfig(flags);
   const { maxHeaderBytes = read.maxHeaderBytes } = given;
-  const config = { ...read, backendInsecure, maxHeaderBytes };
+  const agentDialer = gateway && ((group: string) => gateway.dialer(group));
+  const config = { ...read, backendInsecure, maxHeaderBytes, agentDialer };
   return {
     ...configuredOptions(config),
     backend: backendTarget(config, backendCaCerts),
@@ -117,6 +124,6 @@ function dialerOf({ backend: { url: value }, agentDialer }: BackendConfig, group
     key: "backend",
     value,
     problem,
-    allowed: "a section gateway in --config",
+    allowed: "a section gateway in --config, or the option gateway of a program",
   });
 }

@@ -21,6 +21,7 @@ export interface AgentObserverOptions {
 
 /** What `/stats` of an agent tells. */
 export interface AgentProcessStats extends PassedStats {
+  /** Its name. */
   client_id: string;
   /** Whether a link to a gateway stands. */
   is_online: boolean;

@@ -28,11 +28,17 @@ export interface GatewayStats extends PassedStats {
 
 /** What `/agents` tells of each, of those that are gone too. */
 export interface AgentStats extends PassedStats {
+  /** Its name. */
   client_id: string;
+  /** The agents that stand in for each other. */
   group_id: string;
+  /** Who it is let in as. */
   user: string;
+  /** "ip:port" that it came from. */
   remote_addr: string;
+  /** What carries its link. */
   transport: LinkTransport;
+  /** Whether that stands. */
   is_online: boolean;
   /** In ISO 8601: when its link ended, or now. */
   last_seen: string;

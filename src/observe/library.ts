@@ -1,5 +1,6 @@
 import { Registry } from "prom-client";
 import { applicationSink, createLog, type Log, type LogOptions, silentLog } from "./log.ts";
+import { consoleLog } from "../server/observer.ts";
 import { type CountingObserver, createObserver } from "./observer.ts";
 
 /** An observer that counts, and tells what it has counted. */
@@ -18,3 +19,10 @@ export function createMetricsObserver(log: Log = silentLog): MetricsObserver {
 export function createApplicationLog(options: LogOptions = {}): Log {
   return createLog(applicationSink, options);
 }
+
+/** A log of errors, on the console: one that nobody is told of would be lost. */
+export const errorsAlone: Log = {
+  ...silentLog,
+  enabled: (level) => level === "error" || level === "fatal",
+  error: (event, fields) => consoleLog.error(event, fields),
+};

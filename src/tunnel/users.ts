@@ -7,9 +7,11 @@ export type Role = "agent" | "client";
 
 /** One of those who may use a gateway. */
 export interface User {
+  /** 1 to 128 characters without `:` and `@`. */
   readonly name: string;
   /** As it is, or as `hashPassword` makes it; or neither, for who has a token or a certificate. */
   readonly password?: string;
+  /** See `password`. */
   readonly passwordHash?: string;
   /** SHA-256 of a token in hex: a token is random, and needs no slow hash. */
   readonly tokenSha256?: string;
@@ -32,11 +34,13 @@ export interface Credentials {
   readonly username: string;
   /** A token may be given in its place. */
   readonly password: string;
+  /** In the place of both. */
   readonly token?: string;
   /** The subject of a certificate that is trusted. */
   readonly certificate?: string;
   /** The IP address, for who fails too often. */
   readonly ip: string;
+  /** As what he comes. */
   readonly role: Role;
 }
 
@@ -58,6 +62,7 @@ export type Verdict =
 
 /** A user that is one until then, as `Date.now()`. */
 export interface AuthenticatedUser extends User {
+  /** Then his connections end, too; default never. */
   readonly expiresAtMs?: number;
 }
 

@@ -51,6 +51,30 @@ Deno.test("check: a file that is wrong is told line by line, exit code 2 as of a
     });
   }));
 
+Deno.test("check: a gateway beside routes is looked at as the proxy would begin with it", () =>
+  withFolder(async (folder) => {
+    const file = join(folder, "h3ws.yaml");
+    const routes = "routes: [{ backend: 'agent://a/b:1' }]\n";
+    const told = async (text: string) => {
+      await Deno.writeTextFile(file, text);
+      const { code, out, err } = await runFor(["check", file]);
+      return `${code} ${out}${err}`;
+    };
+    const user = "auth_username: a, auth_password: b";
+    assert.equal(
+      await told(`${routes}gateway: { ${user} }\n`),
+      `0 ${file} is right: 1 route, 1 backend, 0 other settings, gateway\n`,
+    );
+    assert.match(await told(`${routes}gateway: {}\n`), /^2 .*:2:10: gateway: has no user: /);
+    assert.match(await told(routes), /^2 .*:1:12: routes\[0\]\.backend: is behind agents, /);
+    assert.match(
+      await told(`listen: ":8443"\nbackend: ws://a\ngateway: { ${user} }\n`),
+      /^2 .*:3:10: gateway\.listen_addr: is \S+:8443, where the proxy listens; /,
+    );
+    // A user may come by the flags of h3ws gateway.
+    assert.match(await told("gateway: {}\n"), /^0 .* gateway\n$/);
+  }));
+
 Deno.test("check: a file that can't be read, and a wrong command line", () =>
   withFolder(async (folder) => {
     const file = join(folder, "none.yaml");

@@ -76,6 +76,8 @@ interface Change {
 
 const TWO = `routes:\n${route("/a")}${route("/b")}`;
 
+const GATEWAY = "gateway: { auth_username: a, auth_password: b, balance: failover }\n";
+
 const CHANGES: Change[] = [
   { name: "an emptied list", before: TWO, after: "routes: []\n", replaced: 0, routes: 0 },
   {
@@ -105,6 +107,11 @@ const CHANGES: Change[] = [
     ...{ before: "backend: ws://a\n", after: TWO, replaced: null, routes: 0 },
     afterRestart: "backend, routes",
   },
+  {
+    name: "a gateway where there was none",
+    ...{ before: TWO, after: `${TWO}${GATEWAY}`, replaced: 2, routes: 2 },
+    afterRestart: "gateway, gateway.balance",
+  },
 ];
 
 for (const { name, before, after, replaced: want, routes, afterRestart } of CHANGES) {
@@ -121,6 +128,22 @@ for (const { name, before, after, replaced: want, routes, afterRestart } of CHAN
       })
     ));
 }
+
+Deno.test("config watch: a route behind agents needs a gateway that was there at the start", () =>
+  withFolder((folder) =>
+    withRead(folder, TWO, async ({ file, replaced, log, begin }) => {
+      begin();
+      await put(file, `${TWO}  - { match: { path: /c }, backend: "agent://a/b:1" }\n${GATEWAY}`);
+      await until("the fault", () => log.length > 0);
+      assert.deepEqual(log.map(({ rawMessage }) => rawMessage), ["config.error"]);
+      assert.equal(
+        log[0].properties.message,
+        "gateway: was not there at the start, and backends behind agents need it; allowed: a " +
+          "restart; nothing is changed",
+      );
+      assert.deepEqual(replaced, []);
+    })
+  ));
 
 Deno.test("config watch: an empty list of routes is the same at a start: nothing goes to a backend", () =>
   withFolder(async (folder) => {

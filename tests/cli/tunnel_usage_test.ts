@@ -80,10 +80,12 @@ Deno.test("tunnel usage: a port that is taken is told with its flag, and nothing
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const at = `127.0.0.1:${taken.addr.port}`;
   const args = ["gateway", "--user", "a:b", "--listen", "127.0.0.1:0", "--metrics", "off"];
-  assert.equal(
-    await told([...args, "--socks", at]),
-    `1 h3ws: Cannot listen on TCP ${at}: the address is in use; --socks names another\n`,
-  );
+  for (const flag of ["--listen", "--socks", "--http", "--mixed"]) {
+    assert.equal(
+      await told([...args, flag, at]),
+      `1 h3ws: Cannot listen on TCP ${at}: the address is in use; ${flag} names another\n`,
+    );
+  }
 });
 
 Deno.test("tunnel usage: a name that is in the file of users too", () =>

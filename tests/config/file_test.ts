@@ -12,7 +12,10 @@ const parse = (text: string, env: Record<string, string> = {}, file = "h3ws.yaml
 
 Deno.test("file: nothing at all is a file of nothing", () => {
   for (const text of ["", "\n", "# only a comment\n", "---\n", "{}", "\ufeff"]) {
-    assert.deepEqual(parse(text), {
+    const { faultAt, ...said } = parse(text);
+    const { key, problem } = faultAt(["listen"], { problem: "is missing", allowed: null });
+    assert.deepEqual([key, problem], ["listen", "is missing"]);
+    assert.deepEqual(said, {
       file: "h3ws.yaml",
       flags: {},
       certificates: [],

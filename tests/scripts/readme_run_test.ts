@@ -62,9 +62,10 @@ function wordsOf(line: string): string[] {
   return line.match(/'[^']*'|\S+/g)!.map((word) => word.replace(/^'(.*)'$/, "$1"));
 }
 
-/** Runs the lines of a block in a folder of their own, at ports that are free. */
-async function runLines(lines: readonly string[]): Promise<void> {
+/** Runs the lines of a block in a folder of their own, with a configuration if there is one. */
+async function runLines(lines: readonly string[], config?: string): Promise<void> {
   await withFolder(async (folder) => {
+    if (config !== undefined) await Deno.writeTextFile(`${folder}/h3ws.yaml`, config);
     const background: Deno.ChildProcess[] = [];
     try {
       for (const line of lines) {
@@ -121,6 +122,20 @@ Deno.test("README: from nothing to an answer through the tunnel, line by line", 
   const lines = linesOf("tunnel");
   assert.equal(lines.length, 5);
   await runLines(lines);
+});
+
+Deno.test("README: a private backend behind a public proxy, by its file and line by line", async () => {
+  const [listen, agents, service] = freePorts(3);
+  const at = (text: string) =>
+    text.replaceAll("8443", `${listen}`).replaceAll("8444", `${agents}`)
+      .replaceAll("8080", `${service}`).replaceAll(/: :(?=\d)/g, ": 127.0.0.1:");
+  const lines = tested("private backend").trim().split("\n")
+    .map((line) => at(line).replace(/ *#.*$/, ""));
+  assert.equal(lines.length, 5);
+  const file = at(tested("private backend file"));
+  await runLines(lines, file);
+  // The way is the one that the file says.
+  await assert.rejects(runLines(lines, file.replace(`:${service}`, ":1")), /connect wss:.* 502/);
 });
 
 function hasCurl(): boolean {

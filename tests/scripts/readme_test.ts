@@ -62,7 +62,7 @@ Deno.test("README: every command line is one that h3ws takes, and so are those o
 
 Deno.test("README: h3ws check finds its configuration files right", async () => {
   const samples = [...readme.matchAll(/^```yaml\n([^]*?)^```$/gm)].map(([, text]) => text);
-  assert.equal(samples.length, 3);
+  assert.equal(samples.length, 4);
   for (const sample of samples) {
     await withFolder(async (folder) => {
       const file = `${folder}/h3ws.yaml`;

@@ -30,6 +30,11 @@ export function startGateway(options: TunnelProcessOptions): Promise<TunnelProce
   return start("gateway", "gateway.listening", options);
 }
 
+/** Starts `h3ws proxy`, by a file with a gateway in it, and waits until both listen. */
+export function startProxy(options: TunnelProcessOptions): Promise<TunnelProcess> {
+  return start("proxy", "proxy.listening", options);
+}
+
 /** Starts `h3ws agent`; a link need not stand. */
 export function startAgent(options: TunnelProcessOptions): Promise<TunnelProcess> {
   return start("agent", "agent.started", options);
