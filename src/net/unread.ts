@@ -35,6 +35,7 @@ function behind(early: Promise<Uint8Array | null>, stream: ByteStream): ByteStre
     },
     write: (bytes, headroom) => stream.write(bytes, headroom),
     closeWrite: () => stream.closeWrite(),
+    isLost: () => stream.isLost?.() ?? false,
     unsent: () => stream.unsent?.() ?? Promise.resolve(null),
     abort: (reason) => stream.abort(reason),
   };
