@@ -1,11 +1,10 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+import { splitCertificates } from "../net/tls_certificates.ts";
 
 /** What is wrong with certificates in PEM, one or several, or `null`. Follows their file's name. */
 export function certificatesProblem(pem: string): string | null {
-  const blocks = pem.match(CERTIFICATE);
-  if (blocks === null) return "no certificate in PEM is in it";
+  const blocks = splitCertificates(pem);
+  if (blocks.length === 0) return "no certificate in PEM is in it";
   const bad = blocks.findIndex((block) => !isCertificate(block));
   if (bad < 0) return null;
   return blocks.length === 1

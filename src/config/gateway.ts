@@ -70,8 +70,9 @@ const doors = {
     name: "client-ca",
     kind: optionalFile,
     default: "",
-    meaning: "certificates in PEM that agents over TCP must have one of, or one signed by; read " +
-      "again when they change; QUIC has none",
+    meaning: "certificates in PEM that agents must have one of, or one signed by; QUIC can't ask " +
+      "for one, and is off then; read again when they change: all agents are closed, and may come " +
+      "again, when one is gone",
   }),
   path: envFlag({
     name: "path",

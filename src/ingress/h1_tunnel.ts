@@ -89,6 +89,10 @@ export class H1Tunnel implements Tunnel {
     }
   }
 
+  isLost(): boolean {
+    return this.#stream.isLost?.() ?? false;
+  }
+
   unsent(): Promise<number | null> {
     return this.#stream.unsent?.() ?? Promise.resolve(null);
   }

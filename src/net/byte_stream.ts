@@ -28,6 +28,11 @@ export interface ByteStream {
    * before may still be there to be read.
    */
   onLost?: ((error: Error) => void) | null;
+  /**
+   * Whether its peer has reset it, or is lost, as far as that can be told without a read: what is
+   * under way may hide it. Whoever hears so has to abort it.
+   */
+  isLost?(): boolean;
   /** How many bytes of what was written the peer has not taken; `null` where that can't be told. */
   unsent?(): Promise<number | null>;
   /**

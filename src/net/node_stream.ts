@@ -189,6 +189,12 @@ export class NodeStream implements ByteStream {
     });
   }
 
+  isLost(): boolean {
+    // Behind our own FIN an orderly end leaves no peer either.
+    if (this.#socket.writableEnded || this.#socket.destroyed) return false;
+    return (this.#handle?.getpeername?.({}) ?? 0) !== 0;
+  }
+
   unsent(): Promise<number | null> {
     if (!("localAddress" in this.#raw)) return Promise.resolve(null);
     const { localAddress, localPort, remoteAddress, remotePort } = this.#raw;

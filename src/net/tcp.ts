@@ -82,6 +82,10 @@ export class ConnStream implements ByteStream {
     }
   }
 
+  isLost(): boolean {
+    return !this.#closed && this.#resetter !== null && this.#resetter.isLost();
+  }
+
   unsent(): Promise<number | null> {
     const { localAddr: local, remoteAddr: remote } = this.#conn;
     if (!("hostname" in local && "hostname" in remote)) return Promise.resolve(null);

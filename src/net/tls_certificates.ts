@@ -87,10 +87,15 @@ function tryPair(cert: string, key: string): void {
   }
 }
 
+/** The certificates in PEM, each by itself; none where there is none. */
+export function splitCertificates(pem: string): readonly string[] {
+  return pem.match(CERTIFICATE) ?? [];
+}
+
 /** node:tls takes anything, and then trusts nobody. */
 function checkCa(pem: string): void {
-  const blocks = pem.match(CERTIFICATE);
-  if (blocks === null) throw new NetError("tls", "No certificates found in client CA data");
+  const blocks = splitCertificates(pem);
+  if (blocks.length === 0) throw new NetError("tls", "No certificates found in client CA data");
   try {
     for (const block of blocks) new X509Certificate(block);
   } catch (error) {

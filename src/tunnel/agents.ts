@@ -47,7 +47,7 @@ export class Agents {
   }
 
   /**
-   * Takes up an agent until its link is gone. The newest of an id wins: whatever became of the
+   * Takes up an agent until its link is over. The newest of an id wins: whatever became of the
    * older one, its place is free at once.
    */
   add(agent: Agent): void {
@@ -57,7 +57,7 @@ export class Agents {
     this.#groups.set(agent.group, [...kept, agent]);
     if (others.length === 0) this.elsewhere?.changed();
     for (const { link } of stale) link.close("replaced by a newer connection of the same agent");
-    void agent.link.closed.then(() => this.#delete(agent));
+    void agent.link.over.then(() => this.#delete(agent));
   }
 
   #delete(agent: Agent): void {

@@ -62,7 +62,7 @@ export class ClusterPeer {
 
   #linked(): MuxLink {
     const link = this.#connect();
-    void link.closed.then(() => this.#link = null);
+    void link.over.then(() => this.#link = null);
     return link;
   }
 }

@@ -3,7 +3,7 @@ import { type Accepted, addressText } from "../net/accepted.ts";
 import { listenRaw } from "../net/raw_tcp.ts";
 import { UdpSocket } from "../net/udp_socket.ts";
 import type { Agent } from "./agents.ts";
-import type { GatewayConnection } from "./gateway.ts";
+import { watchClient } from "./client_gone.ts";
 import type { Asked } from "./observer.ts";
 import { TunnelRefused, type TunnelTarget } from "./target.ts";
 import { UdpFlows, type UdpFlowsOptions } from "./udp_flows.ts";
@@ -51,8 +51,10 @@ async function forward({ stream, remote }: Accepted, options: ForwardPortOptions
   try {
     const to = route();
     if (to === null) return;
-    const connection: GatewayConnection = await gateway.open(ask(to, remote), undefined, to.agents);
-    await gateway.carry(connection, stream);
+    // Who has nothing to say may end its side at once, and read.
+    const client = watchClient(stream, { goneAtFin: false });
+    const connection = await gateway.open(ask(to, remote), client.gone, to.agents);
+    await gateway.carry(connection, client.stream);
   } catch (error) {
     if (!(error instanceof TunnelRefused)) onBug("forward", error);
   } finally {

@@ -82,7 +82,7 @@ export class Gateway {
     this.#limits = limits;
   }
 
-  /** Takes up an agent that has said who it is, until its link is gone. */
+  /** Takes up an agent that has said who it is, until its link is over. */
   take(agent: Agent): void {
     const { observer } = this.#options;
     const { link, pass } = agent;
@@ -90,7 +90,7 @@ export class Gateway {
     this.agents.add(agent);
     agent.ports.hold(agent);
     const deadline = this.#whenOver(pass, (reason) => link.close(reason));
-    void link.closed.then((end: LinkEnd) => {
+    void link.over.then((end: LinkEnd) => {
       deadline?.clear();
       observer.agentGone(agent, end);
     });

@@ -74,7 +74,8 @@ export class GatewayLinks {
     const auth = await this.#inTime(readJsonAuth(socket), () => socket.abort("no auth in time"));
     if (auth === null) return void await socket.close(CloseCode.POLICY_VIOLATION, "expected auth");
     const remote = addressText(request.client.address, request.client.port);
-    const { authed, agent } = await this.#options.admission.admit({ auth, remote });
+    const certificate = request.clientCertificate;
+    const { authed, agent } = await this.#options.admission.admit({ auth, remote, certificate });
     await answerJsonAuth(socket, authed);
     if (agent === null) return void await socket.close(CloseCode.POLICY_VIOLATION, "AUTH_FAILED");
     const { maxStreams } = agent;

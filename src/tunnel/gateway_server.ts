@@ -1,5 +1,6 @@
 import type { ListenAddress } from "../ingress/listen.ts";
 import type { Sweeper } from "../net/sweeper.ts";
+import { splitCertificates } from "../net/tls_certificates.ts";
 import { serveBeside, type Server } from "../server/server.ts";
 import type { ServeOptions } from "../server/options.ts";
 import type { WebSocketRequest } from "../server/request.ts";
@@ -34,6 +35,10 @@ export interface GatewayServerOptions extends FrontsConfig {
   listen: ListenAddress;
   certPem: string;
   keyPem: string;
+  /**
+   * Of those who sign the certificates that agents must have; `null`, the default, for none. QUIC
+   * can't ask for one, and so is not spoken then.
+   */
   clientCaPem?: string | null;
   /** The path of the WebSocket. */
   path: string;
@@ -73,6 +78,7 @@ export class GatewayServer {
   #cluster: Cluster | null = null;
   readonly #fronts: Fronts;
   readonly #ports: OpenPorts;
+  #clientCas: readonly string[] = [];
 
   constructor(options: GatewayServerOptions) {
     this.#options = options;
@@ -103,10 +109,12 @@ export class GatewayServer {
   /** Resolves once it listens; throws `ListenError`, and then nothing is left. */
   async listen(): Promise<void> {
     const { listen, certPem, keyPem, clientCaPem, heartbeatMs, log } = this.#options;
+    this.#clientCas = splitCertificates(clientCaPem ?? "");
     this.gateway.limit(await TunnelLimits.make(this.#options.limits ?? {}));
     this.#server = await serveBeside(
       {
         ...{ listen, certPem, keyPem, clientCaPem, log },
+        versions: { h3: clientCaPem === null || clientCaPem === undefined },
         altSvcPort: null,
         maxConnections: this.#options.maxConnections,
         handshakeTimeoutMs: this.#options.handshakeTimeoutMs,
@@ -186,9 +194,16 @@ export class GatewayServer {
     this.#server!.reload(certPem, keyPem);
   }
 
-  /** The same for those who sign agents' certificates. */
+  /**
+   * The same for those who sign agents' certificates. Where one of them is gone, all agents are
+   * closed, to come again: nobody stays by a certificate that is not trusted any more.
+   */
   reloadClientCa(clientCaPem: string): void {
     this.#server!.reloadClientCa(clientCaPem);
+    const now = splitCertificates(clientCaPem);
+    const isOneGone = this.#clientCas.some((one) => !now.includes(one));
+    this.#clientCas = now;
+    if (isOneGone) this.gateway.agents.close("the CAs of agents' certificates have changed");
   }
 
   /** Takes no new clients; ends everything once connections have ended, or after `forMs`. */

@@ -18,8 +18,10 @@ export async function readJsonAuth(socket: Socket): Promise<Auth | null> {
     const message = parse(text);
     if (message.type !== "auth") throw new MessageError(`"${message.type}" where "auth" belongs`);
     const { username, password, clientId } = message;
+    // Its certificate says who it is.
+    const login = username === "" && password === "" ? null : { username, password };
     return {
-      ...{ version: TUNNEL_VERSION, clientId, login: { username, password } },
+      ...{ version: TUNNEL_VERSION, clientId, login },
       ...{ group: null, agent: null, openPorts: [], maxConns: null },
     };
   } catch (error) {

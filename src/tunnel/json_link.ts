@@ -13,7 +13,7 @@ import { JsonOutbox } from "./json_outbox.ts";
 import { JsonStream } from "./json_stream.ts";
 import type { GatewayLink, LinkEnd } from "./link.ts";
 import type { AskedStream } from "./mux_link.ts";
-import { closeReason, linkEndOf } from "./socket_end.ts";
+import { closeSocket, LinkEnding } from "./link_ending.ts";
 import { TunnelRefused, type TunnelTarget } from "./target.ts";
 
 /** The most bytes of a "data" message that is taken; its text is one frame of at most 1 MiB. */
@@ -51,7 +51,7 @@ export class JsonLink implements GatewayLink {
   readonly #ended = new Set<string>();
   readonly #stopPings: () => void;
   #heard = 0;
-  #end: LinkEnd | null = null;
+  readonly #ending = new LinkEnding();
 
   constructor(options: JsonLinkOptions) {
     const { sweeper, stalledMs = DEFAULT_STALLED_MS } = options;
@@ -67,6 +67,10 @@ export class JsonLink implements GatewayLink {
     this.closed = this.#run();
   }
 
+  get over(): Promise<LinkEnd> {
+    return this.#ending.over;
+  }
+
   get streams(): number {
     return this.#streams.size + this.#connects.size;
   }
@@ -80,7 +84,7 @@ export class JsonLink implements GatewayLink {
       heard: () => this.#heard,
       ping: (timestamp) => void this.#outbox.say({ type: "ping", timestamp }),
       lost: (reason) => {
-        this.#end ??= { by: "lost", reason };
+        this.#ending.settle({ by: "lost", reason });
         this.#options.socket.abort(reason);
       },
     });
@@ -95,11 +99,11 @@ export class JsonLink implements GatewayLink {
     } catch (error) {
       this.#fail(error);
     }
-    const end = await socket.closed;
+    const socketEnd = await socket.closed;
     this.#stopPings();
-    this.#end ??= linkEndOf(end);
-    this.#lose(this.#end);
-    return this.#end;
+    const end = this.#ending.settleBy(socketEnd);
+    this.#lose(end);
+    return end;
   }
 
   /** Ends all that goes through it. */
@@ -213,7 +217,7 @@ export class JsonLink implements GatewayLink {
   }
 
   async open(target: TunnelTarget, signal: AbortSignal): Promise<ByteStream> {
-    if (this.#end !== null) throw new NetError("lost", "the tunnel is gone");
+    if (this.#ending.end !== null) throw new NetError("lost", "the tunnel is gone");
     if (this.streams >= this.#options.maxStreams) {
       throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the agent is full");
     }
@@ -249,7 +253,7 @@ export class JsonLink implements GatewayLink {
   #sendClose(id: string, reason: string): void {
     this.#streams.delete(id);
     this.#forget(id);
-    if (this.#end === null) this.#outbox.close(id, reason);
+    if (this.#ending.end === null) this.#outbox.close(id, reason);
   }
 
   took(stream: JsonStream, bytes: number): void {
@@ -266,12 +270,8 @@ export class JsonLink implements GatewayLink {
   }
 
   #close(code: number, reason: string): void {
-    this.#end ??= { by: "us", reason };
     // At once: the peer may be silent, and its Close never come.
-    this.#lose(this.#end);
-    void this.#options.socket.close(code, closeReason(reason)).catch(ignore);
+    this.#lose(this.#ending.settle({ by: "us", reason }));
+    closeSocket(this.#options.socket, code, reason);
   }
 }
-
-/** Whatever ends a socket is told where it is read. */
-function ignore(): void {}

@@ -29,6 +29,11 @@ export interface Link {
 /** As the gateway has it. */
 export interface GatewayLink extends Link {
   /**
+   * Resolves once nothing more can come of it, which may be before `closed`: the peer is told, and
+   * its answer is waited for. Never rejects.
+   */
+  readonly over: Promise<LinkEnd>;
+  /**
    * Has the agent connect to `target`. An abort of `signal` gives it up.
    *
    * @param asked who wants it: what another gateway is told

@@ -8,7 +8,7 @@ import { CloseCode } from "../protocol/websocket/close.ts";
 import type { GatewayLink, LinkEnd, LinkTransport } from "./link.ts";
 import type { Asked } from "./observer.ts";
 import { MuxStream } from "./mux_stream.ts";
-import { closeReason, linkEndOf } from "./socket_end.ts";
+import { closeSocket, LinkEnding } from "./link_ending.ts";
 import { TunnelRefused, type TunnelTarget } from "./target.ts";
 
 /** OPENED, FIN, RESET, and CREDIT for each half of its window. */
@@ -61,7 +61,7 @@ export class MuxLink implements GatewayLink {
   /** Messages that the socket has not taken, but for DATA. */
   #waiting = 0;
   readonly #sent = () => void this.#waiting--;
-  #end: LinkEnd | null = null;
+  readonly #ending = new LinkEnding();
 
   constructor(options: MuxLinkOptions) {
     const { socket, role, windowBytes, maxStreams } = options;
@@ -69,6 +69,10 @@ export class MuxLink implements GatewayLink {
     this.transport = socket.http === null ? "nats" : `ws/${socket.http}`;
     this.mux = new Mux({ role, windowBytes, maxStreams });
     this.closed = this.#run();
+  }
+
+  get over(): Promise<LinkEnd> {
+    return this.#ending.over;
   }
 
   get streams(): number {
@@ -87,10 +91,9 @@ export class MuxLink implements GatewayLink {
     } catch (error) {
       this.#fail(error);
     }
-    const end = await socket.closed;
-    this.#end ??= linkEndOf(end);
-    this.#lose(this.#end);
-    return this.#end;
+    const end = this.#ending.settleBy(await socket.closed);
+    this.#lose(end);
+    return end;
   }
 
   /** A peer that asks on and reads no answer would have us hold them all. */
@@ -168,14 +171,14 @@ export class MuxLink implements GatewayLink {
       signal: gone.signal,
       accept: () => {
         this.#asked.delete(id);
-        if (this.#end !== null || !this.mux.accept(id)) return null;
+        if (this.#ending.end !== null || !this.mux.accept(id)) return null;
         const stream = this.#add(id);
         this.flush();
         return stream;
       },
       refuse: ({ code, message }) => {
         this.#asked.delete(id);
-        if (this.#end !== null) return;
+        if (this.#ending.end !== null) return;
         this.mux.refuse(id, code, message);
         this.flush();
       },
@@ -183,7 +186,7 @@ export class MuxLink implements GatewayLink {
   }
 
   async open(target: TunnelTarget, signal: AbortSignal, asked?: Asked): Promise<ByteStream> {
-    if (this.#end !== null) throw new NetError("lost", "the tunnel is gone");
+    if (this.#ending.end !== null) throw new NetError("lost", "the tunnel is gone");
     const isStuck = this.#waiting > this.#options.maxStreams + MIN_MAX_WAITING;
     if (isStuck || !this.mux.canOpen) {
       throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the agent is full");
@@ -223,12 +226,8 @@ export class MuxLink implements GatewayLink {
   }
 
   #close(code: number, reason: string): void {
-    this.#end ??= { by: "us", reason };
     // At once: the peer may be silent, and its Close never come.
-    this.#lose(this.#end);
-    void this.#options.socket.close(code, closeReason(reason)).catch(ignore);
+    this.#lose(this.#ending.settle({ by: "us", reason }));
+    closeSocket(this.#options.socket, code, reason);
   }
 }
-
-/** Whatever ends a socket is told where it is read. */
-function ignore(): void {}

@@ -69,7 +69,7 @@ export class OpenPorts {
     const release = () => this.#release(claims);
     const hold = (agent: Agent) => {
       for (const claim of claims.values()) claim.agent = agent;
-      void agent.link.closed.then(release);
+      void agent.link.over.then(release);
     };
     return { refused, hold, release };
   }

@@ -9,6 +9,7 @@ import type { Frame } from "../protocol/tunnel/frame.ts";
 import { FrameStream } from "./frame_stream.ts";
 import type { GatewayLink, LinkEnd } from "./link.ts";
 import type { AskedStream } from "./mux_link.ts";
+import { LinkEnding } from "./link_ending.ts";
 import { QuicTunnelStream } from "./quic_tunnel_stream.ts";
 import { TunnelRefused, type TunnelTarget } from "./target.ts";
 
@@ -33,11 +34,15 @@ export class QuicLink implements GatewayLink {
   readonly #streams = new Map<number, QuicTunnelStream>();
   #opened = 0;
   #opening = 0;
-  #end: LinkEnd | null = null;
+  readonly #ending = new LinkEnding();
 
   constructor(options: QuicLinkOptions) {
     this.#options = options;
     this.closed = this.#run();
+  }
+
+  get over(): Promise<LinkEnd> {
+    return this.#ending.over;
   }
 
   get streams(): number {
@@ -50,10 +55,11 @@ export class QuicLink implements GatewayLink {
     if (onOpen !== undefined) void this.#accept();
     const info = await quic.closed;
     const by = info.code === -1 ? "lost" : "peer";
-    this.#end ??= { by, reason: info.reason || `closed with ${info.code}` };
-    const lost = new NetError("lost", `the tunnel is gone: ${this.#end.reason}`);
+    const reason = info.reason || `closed with ${info.code}`;
+    const end = this.#ending.settle({ by, reason });
+    const lost = new NetError("lost", `the tunnel is gone: ${end.reason}`);
     for (const stream of [...this.#streams.values()]) stream.fail(lost);
-    return this.#end;
+    return end;
   }
 
   /** Reads how streams end. */
@@ -78,7 +84,7 @@ export class QuicLink implements GatewayLink {
   }
 
   #fail(error: unknown): void {
-    if (this.#end !== null) return;
+    if (this.#ending.end !== null) return;
     if (error instanceof NetError) return this.close(error.message);
     if (error instanceof TunnelError) return this.close(error.message);
     this.#options.onBug("tunnel link", error);
@@ -152,7 +158,7 @@ export class QuicLink implements GatewayLink {
 
   async open({ protocol, host, port }: TunnelTarget, signal: AbortSignal): Promise<ByteStream> {
     const { quic, maxStreams } = this.#options;
-    if (this.#end !== null) throw new NetError("lost", "the tunnel is gone");
+    if (this.#ending.end !== null) throw new NetError("lost", "the tunnel is gone");
     if (this.streams >= maxStreams) throw full();
     const stream = await quic.tryOpenStream();
     if (stream === null) throw full();
@@ -186,7 +192,7 @@ export class QuicLink implements GatewayLink {
   }
 
   close(reason: string): void {
-    this.#end ??= { by: "us", reason };
+    this.#ending.settle({ by: "us", reason });
     this.#options.quic.close(0, reason);
   }
 }

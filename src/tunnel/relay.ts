@@ -4,6 +4,9 @@ import type { Sweeper, Swept } from "../net/sweeper.ts";
 import { PeerError } from "../protocol/wire/error.ts";
 import { Linger } from "./linger.ts";
 
+/** A side that nobody reads for so long is looked at, whether it is still there. */
+const LOOK_AFTER_MS = 5_000;
+
 /** How a relayed connection ended, and what went through it. */
 export interface RelayEnd extends Readonly<Traffic> {
   /** Who ended it first: the side that asked, the side that was asked for, or we. */
@@ -47,6 +50,8 @@ export function relay(options: RelayOptions): Promise<RelayEnd> {
 class Relay implements Swept {
   readonly #options: RelayOptions;
   #movedMs: number;
+  /** Since when nobody reads a side, as the other one does not take what came; or it has ended. */
+  readonly #unreadSinceMs = { client: Infinity, target: Infinity };
   #end: Pick<RelayEnd, "by" | "reason"> | null = null;
   /** What goes on with those that are held up. */
   readonly #held = new Set<() => void>();
@@ -61,12 +66,12 @@ class Relay implements Swept {
   }
 
   async run(): Promise<RelayEnd> {
-    const { client, target, sweeper, idleTimeoutMs, signal } = this.#options;
+    const { client, target, sweeper, signal } = this.#options;
     const onAbort = () => this.#stop("us", messageOf(signal?.reason ?? "aborted"));
     signal?.addEventListener("abort", onAbort, { once: true });
     client.onReset = ({ message }) => this.#stop("client", message);
     target.onReset = ({ message }) => this.#stop("target", message);
-    if (idleTimeoutMs > 0) sweeper.add(this);
+    sweeper.add(this);
     if (signal?.aborted) onAbort();
     await Promise.all([this.#carry("client"), this.#carry("target")]);
     this.#linger?.clear();
@@ -92,6 +97,7 @@ class Relay implements Swept {
         const chunk = await source.read();
         if (chunk === null) break;
         const { length } = chunk;
+        this.#unreadSinceMs[from] = sweeper.nowMs;
         if (from === "client") this.#traffic.bytesToTarget += length;
         else this.#traffic.bytesToClient += length;
         const held = throttle?.(length) ?? null;
@@ -99,8 +105,10 @@ class Relay implements Swept {
         writing = true;
         await sink.write(chunk, source.headroom);
         writing = false;
+        this.#unreadSinceMs[from] = Infinity;
         if (idleTimeoutMs > 0) this.#movedMs = sweeper.nowMs;
       }
+      this.#unreadSinceMs[from] = sweeper.nowMs;
       this.#firstFin ??= from;
       writing = true;
       await sink.closeWrite();
@@ -129,7 +137,17 @@ class Relay implements Swept {
 
   sweep(nowMs: number): void {
     const { idleTimeoutMs } = this.#options;
-    if (nowMs - this.#movedMs >= idleTimeoutMs) this.#stop("us", `idle for ${idleTimeoutMs} ms`);
+    if (idleTimeoutMs > 0 && nowMs - this.#movedMs >= idleTimeoutMs) {
+      this.#stop("us", `idle for ${idleTimeoutMs} ms`);
+    }
+    this.#look("client", nowMs);
+    this.#look("target", nowMs);
+  }
+
+  /** RST is seen by who reads. What came before it is on its way for as long as it is taken. */
+  #look(side: "client" | "target", nowMs: number): void {
+    if (nowMs - this.#unreadSinceMs[side] < LOOK_AFTER_MS) return;
+    if (this.#options[side].isLost?.()) this.#stop(side, "connection reset");
   }
 
   #stop(by: RelayEnd["by"], reason: string): void {

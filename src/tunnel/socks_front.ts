@@ -13,6 +13,7 @@ import { encodeReply } from "../protocol/socks5/request.ts";
 import { Socks5Server, type Socks5ServerEvent } from "../protocol/socks5/server.ts";
 import { ipOf } from "../proxy/headers.ts";
 import type { ClientGate, LetIn } from "./client_gate.ts";
+import { watchClient } from "./client_gone.ts";
 import { failureKind, TunnelRefused } from "./target.ts";
 import { associate } from "./udp_associate.ts";
 import type { UdpFlowsOptions } from "./udp_flows.ts";
@@ -51,7 +52,7 @@ export class SocksFront {
 
 class SocksSession {
   readonly #accepted: Accepted;
-  readonly #stream: ByteStream;
+  #stream: ByteStream;
   readonly #options: SocksFrontOptions;
   readonly #parser: Socks5Server;
   #letIn: LetIn | null;
@@ -134,13 +135,16 @@ class SocksSession {
 
   async #connect({ host, port }: Socks5Address): Promise<void> {
     const { gateway } = this.#options;
-    // What came behind the request is the target's.
-    const client = unread(this.#stream, this.#parser.rest().slice());
+    // What came behind the request is the target's: whoever ended its side behind that waits for an
+    // answer, and who has sent nothing is gone.
+    const early = this.#parser.rest().slice();
+    const { stream, gone } = watchClient(this.#stream, { goneAtFin: early.length === 0 });
+    const client = this.#stream = unread(stream, early);
     try {
       const connection = await gateway.open({
         ...{ front: "socks5", client: this.#accepted.remote, ...this.#letIn! },
         target: { protocol: "tcp", host, port },
-      });
+      }, gone);
       await gateway.carryTo(connection, async () => {
         await this.#stream.write(encodeReply(Socks5Reply.SUCCEEDED));
         return client;

@@ -102,6 +102,41 @@ for (const byNode of [false, true]) {
     });
   });
 
+  Deno.test(`${name}: what its peer resets is known to be lost, though nobody reads it`, async () => {
+    for (const isClient of [true, false]) {
+      for (const isHalfClosed of [false, true]) {
+        await withPair(byNode, async (client, server) => {
+          const [one, other] = isClient ? [client, server] : [server, client];
+          await one.write(Uint8Array.of(1));
+          if (isHalfClosed) {
+            await one.closeWrite();
+            assert.deepEqual([...(await other.read())!], [1]);
+            assert.equal(await other.read(), null);
+          }
+          assert.equal(other.isLost!(), false);
+          one.abort();
+          await until("the end", () => other.isLost!());
+        });
+      }
+    }
+  });
+
+  Deno.test(`${name}: what ends in order is not lost, nor is what was given up here`, async () => {
+    await withPair(byNode, async (client, server) => {
+      await client.write(Uint8Array.of(1));
+      await client.closeWrite();
+      await server.closeWrite();
+      assert.equal(await client.read(), null);
+      // The one byte is still there to be read.
+      assert.equal(server.isLost!(), false);
+      assert.deepEqual([...(await server.read())!], [1]);
+      assert.equal(await server.read(), null);
+      assert.equal(server.isLost!(), false);
+      server.abort();
+      assert.equal(server.isLost!(), false);
+    });
+  });
+
   Deno.test(`${name}: an attempt that is given up, and one that nobody takes`, async () => {
     const gone = AbortSignal.abort(new NetError("timeout", "too late"));
     const nobody = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -11,6 +11,17 @@ import { isIdle, withTarget } from "./target.ts";
 
 const TRANSPORTS = { quic: ["quic"], ws: ["ws"], json: ["json"] } as const;
 
+/** Waits until a number of bytes is something, and stays what it is. */
+async function stands(count: () => number): Promise<void> {
+  let seen = -1;
+  let sinceMs = performance.now();
+  await until("a transfer that stands", () => {
+    if (count() !== seen) sinceMs = performance.now();
+    seen = count();
+    return seen > 0 && performance.now() - sinceMs > 500;
+  });
+}
+
 /** Declares a test of what the JSON messages do not know: half-close, and credit. */
 function testFlow(name: string, title: string, run: () => Promise<void>): void {
   if (name !== "json") Deno.test(`tunnel by ${name}: ${title}`, run);
@@ -40,6 +51,49 @@ for (const [name, transports] of Object.entries(TRANSPORTS)) {
         await until("the target", () => conns.size === 1);
         client.reset();
         await until("the target's end", () => conns.size === 0);
+        await until("nothing left", () => isIdle(tunnel));
+      });
+    });
+  });
+
+  testFlow(name, "a client that resets behind bytes that its target never reads", async () => {
+    await withTunnel({ transports }, async (tunnel) => {
+      await withTarget((conn) => conn.pause(), async (port, conns) => {
+        const client = await socksConnect(tunnel.gateway.socksPort!, "127.0.0.1", port);
+        await until("the target", () => conns.size === 1);
+        client.write(new Uint8Array(64 << 20));
+        await stands(() => client.unsent);
+        client.reset();
+        await until("nothing left", () => isIdle(tunnel));
+        const [by] = tunnel.told.lines.flatMap((line) => /^closed (.*?) \d/.exec(line)?.[1] ?? []);
+        assert.equal(by, "client: connection reset");
+      });
+    });
+  });
+
+  testFlow(name, "a target that resets behind bytes that its client never reads", async () => {
+    await withTunnel({ transports }, async (tunnel) => {
+      await withTarget((conn) => void conn.write(new Uint8Array(64 << 20)), async (port, conns) => {
+        const client = await socksConnect(tunnel.gateway.socksPort!, "127.0.0.1", port);
+        client.pause();
+        const [conn] = conns;
+        await stands(() => conn.writableLength);
+        conn.resetAndDestroy();
+        await until("nothing left", () => isIdle(tunnel));
+        assert.ok(tunnel.told.lines.includes("agent closed target: connection reset"));
+      });
+    });
+  });
+
+  testFlow(name, "who has ended its side and then resets is not waited for", async () => {
+    await withTunnel({ transports }, async (tunnel) => {
+      const ended = Promise.withResolvers<void>();
+      const take = (conn: net.Socket) => void conn.resume().on("end", ended.resolve);
+      await withTarget(take, async (port) => {
+        const client = await socksConnect(tunnel.gateway.socksPort!, "127.0.0.1", port);
+        client.fin();
+        await within("FIN", ended.promise);
+        client.reset();
         await until("nothing left", () => isIdle(tunnel));
       });
     });

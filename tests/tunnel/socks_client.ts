@@ -6,6 +6,8 @@ export interface SocksClient {
   readonly text: string;
   /** How many bytes came. */
   readonly bytes: number;
+  /** Bytes that were given to `write` and wait here. */
+  readonly unsent: number;
   /** How the other side ended. */
   readonly ended: Promise<"fin" | "reset">;
   write(data: string | Uint8Array): void;
@@ -82,6 +84,9 @@ export async function socksConnect(
     },
     get text() {
       return text;
+    },
+    get unsent() {
+      return socket.writableLength;
     },
     ended: ended.promise,
     write: (data) => void socket.write(data),
