@@ -9,7 +9,7 @@ import { EventLoopLag } from "../observe/event_loop.ts";
 import { createLineLog, type Log } from "../observe/log.ts";
 import { registerRuntime } from "../observe/runtime.ts";
 import { AGENT_PREFIX } from "../observe/tunnel_metrics.ts";
-import { type Auth, TUNNEL_VERSION } from "../protocol/tunnel/auth.ts";
+import { type Auth, type OpenPort, TUNNEL_VERSION } from "../protocol/tunnel/auth.ts";
 import { type AgentObserver, TunnelAgent } from "../tunnel/agent.ts";
 import { agentDial } from "../tunnel/agent_dial.ts";
 import type { ConnectTarget } from "../tunnel/link.ts";
@@ -121,10 +121,13 @@ async function ownCertificate(config: AgentConfig): Promise<ClientCertificate | 
 /** Connects to what may be reached now. */
 class Connecting {
   readonly #timeoutMs: number;
+  /** Those that gateways were asked for, whatever the file says later. */
+  readonly #openPorts: readonly OpenPort[];
   #connect: ConnectTarget;
 
   constructor(config: AgentConfig) {
     this.#timeoutMs = config.connectTimeoutMs;
+    this.#openPorts = config.openPorts;
     this.#connect = this.#by(config);
   }
 
@@ -138,7 +141,7 @@ class Connecting {
   #by({ allowed, forbidden, services }: AgentConfig): ConnectTarget {
     const reach = new Reach({
       allowed: allowed.length === 0 ? null : allowed,
-      ...{ forbidden, services },
+      ...{ forbidden, services, openPorts: this.#openPorts },
     });
     return agentDial({ reach, connectTimeoutMs: this.#timeoutMs });
   }
