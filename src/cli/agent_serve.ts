@@ -191,14 +191,16 @@ function toldOf({ gateways, user, group, allowed, services, configFile }: AgentC
 }
 
 function startFields(
-  { gateways, transports, allowed, forbidden, services, replicas, configFile }: AgentConfig,
+  config: AgentConfig,
   { id, metrics }: { id: string; metrics: string | null },
 ) {
+  const { gateways, transports, allowed, forbidden, services, replicas, configFile } = config;
   return {
     version: VERSION,
     id,
     gateways: gateways.map(({ href }) => href).join(", "),
     transports: transports.join(", "),
+    ...(config.proxy !== null && { proxy: formatAddress(config.proxy) }),
     replicas,
     allowed: services.length > 0
       ? services.map(({ name }) => name).join(", ")

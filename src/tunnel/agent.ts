@@ -58,6 +58,7 @@ export interface AgentOptions extends Omit<AgentLinkOptions, OfLinks>, BackoffOp
 }
 
 const LOOKUP_EVERY_MS = 5 * 60_000;
+const nowhere = () => Promise.resolve([]);
 /** How long a family of addresses leaves the other one alone. */
 const REST_MS = 1_000;
 
@@ -98,7 +99,9 @@ export class TunnelAgent {
   }
 
   #follow(url: URL): GatewayPlaces {
-    const { lookup = addressesOf, lookupEveryMs = LOOKUP_EVERY_MS, replicas } = this.#options;
+    const { proxy = null, lookupEveryMs = LOOKUP_EVERY_MS, replicas } = this.#options;
+    // A proxy looks the name up itself: here it may lead nowhere.
+    const { lookup = proxy === null ? addressesOf : nowhere } = this.#options;
     const places: GatewayPlaces = new GatewayPlaces({
       hostname: url.hostname.replace(/^\[|\]$/g, ""),
       ...{ lookup, everyMs: lookupEveryMs, signal: this.#stopped.signal },

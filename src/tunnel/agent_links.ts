@@ -1,8 +1,9 @@
 import { connectWebSocket } from "../client/connect.ts";
-import { type ClientCertificate, type Dial, dial } from "../net/dial.ts";
+import type { ClientCertificate, Dial } from "../net/dial.ts";
 import { Connections } from "../client/connections.ts";
 import type { Socket } from "../endpoint/socket.ts";
 import { messageOf, NetError } from "../net/error.ts";
+import { dialBy, type OutboundProxy } from "../net/outbound_proxy.ts";
 import { connectQuic } from "../net/quic_connect.ts";
 import type { Sweeper } from "../net/sweeper.ts";
 import { type Auth, type Authed } from "../protocol/tunnel/auth.ts";
@@ -34,6 +35,8 @@ export interface AgentLinkOptions {
   certificateHashes?: Uint8Array[];
   /** Who we are, over TCP: QUIC can't show it. */
   clientCertificate?: ClientCertificate;
+  /** The way to the gateway, for TCP alone: QUIC is left out. Default none. */
+  proxy?: OutboundProxy | null;
   /**
    * What is tried, in this order. By "ws" a gateway that does not choose our subprotocol is spoken
    * to in JSON, as by "json", which does not even offer it.
@@ -86,13 +89,18 @@ export async function connectGateway(options: AgentLinkOptions): Promise<Link> {
   }
   throw new NetError(
     "unreachable",
-    `Cannot link to ${options.url.host}: ${failed.join("; ") || "QUIC can show no certificate"}`,
+    `Cannot link to ${options.url.host}: ${failed.join("; ") || whyNoQuic(options)}`,
   );
 }
 
-/** Who has nothing to say but his certificate can't come by QUIC. */
-function transportsOf({ transports, auth }: AgentLinkOptions): readonly AgentTransport[] {
-  return auth.login === null ? transports.filter((one) => one !== "quic") : transports;
+function transportsOf(options: AgentLinkOptions): readonly AgentTransport[] {
+  const { transports } = options;
+  return whyNoQuic(options) === null ? transports : transports.filter((one) => one !== "quic");
+}
+
+function whyNoQuic({ auth, proxy = null }: AgentLinkOptions): string | null {
+  if (proxy !== null) return "QUIC goes by no proxy";
+  return auth.login === null ? "QUIC can show no certificate" : null;
 }
 
 async function byQuic(options: AgentLinkOptions): Promise<Link> {
@@ -153,9 +161,11 @@ async function bySocket(options: AgentLinkOptions, transport: "ws" | "json"): Pr
 }
 
 /** TCP to one address of the gateway, that is known by its hash, or knows us by our certificate. */
-function dialFor({ address, certificateHashes, clientCertificate }: AgentLinkOptions): Dial {
+function dialFor(
+  { address, certificateHashes, clientCertificate, proxy = null }: AgentLinkOptions,
+): Dial {
   return ({ tls, ...target }, signal) =>
-    dial({
+    dialBy(proxy, {
       ...target,
       hostname: address ?? target.hostname,
       ...(tls && { tls: { ...tls, certificateHashes, clientCertificate } }),

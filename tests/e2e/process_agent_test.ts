@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { portOf, startAgent, startGateway, withHello } from "../support/tunnel_process.ts";
 import type { TunnelProcess } from "../support/tunnel_process.ts";
+import { startSocksProxy } from "../support/socks_proxy.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
 
@@ -40,4 +41,17 @@ Deno.test("process: a service that an agent offers by a port of the gateway may 
     assert.equal(await end(agent), 0);
     assert.equal(await end(gateway), 0);
   });
+});
+
+Deno.test("process: an agent by a SOCKS5 proxy, whose password nobody is told", async () => {
+  await using proxy = await startSocksProxy({ login: "me:hidden" });
+  await using gateway = await startGateway({ flags: LISTEN });
+  const by = `socks5h://me:hidden@127.0.0.1:${proxy.port}`;
+  await using agent = await startAgent({ flags: [...await agentFlags(gateway), "--proxy", by] });
+  assert.equal(agent.started.proxy, `127.0.0.1:${proxy.port}`);
+  assert.match(String((await agent.logged("gateway.connect")).transport), /^ws\//);
+  assert.deepEqual(proxy.asked, [`me:hidden localhost:${portOf(gateway.started.listen)}`]);
+  assert.equal(await end(agent), 0);
+  assert.ok(!JSON.stringify(agent.log).includes("hidden"));
+  assert.equal(await end(gateway), 0);
 });
