@@ -108,7 +108,8 @@ Deno.test("agents: the next one is asked where one won't; what a target says is 
   };
   await using shop = await Shop.open({ gateway: { balance: "failover", observer } });
   // It says that it can carry many.
-  await shop.agent({ clientId: "a", agent: { maxStreams: 1, auth: { maxConns: 100 } } });
+  const agent = { maxStreams: 1, auth: { maxConns: 100 } };
+  await shop.agent({ clientId: "a", transports: ["ws"], agent });
   await shop.agents("a");
   await shop.agent({ clientId: "b" });
   await shop.agents("a", "b");
@@ -116,7 +117,7 @@ Deno.test("agents: the next one is asked where one won't; what a target says is 
     await assert.rejects(socksConnect(shop.socksPort, "10.9.9.9", 80), /SOCKS5 reply 2/);
     assert.deepEqual([refused, retried], [["a"], []]);
     const clients = await several(2, shop, port);
-    assert.deepEqual(retried, ["a: the agent is full"]);
+    assert.deepEqual(retried, ["a: More than 1 streams"]);
     for (const client of clients) client.reset();
     await until("nothing left", () => shop.gateway.connections === 0);
   });
