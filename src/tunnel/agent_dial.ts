@@ -1,7 +1,7 @@
 import { orAborted } from "../client/http_client.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
 import { dialRaw } from "../net/raw_tcp.ts";
-import { NetError, toNetError } from "../net/error.ts";
+import { isHostUnreachable, NetError, toNetError } from "../net/error.ts";
 import { addressesOf, raceAddresses } from "../net/happy_eyeballs.ts";
 import { UdpFlow } from "../net/udp_flow.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
@@ -27,12 +27,17 @@ export function agentDial(options: AgentDialOptions): ConnectTarget {
       return await connect(options, target, either);
     } catch (error) {
       if (error instanceof TunnelRefused) throw error;
-      const { kind, message } = toNetError(either.aborted ? either.reason : error);
-      throw new TunnelRefused(TunnelCode.CONNECTION_FAILED, `${kind}: ${message}`, error);
+      throw refusedFor(toNetError(either.aborted ? either.reason : error));
     } finally {
       clearTimeout(stop);
     }
   };
+}
+
+/** The message begins with the kind of the error: see `failureKind`. */
+export function refusedFor(error: NetError): TunnelRefused {
+  const kind = isHostUnreachable(error) ? "host_unreachable" : error.kind;
+  return new TunnelRefused(TunnelCode.CONNECTION_FAILED, `${kind}: ${error.message}`, error);
 }
 
 async function connect(
