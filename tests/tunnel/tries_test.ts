@@ -81,6 +81,22 @@ Deno.test("users: one address with many names waits, and so does one name from m
   assert.deepEqual(await kinds([{ ip: "192.0.2.9", password: "right" }]), ["user"]);
 });
 
+Deno.test("users: RFC 4291 §2.5.1: who changes his IPv6 address within his /64 stays who he is", async () => {
+  const users = new Users([], { tries: new Tries({ free: 1 }), authenticate: () => nobody });
+  const kind = async (ip: string, i: number) =>
+    (await users.verify(ask({ ip, username: `n${i}` }))).kind;
+  const own = ["2001:db8:0:1::1", "2001:db8:0:1::2", "2001:db8:0:1:ffff::3"];
+  const kinds: string[] = [];
+  for (const [i, ip] of own.entries()) kinds.push(await kind(ip, i));
+  assert.deepEqual(kinds, ["wrong", "wrong", "later"]);
+  assert.equal(await kind("2001:db8:0:2::1", 9), "wrong");
+  // RFC 4291 §2.5.5.2: IPv4 is one address however it is written.
+  const mapped = [await kind("::ffff:192.0.2.1", 3), await kind("192.0.2.1", 4)];
+  assert.deepEqual([...mapped, await kind("::ffff:192.0.2.1", 5)], ["wrong", "wrong", "later"]);
+});
+
+const nobody = Promise.resolve(null);
+
 Deno.test("users: tokens that are wrong make their address wait", async () => {
   const users = new Users([], { tries: new Tries({ free: 1 }) });
   const wrong = () => users.verify(ask({ username: "", password: "", token: "x" }));
