@@ -1,4 +1,4 @@
-import { connectWebSocket } from "../client/connect.ts";
+import { connectWebSocket, UpgradeRefused } from "../client/connect.ts";
 import type { ClientCertificate, Dial } from "../net/dial.ts";
 import { Connections } from "../client/connections.ts";
 import type { Socket } from "../endpoint/socket.ts";
@@ -11,6 +11,8 @@ import { decodeFrame } from "../protocol/tunnel/decode.ts";
 import { encodeFrame } from "../protocol/tunnel/encode.ts";
 import type { Frame } from "../protocol/tunnel/frame.ts";
 import { CloseCode } from "../protocol/websocket/close.ts";
+import { TunnelCode } from "../protocol/tunnel/code.ts";
+import { authorizationFor } from "./early_auth.ts";
 import { FrameStream } from "./frame_stream.ts";
 import { TUNNEL_SUBPROTOCOL } from "./gateway_links.ts";
 import { sendJsonAuth } from "./json_auth.ts";
@@ -136,8 +138,10 @@ async function bySocket(options: AgentLinkOptions, transport: "ws" | "json"): Pr
   // Of its own: a connection that is dead, and not known to be, is not the next link's as well; and
   // none waits for another's bytes that were lost.
   const connections = new Connections();
+  const authorization = authorizationFor(options.auth.login);
   const socket = await connectWebSocket(url, {
     connections,
+    headers: authorization === null ? [] : [["authorization", authorization]],
     protocols: transport === "ws" ? [TUNNEL_SUBPROTOCOL] : [],
     caCerts,
     dial: dialFor(options),
@@ -148,7 +152,7 @@ async function bySocket(options: AgentLinkOptions, transport: "ws" | "json"): Pr
     signal,
   }).catch((error) => {
     connections.close();
-    throw error;
+    throw refusedOr(error);
   });
   void socket.closed.then(() => connections.close());
   try {
@@ -158,6 +162,12 @@ async function bySocket(options: AgentLinkOptions, transport: "ws" | "json"): Pr
     void socket.close(CloseCode.GOING_AWAY, "").catch(() => {});
     throw error;
   }
+}
+
+/** RFC 9110 §15.5.2: a gateway that does not know us may say so before there is a WebSocket. */
+function refusedOr(error: unknown): unknown {
+  if (!(error instanceof UpgradeRefused) || error.status !== 401) return error;
+  return new TunnelRefused(TunnelCode.AUTH_FAILED, error.message, error);
 }
 
 /** TCP to one address of the gateway, that is known by its hash, or knows us by our certificate. */
