@@ -17,7 +17,7 @@ export const agentCommand: Command = {
   async run(flags, io) {
     const part = { section: "agent", read: readAgentConfig } as const;
     const configured = await configureTunnel(part, { flags, env: io.env });
-    const { gateways, user, token, id } = configured.config;
+    const { gateways, user, token, id, transports } = configured.config;
     if (gateways.length === 0) {
       const allowed = "wss://host:port: h3ws agent wss://gw.example:8443";
       throw new UsageError({ key: "--gateway", value: null, problem: "is missing", allowed });
@@ -26,7 +26,8 @@ export const agentCommand: Command = {
       const problem = "can't stand beside --user";
       throw new UsageError({ key: "--token", value: null, problem, allowed: "one of the two" });
     }
-    if (token !== null && id === null) {
+    // AnyProxy's messages know names and passwords alone.
+    if (token !== null && id === null && transports.every((one) => one === "json")) {
       const problem = "takes the name of its user as --id";
       throw new UsageError({ key: "--token", value: null, problem, allowed: "--id beside it" });
     }

@@ -9,7 +9,7 @@ import { EventLoopLag } from "../observe/event_loop.ts";
 import { createLineLog, type Log } from "../observe/log.ts";
 import { registerRuntime } from "../observe/runtime.ts";
 import { AGENT_PREFIX } from "../observe/tunnel_metrics.ts";
-import { type Auth, TUNNEL_VERSION } from "../protocol/tunnel/auth.ts";
+import { type Auth, type OpenPort, TUNNEL_VERSION } from "../protocol/tunnel/auth.ts";
 import { type AgentObserver, TunnelAgent } from "../tunnel/agent.ts";
 import { agentDial } from "../tunnel/agent_dial.ts";
 import type { ConnectTarget } from "../tunnel/link.ts";
@@ -121,8 +121,8 @@ async function ownCertificate(config: AgentConfig): Promise<ClientCertificate | 
 /** Connects to what may be reached now. */
 class Connecting {
   readonly #timeoutMs: number;
-  /** Those that the gateway was asked for: others take a restart. */
-  readonly #openPorts: AgentConfig["openPorts"];
+  /** Those that gateways were asked for, whatever the file says later. */
+  readonly #openPorts: readonly OpenPort[];
   #connect: ConnectTarget;
 
   constructor(config: AgentConfig) {
@@ -191,14 +191,16 @@ function toldOf({ gateways, user, group, allowed, services, configFile }: AgentC
 }
 
 function startFields(
-  { gateways, transports, allowed, forbidden, services, replicas, configFile }: AgentConfig,
+  config: AgentConfig,
   { id, metrics }: { id: string; metrics: string | null },
 ) {
+  const { gateways, transports, allowed, forbidden, services, replicas, configFile } = config;
   return {
     version: VERSION,
     id,
     gateways: gateways.map(({ href }) => href).join(", "),
     transports: transports.join(", "),
+    ...(config.proxy !== null && { proxy: formatAddress(config.proxy) }),
     replicas,
     allowed: services.length > 0
       ? services.map(({ name }) => name).join(", ")

@@ -1,4 +1,5 @@
 import { messageOf, NetError } from "../net/error.ts";
+import { ProxyFailed } from "../net/outbound_proxy.ts";
 import { type TlsFault, tlsFaultOf } from "../net/tls_fault.ts";
 import { HttpError } from "../protocol/http1/error.ts";
 import { H2Error } from "../protocol/http2/codes.ts";
@@ -44,6 +45,7 @@ function withHint(error: PeerError, { target, httpVersion }: Attempted): string 
 
 function cause(error: NetError, attempted: Attempted): string {
   const { target: { hostname, port }, httpVersion, timeoutMs } = attempted;
+  if (error instanceof ProxyFailed) return error.message;
   if (error instanceof NoExtendedConnect) return `${error.message}; ${otherThan(httpVersion)}`;
   switch (error.kind) {
     case "unresolved":

@@ -10,6 +10,7 @@ import {
 import { choice, count, duration, optionalAddress, optionalFile } from "./kinds.ts";
 import { debugLevel } from "./proxy.ts";
 import { logFlags } from "./gateway.ts";
+import { outboundProxy } from "./proxy_kind.ts";
 import {
   gatewayUrl,
   hostPattern,
@@ -79,6 +80,14 @@ const way = {
     kind: optionalFile,
     default: "",
     meaning: "its private key in PEM",
+  }),
+  proxy: envFlag({
+    name: "proxy",
+    kind: outboundProxy,
+    default: "",
+    meaning:
+      "the way to the gateway: http://host:port or socks5://host:port, with user:password@ " +
+      "before the host; QUIC is left out then, and it is the proxy that looks the name up",
   }),
   id: envFlag({
     name: "id",

@@ -26,7 +26,7 @@ export interface TunnelTexts {
 /** Keys, each with the name of its flag. */
 const CLIENT_KEYS = {
   ...{ gateway_addr: "gateway", gateway_tls_cert: "ca", client_id: "id", group: "group" },
-  ...{ gateway_pin: "pin", tls_cert: "cert", tls_key: "key" },
+  ...{ gateway_pin: "pin", tls_cert: "cert", tls_key: "key", proxy: "proxy" },
   ...{ token: "token", replicas: "replicas", max_concurrent_conns: "max-conns" },
   ...{ allowed_hosts: "allow", forbidden_hosts: "forbid", transports: "transport" },
   ...{ connect_timeout: "connect-timeout", quic_timeout: "quic-timeout" },

@@ -67,6 +67,11 @@ export function toNetError(error: unknown): NetError {
   return new NetError(kindOf(error, message), message, error);
 }
 
+/** Of what is `unreachable`, whether its network is there and only the host is not. */
+export function isHostUnreachable({ cause }: NetError): boolean {
+  return (cause as { code?: unknown } | null)?.code === "EHOSTUNREACH";
+}
+
 function kindOf(error: unknown, message: string): NetErrorKind {
   const code = (error as { code?: unknown } | null)?.code;
   // Deno gives both a reset stream and a stopped one as ConnectionReset; only the text differs.

@@ -68,13 +68,14 @@ export function createAgentObserver(options: AgentObserverOptions): CountingAgen
     portRefused(gateway, { protocol, remotePort: port, message: reason }) {
       log.warning("port.refused", { gateway, port, protocol, reason });
     },
+    asked: ({ id }) => counts.asked(id),
     opened(served, { dialMs }) {
       counts.opened(served.id, dialMs);
       if (info) log.info("tunnel.open", { ...servedFields(served), dialMs: tenth(dialMs) });
     },
     traffic: ({ id }) => counts.traffic(id),
     refused(served, { code, message: reason }) {
-      counts.refuse(tunnelCodeName(code));
+      counts.refuse(served.id, tunnelCodeName(code));
       log.info("tunnel.refused", { ...servedFields(served), code: tunnelCodeName(code), reason });
     },
     closed(served, end) {

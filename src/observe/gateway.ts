@@ -7,6 +7,7 @@ import { targetText } from "../tunnel/target.ts";
 import type { Fields, Log } from "./log.ts";
 import { errorFields, tenth } from "./observer.ts";
 import { Passed, type PassedStats, TunnelCounters } from "./tunnel_counters.ts";
+import { ClusterCounts, registerCluster } from "./gateway_cluster.ts";
 import { byLabel, GATEWAY_PREFIX, registerTunnel, specOf } from "./tunnel_metrics.ts";
 import { registerCounter, registerGauge } from "./metrics.ts";
 
@@ -74,9 +75,17 @@ class GatewayCounts extends TunnelCounters {
   readonly connects = zeros(TRANSPORTS);
   readonly gone = zeros(Object.values(WHO));
   readonly authFailures = zeros(FRONTS);
+  readonly cluster = new ClusterCounts();
+  retries = 0;
 
   of({ user, group, id }: Agent): Known | undefined {
     return this.known.get(keyOf({ user, group, id }));
+  }
+
+  /** Of a connection that was opened, whether another gateway has a part in it. */
+  pass({ front }: Asked, { link }: Agent): void {
+    if (front === "cluster") this.cluster.connections.from_other++;
+    else if (link.transport === "nats") this.cluster.connections.to_other++;
   }
 
   connect(agent: Agent, nowMs: number): void {
@@ -111,6 +120,7 @@ export function createGatewayObserver(options: GatewayObserverOptions): Counting
   const info = log.enabled("info");
   registerTunnel(registry, "gateway", counts);
   registerAgents(registry, counts);
+  registerCluster(registry, counts.cluster);
   return {
     agentConnected(agent) {
       counts.connect(agent, now());
@@ -127,7 +137,13 @@ export function createGatewayObserver(options: GatewayObserverOptions): Counting
       counts.authFailures[front]++;
       log.warning("auth.failed", { front, client: remote, user: user || null, reason });
     },
+    asked: ({ id }) => counts.asked(id),
+    retried(asked, { agent, reason }) {
+      counts.retries++;
+      log.info("tunnel.retry", { ...askedFields(asked), agent: agent.id, reason });
+    },
     opened(asked, { agent, dialMs }) {
+      counts.pass(asked, agent);
       const traffic = counts.opened(asked.id, dialMs);
       counts.of(agent)?.passed.opened(traffic);
       if (!info) return;
@@ -136,7 +152,7 @@ export function createGatewayObserver(options: GatewayObserverOptions): Counting
     },
     traffic: ({ id }) => counts.traffic(id),
     refused(asked, { code, reason, agent }) {
-      counts.refuse(tunnelCodeName(code));
+      counts.refuse(asked.id, tunnelCodeName(code));
       if (agent !== null) counts.of(agent)?.passed.refuse();
       const fields = { agent: agent?.id ?? null, code: tunnelCodeName(code), reason };
       log.info("tunnel.refused", { ...askedFields(asked), ...fields });
@@ -158,6 +174,7 @@ export function createGatewayObserver(options: GatewayObserverOptions): Counting
       });
     },
     cluster(news) {
+      counts.cluster.take(news);
       const { type, ...fields } = news;
       if (type === "lost") return log.warning("cluster.lost", fields);
       if (type === "joined") return log.info("cluster.joined", fields);
@@ -187,6 +204,10 @@ function registerAgents(registry: Registry, counts: GatewayCounts): void {
   registerCounter(
     spec("agents_gone_total", "Links of agents that have ended, by whom", "by"),
     () => byLabel("by", counts.gone),
+  );
+  registerCounter(
+    spec("retries_total", "How often the next agent was asked where one did not connect"),
+    () => [[{}, counts.retries]],
   );
   registerCounter(
     spec("auth_failures_total", "Agents and clients that were not let in", "front"),

@@ -93,6 +93,7 @@ export class TunnelCounters {
   readonly connectionBytesToTarget: Buckets = new Buckets(CONNECTION_BYTES);
   readonly connectionBytesToClient: Buckets = new Buckets(CONNECTION_BYTES);
   readonly #traffic = new Map<number, Traffic>();
+  readonly #asked = new Set<number>();
 
   /** @param codes names of why connections are refused */
   constructor(codes: readonly string[]) {
@@ -104,7 +105,17 @@ export class TunnelCounters {
     return this.#traffic.get(id) ?? { bytesToTarget: 0, bytesToClient: 0 };
   }
 
+  /** Connections that are asked for, and neither open nor refused yet. */
+  get opening(): number {
+    return this.#asked.size;
+  }
+
+  asked(id: number): void {
+    this.#asked.add(id);
+  }
+
   opened(id: number, dialMs: number): Traffic {
+    this.#asked.delete(id);
     const traffic = { bytesToTarget: 0, bytesToClient: 0 };
     this.#traffic.set(id, traffic);
     this.passed.opened(traffic);
@@ -112,7 +123,8 @@ export class TunnelCounters {
     return traffic;
   }
 
-  refuse(code: string): void {
+  refuse(id: number, code: string): void {
+    this.#asked.delete(id);
     this.passed.refuse();
     this.refused[code]++;
   }

@@ -36,6 +36,10 @@ export function registerTunnel(
     spec("active_connections", "Connections to targets that are open now"),
     () => [[{}, passed.active]],
   );
+  registerGauge(
+    spec("opening_connections", "Connections that wait for their targets now"),
+    () => [[{}, counters.opening]],
+  );
   registerCounter(
     spec("connections_total", "Connections to targets that were opened"),
     () => [[{}, passed.total]],

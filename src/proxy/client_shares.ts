@@ -45,8 +45,11 @@ export class ClientShares {
   }
 }
 
-/** RFC 4291 §2.5.1: who has one IPv6 address has the 2^64 of its subnet. */
-function networkOf(ip: string): string {
+/**
+ * What stands for a client's IP address where it is counted. RFC 4291 §2.5.1: who has one IPv6
+ * address has the 2^64 of its subnet.
+ */
+export function networkOf(ip: string): string {
   if (!ip.includes(":") || !ipaddr.IPv6.isValid(ip)) return ip;
   const address = ipaddr.IPv6.parse(ip);
   if (address.isIPv4MappedAddress()) return address.toIPv4Address().toString();

@@ -43,13 +43,30 @@ export class Admission {
     this.#options = options;
   }
 
+  /**
+   * Whether whoever says so may be an agent; why not, in words, or `null`. AUTH still has to come.
+   */
+  async whyUnknown(
+    { login, remote, certificate = null }: Pick<Applicant, "remote" | "certificate"> & {
+      login: Auth["login"];
+    },
+  ): Promise<string | null> {
+    const verdict = await this.#options.users.verify(
+      credentialsOf({ auth: { login }, remote, certificate }),
+    );
+    if (verdict.kind === "user") return null;
+    const message = whyNot(verdict, login);
+    this.#failed(login, remote, message);
+    return message;
+  }
+
   async admit({ auth, remote, certificate = null }: Applicant): Promise<Admitted> {
     const { users } = this.#options;
     if (auth.version > TUNNEL_VERSION) {
       return this.#refused(auth, remote, `version ${auth.version} is not known here`);
     }
     const verdict = await users.verify(credentialsOf({ auth, remote, certificate }));
-    if (verdict.kind !== "user") return this.#refused(auth, remote, whyNot(verdict, auth));
+    if (verdict.kind !== "user") return this.#refused(auth, remote, whyNot(verdict, auth.login));
     const group = groupOf(auth, verdict.user);
     if (group === null) {
       return this.#refused(auth, remote, `group ${auth.group} is not one of this user's`);
@@ -57,9 +74,13 @@ export class Admission {
     return await this.#taken(auth, { remote, group, pass: verdict.pass }, verdict.user);
   }
 
-  #refused(auth: Auth, remote: string, message: string): Admitted {
-    const user = auth.login !== null && "username" in auth.login ? auth.login.username : "";
-    this.#options.observer.authFailed({ front: "agent", remote, user, reason: message });
+  #failed(login: Auth["login"], remote: string, reason: string): void {
+    const user = login !== null && "username" in login ? login.username : "";
+    this.#options.observer.authFailed({ front: "agent", remote, user, reason });
+  }
+
+  #refused({ login }: Auth, remote: string, message: string): Admitted {
+    this.#failed(login, remote, message);
     const authed = { success: false, message, code: TunnelCode.AUTH_FAILED, refusedPorts: [] };
     return { authed: { ...authed, session: null, heartbeatMs: null }, agent: null };
   }
@@ -82,13 +103,15 @@ export class Admission {
 }
 
 /** How he says who he is: a login goes before a certificate. */
-function credentialsOf({ auth: { login }, remote, certificate }: Applicant): Credentials {
+function credentialsOf(
+  { auth: { login }, remote, certificate }: Omit<Applicant, "auth"> & { auth: Pick<Auth, "login"> },
+): Credentials {
   const who = { username: "", password: "", ip: ipOf(remote), role: "agent" } as const;
   if (login === null) return certificate ? { ...who, certificate } : who;
   return { ...who, ...login };
 }
 
-function whyNot(verdict: Exclude<Verdict, { kind: "user" }>, { login }: Auth): string {
+function whyNot(verdict: Exclude<Verdict, { kind: "user" }>, login: Auth["login"]): string {
   switch (verdict.kind) {
     case "later":
       return `too many failures: try again in ${Math.ceil(verdict.waitMs / 1000)} s`;

@@ -29,6 +29,8 @@ export interface AgentObserver {
   /** A port of the gateway that was asked for is not open; all else goes on. */
   portRefused(gateway: string, port: RefusedPort): void;
   failed(gateway: string, info: { reason: string; retryMs: number | null }): void;
+  /** A connection is asked for; then comes `opened` or `refused`. */
+  asked?(served: Served): void;
   opened(served: Served, info: { dialMs: number }): void;
   /** Where the bytes of one that was opened are counted as they pass; their sum is in its end. */
   traffic?(served: Served): Traffic;
@@ -58,6 +60,7 @@ export interface AgentOptions extends Omit<AgentLinkOptions, OfLinks>, BackoffOp
 }
 
 const LOOKUP_EVERY_MS = 5 * 60_000;
+const nowhere = () => Promise.resolve([]);
 /** How long a family of addresses leaves the other one alone. */
 const REST_MS = 1_000;
 
@@ -98,7 +101,9 @@ export class TunnelAgent {
   }
 
   #follow(url: URL): GatewayPlaces {
-    const { lookup = addressesOf, lookupEveryMs = LOOKUP_EVERY_MS, replicas } = this.#options;
+    const { proxy = null, lookupEveryMs = LOOKUP_EVERY_MS, replicas } = this.#options;
+    // A proxy looks the name up itself: here it may lead nowhere.
+    const { lookup = proxy === null ? addressesOf : nowhere } = this.#options;
     const places: GatewayPlaces = new GatewayPlaces({
       hostname: url.hostname.replace(/^\[|\]$/g, ""),
       ...{ lookup, everyMs: lookupEveryMs, signal: this.#stopped.signal },
@@ -168,10 +173,14 @@ export class TunnelAgent {
     const { observer } = this.#options;
     const startedMs = performance.now();
     this.#streams++;
+    observer.asked?.(served);
     try {
       const stream = await this.#open(served.target, asked.signal);
       const tunnel = asked.accept();
-      if (tunnel === null) return void stream.abort();
+      if (tunnel === null) {
+        stream.abort();
+        throw new TunnelRefused(TunnelCode.CONNECTION_FAILED, "aborted: the gateway gave it up");
+      }
       const openedMs = performance.now();
       observer.opened(served, { dialMs: openedMs - startedMs });
       const { sweeper, idleTimeoutMs } = this.#options;

@@ -1,10 +1,8 @@
 import { orAborted } from "../client/http_client.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
-import { dial } from "../net/dial.ts";
 import { dialRaw } from "../net/raw_tcp.ts";
-import { NetError, toNetError } from "../net/error.ts";
+import { isHostUnreachable, NetError, toNetError } from "../net/error.ts";
 import { addressesOf, raceAddresses } from "../net/happy_eyeballs.ts";
-import type { HttpProxy } from "../net/http_proxy.ts";
 import { UdpFlow } from "../net/udp_flow.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
 import type { ConnectTarget } from "./link.ts";
@@ -15,8 +13,6 @@ export interface AgentDialOptions {
   reach: Reach;
   /** How long the name and the connection may take together. */
   connectTimeoutMs: number;
-  /** Opens TCP connections in the agent's place; then it is it that resolves names. */
-  proxy?: HttpProxy;
 }
 
 /** Connects to targets as the rules have it. What is refused begins with the kind of its error. */
@@ -31,23 +27,25 @@ export function agentDial(options: AgentDialOptions): ConnectTarget {
       return await connect(options, target, either);
     } catch (error) {
       if (error instanceof TunnelRefused) throw error;
-      const { kind, message } = toNetError(either.aborted ? either.reason : error);
-      throw new TunnelRefused(TunnelCode.CONNECTION_FAILED, `${kind}: ${message}`, error);
+      throw refusedFor(toNetError(either.aborted ? either.reason : error));
     } finally {
       clearTimeout(stop);
     }
   };
 }
 
+/** The message begins with the kind of the error: see `failureKind`. */
+export function refusedFor(error: NetError): TunnelRefused {
+  const kind = isHostUnreachable(error) ? "host_unreachable" : error.kind;
+  return new TunnelRefused(TunnelCode.CONNECTION_FAILED, `${kind}: ${error.message}`, error);
+}
+
 async function connect(
-  { reach, proxy }: AgentDialOptions,
+  { reach }: AgentDialOptions,
   target: TunnelTarget,
   signal: AbortSignal,
 ): Promise<ByteStream> {
   const { protocol, host, port } = target;
-  if (proxy !== undefined && protocol === "tcp") {
-    return await dial({ hostname: host, port, proxy }, signal);
-  }
   const addresses = reach.filter(target, await orAborted(addressesOf(host), signal));
   if (protocol === "udp") return new UdpFlow({ address: addresses[0], port });
   return await raceAddresses({

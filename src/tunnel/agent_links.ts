@@ -1,8 +1,9 @@
-import { connectWebSocket } from "../client/connect.ts";
-import { type ClientCertificate, type Dial, dial } from "../net/dial.ts";
+import { connectWebSocket, UpgradeRefused } from "../client/connect.ts";
+import type { ClientCertificate, Dial } from "../net/dial.ts";
 import { Connections } from "../client/connections.ts";
 import type { Socket } from "../endpoint/socket.ts";
 import { messageOf, NetError } from "../net/error.ts";
+import { dialBy, type OutboundProxy } from "../net/outbound_proxy.ts";
 import { connectQuic } from "../net/quic_connect.ts";
 import type { Sweeper } from "../net/sweeper.ts";
 import { type Auth, type Authed } from "../protocol/tunnel/auth.ts";
@@ -10,6 +11,8 @@ import { decodeFrame } from "../protocol/tunnel/decode.ts";
 import { encodeFrame } from "../protocol/tunnel/encode.ts";
 import type { Frame } from "../protocol/tunnel/frame.ts";
 import { CloseCode } from "../protocol/websocket/close.ts";
+import { TunnelCode } from "../protocol/tunnel/code.ts";
+import { authorizationFor } from "./early_auth.ts";
 import { FrameStream } from "./frame_stream.ts";
 import { TUNNEL_SUBPROTOCOL } from "./gateway_links.ts";
 import { sendJsonAuth } from "./json_auth.ts";
@@ -34,6 +37,8 @@ export interface AgentLinkOptions {
   certificateHashes?: Uint8Array[];
   /** Who we are, over TCP: QUIC can't show it. */
   clientCertificate?: ClientCertificate;
+  /** The way to the gateway, for TCP alone: QUIC is left out. Default none. */
+  proxy?: OutboundProxy | null;
   /**
    * What is tried, in this order. By "ws" a gateway that does not choose our subprotocol is spoken
    * to in JSON, as by "json", which does not even offer it.
@@ -86,13 +91,18 @@ export async function connectGateway(options: AgentLinkOptions): Promise<Link> {
   }
   throw new NetError(
     "unreachable",
-    `Cannot link to ${options.url.host}: ${failed.join("; ") || "QUIC can show no certificate"}`,
+    `Cannot link to ${options.url.host}: ${failed.join("; ") || whyNoQuic(options)}`,
   );
 }
 
-/** Who has nothing to say but his certificate can't come by QUIC. */
-function transportsOf({ transports, auth }: AgentLinkOptions): readonly AgentTransport[] {
-  return auth.login === null ? transports.filter((one) => one !== "quic") : transports;
+function transportsOf(options: AgentLinkOptions): readonly AgentTransport[] {
+  const { transports } = options;
+  return whyNoQuic(options) === null ? transports : transports.filter((one) => one !== "quic");
+}
+
+function whyNoQuic({ auth, proxy = null }: AgentLinkOptions): string | null {
+  if (proxy !== null) return "QUIC goes by no proxy";
+  return auth.login === null ? "QUIC can show no certificate" : null;
 }
 
 async function byQuic(options: AgentLinkOptions): Promise<Link> {
@@ -128,8 +138,10 @@ async function bySocket(options: AgentLinkOptions, transport: "ws" | "json"): Pr
   // Of its own: a connection that is dead, and not known to be, is not the next link's as well; and
   // none waits for another's bytes that were lost.
   const connections = new Connections();
+  const authorization = authorizationFor(options.auth.login);
   const socket = await connectWebSocket(url, {
     connections,
+    headers: authorization === null ? [] : [["authorization", authorization]],
     protocols: transport === "ws" ? [TUNNEL_SUBPROTOCOL] : [],
     caCerts,
     dial: dialFor(options),
@@ -140,7 +152,7 @@ async function bySocket(options: AgentLinkOptions, transport: "ws" | "json"): Pr
     signal,
   }).catch((error) => {
     connections.close();
-    throw error;
+    throw refusedOr(error);
   });
   void socket.closed.then(() => connections.close());
   try {
@@ -152,10 +164,18 @@ async function bySocket(options: AgentLinkOptions, transport: "ws" | "json"): Pr
   }
 }
 
+/** RFC 9110 §15.5.2: a gateway that does not know us may say so before there is a WebSocket. */
+function refusedOr(error: unknown): unknown {
+  if (!(error instanceof UpgradeRefused) || error.status !== 401) return error;
+  return new TunnelRefused(TunnelCode.AUTH_FAILED, error.message, error);
+}
+
 /** TCP to one address of the gateway, that is known by its hash, or knows us by our certificate. */
-function dialFor({ address, certificateHashes, clientCertificate }: AgentLinkOptions): Dial {
+function dialFor(
+  { address, certificateHashes, clientCertificate, proxy = null }: AgentLinkOptions,
+): Dial {
   return ({ tls, ...target }, signal) =>
-    dial({
+    dialBy(proxy, {
       ...target,
       hostname: address ?? target.hostname,
       ...(tls && { tls: { ...tls, certificateHashes, clientCertificate } }),

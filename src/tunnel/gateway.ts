@@ -114,6 +114,7 @@ export class Gateway {
     const asked = { ...ask, id: ++this.#asked };
     const { observer, connectTimeoutMs } = this.#options;
     const startedMs = performance.now();
+    observer.asked?.(asked);
     const taken = this.#take(asked);
     const { ended } = taken;
     const giveUp = () => ended.abort(signal!.reason);
@@ -168,12 +169,16 @@ export class Gateway {
     { agents, tried }: { agents?: readonly Agent[]; tried: { last: Agent | null } },
   ) {
     const { asked, places, ended: { signal } } = taken;
+    const { observer } = this.#options;
     const { user, group, target, front } = asked;
     this.#check(taken);
     if (user !== "") await this.#enter(places, "user", user);
     await this.#enter(places, "target", targetText(target));
     let last: unknown = null;
     for (const agent of agents ?? this.agents.pick(group, front === "cluster")) {
+      if (tried.last !== null) {
+        observer.retried?.(asked, { agent: tried.last, reason: messageOf(last) });
+      }
       tried.last = agent;
       const before = places.length;
       try {

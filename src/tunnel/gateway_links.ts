@@ -11,6 +11,7 @@ import { CloseCode } from "../protocol/websocket/close.ts";
 import type { WebSocketRequest } from "../server/request.ts";
 import type { Admission, Admitted, Applicant } from "./admission.ts";
 import type { Auth, Authed } from "../protocol/tunnel/auth.ts";
+import { loginOf } from "./early_auth.ts";
 import { FrameStream } from "./frame_stream.ts";
 import type { Gateway } from "./gateway.ts";
 import { answerJsonAuth, readJsonAuth } from "./json_auth.ts";
@@ -43,6 +44,23 @@ export class GatewayLinks {
   /** For the UDP port. */
   get quic(): OtherQuic {
     return { alpnProtocols: [TUNNEL_ALPN], take: (quic) => void this.#takeQuic(quic) };
+  }
+
+  /**
+   * Why a request is of no agent, by what it says itself: `null` for an agent's, and "" where it
+   * says nothing. A certificate says something only to who asks for one: others may have one of the
+   * same CA, and say later who they are.
+   */
+  async whyNoAgent(
+    request: WebSocketRequest,
+    { byCertificate }: { byCertificate: boolean },
+  ): Promise<string | null> {
+    const login = loginOf(request);
+    const { client: { address, port } } = request;
+    const certificate = byCertificate ? request.clientCertificate : null;
+    if (login === null && certificate === null) return "";
+    const remote = addressText(address, port);
+    return await this.#options.admission.whyUnknown({ login, remote, certificate });
   }
 
   /** By frames, or by the JSON messages of AnyProxy. Resolves when the link is over. */

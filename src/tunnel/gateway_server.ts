@@ -20,6 +20,9 @@ const MAX_MESSAGE_BYTES = 1024 * 1024;
 /** An agent that is silent for so many heartbeats is gone. */
 const PATIENCE = 3;
 const UDP_IDLE_TIMEOUT_MS = 60_000;
+const NOT_FOUND = "Not Found\n";
+/** RFC 9110 §11.6.1: a 401 MUST have one. */
+const CHALLENGE = 'Basic realm="agents", charset="UTF-8"';
 const NO_PORTS: OpenPortsConfig = { hostname: "0.0.0.0", ranges: [] };
 
 /** Ports that agents may ask for. */
@@ -43,8 +46,8 @@ export interface GatewayServerOptions extends FrontsConfig {
   /** The path of the WebSocket. */
   path: string;
   /**
-   * Whether agents of AnyProxy are served, which offer no subprotocol: then anybody can see that a
-   * WebSocket is there. Default `true`.
+   * Whether agents of AnyProxy are served, which offer no subprotocol and say late who they are:
+   * then anybody can see that a WebSocket is there. Default `true`.
    */
   json?: boolean;
   agents: Users;
@@ -185,7 +188,11 @@ export class GatewayServer {
   async #take(request: WebSocketRequest): Promise<void> {
     const { path, json = true } = this.#options;
     const isOurs = json || request.subprotocols.includes(TUNNEL_SUBPROTOCOL);
-    if (request.path !== path || !isOurs) return await request.reject(404);
+    if (request.path !== path || !isOurs) return await rejectNotFound(request);
+    const why = await this.#links.whyNoAgent(request, { byCertificate: !json });
+    if (why !== null && !json) return await rejectNotFound(request);
+    // An agent of AnyProxy says who it is by its first message.
+    if (why) return await request.reject(401, { "www-authenticate": CHALLENGE }, `${why}\n`);
     await this.#links.takeSocket(request);
   }
 
@@ -226,5 +233,9 @@ export class GatewayServer {
 
 /** What an ordinary web server says of what it does not have. */
 function notFound(): Response {
-  return new Response("Not Found\n", { status: 404 });
+  return new Response(NOT_FOUND, { status: 404 });
+}
+
+async function rejectNotFound(request: WebSocketRequest): Promise<void> {
+  await request.reject(404, {}, NOT_FOUND);
 }

@@ -7,6 +7,8 @@ export interface HostPattern {
   readonly text: string;
   /** Of the host as it was asked for. */
   readonly name: ((host: string) => boolean) | null;
+  /** The one host that `name` takes, as it is compared; `null` for a pattern. */
+  readonly only: string | null;
   /** Of an address that it is, or that its name has. */
   readonly address: ((ip: string) => boolean) | null;
   readonly ports: readonly [first: number, last: number] | null;
@@ -27,9 +29,9 @@ export function parseHostPattern(text: string): HostPattern {
   const range = parseRange(host);
   if (range !== null) {
     const address = (ip: string) => holds(range, ip);
-    return { text, name: null, address, ports };
+    return { text, name: null, only: null, address, ports };
   }
-  return { text, name: namesOf(host, text), address: null, ports };
+  return { text, ...namesOf(host, text), address: null, ports };
 }
 
 function splitPorts(text: string): { host: string; ports: HostPattern["ports"] } {
@@ -56,22 +58,22 @@ function portsOf(text: string, whole: string): readonly [number, number] {
   return [first, last];
 }
 
-function namesOf(host: string, text: string): (host: string) => boolean {
+function namesOf(host: string, text: string): Pick<HostPattern, "name" | "only"> {
   if (host.startsWith("/") && host.endsWith("/") && host.length > 2) {
     try {
       const expression = new LinearRegExp(host.slice(1, -1));
-      return (name) => expression.test(name);
+      return { name: (name) => expression.test(name), only: null };
     } catch (error) {
       throw new TypeError(`${JSON.stringify(text)}: ${(error as Error).message}`);
     }
   }
   const lower = host.toLowerCase().replace(/\.$/, "");
-  if (lower === "*") return () => true;
+  if (lower === "*") return { name: () => true, only: null };
   if (!/^(\*\.)?[^*\s/]+$/.test(lower)) {
     throw new TypeError(`${JSON.stringify(text)} is no name, *.name, /regexp/, address or range`);
   }
-  if (lower.startsWith("*.")) return (name) => name.endsWith(lower.slice(1));
-  return (name) => name === lower;
+  if (lower.startsWith("*.")) return { name: (name) => name.endsWith(lower.slice(1)), only: null };
+  return { name: (name) => name === lower, only: lower };
 }
 
 type Range = readonly [ipaddr.IPv4 | ipaddr.IPv6, number];

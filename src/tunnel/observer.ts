@@ -41,6 +41,10 @@ export interface GatewayObserver {
   agentGone(agent: Agent, end: LinkEnd): void;
   /** Somebody was not let in, as an agent or as a client. */
   authFailed(info: { front: Front | "agent"; remote: string; user: string; reason: string }): void;
+  /** A connection is asked for; then comes `opened` or `refused`. */
+  asked?(asked: Asked): void;
+  /** That agent did not connect, and the next one is asked. */
+  retried?(asked: Asked, info: { agent: Agent; reason: string }): void;
   /** An agent has connected to the target. */
   opened(asked: Asked, info: { agent: Agent; dialMs: number }): void;
   /** Where the bytes of one that was opened are counted as they pass; their sum is in its end. */

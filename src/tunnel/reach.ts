@@ -83,9 +83,7 @@ export class Reach {
     if (byAddress) return true;
     if (isSpecial(ip)) {
       // Only the very name, not one of a pattern: whose names those are is for others to say.
-      return allowed?.some((one) =>
-        at(one) && one.text.split(":")[0].toLowerCase() === target.host
-      ) ?? false;
+      return allowed?.some((one) => at(one) && one.only === target.host) ?? false;
     }
     return allowed === null || allowed.some((one) => namesIt(one, target));
   }

@@ -179,6 +179,7 @@ function replyOf(refused: TunnelRefused): Socks5Reply {
       return Socks5Reply.CONNECTION_REFUSED;
     case "unreachable":
       return Socks5Reply.NETWORK_UNREACHABLE;
+    case "host_unreachable":
     case "unresolved":
     case "timeout":
       return Socks5Reply.HOST_UNREACHABLE;

@@ -28,8 +28,8 @@ export class TunnelRefused extends Error {
 }
 
 /**
- * The kind of the error behind a refusal, as `NetErrorKind` has it: the agent is asked for a word of
- * it alone, at the beginning of its message. `other` where it says none.
+ * The kind of the error behind a refusal, as `NetErrorKind` has it, or `host_unreachable`: the agent
+ * is asked for a word of it alone, at the beginning of its message. `other` where it says none.
  */
 export function failureKind({ message }: TunnelRefused): string {
   return /^([a-z_]+): /.exec(message)?.[1] ?? "other";

@@ -1,4 +1,5 @@
 import { messageOf } from "../net/error.ts";
+import { networkOf } from "../proxy/client_shares.ts";
 import { isRightAtOnce, isRightByHash, Known, sha256 } from "./known_user.ts";
 import { Tries } from "./tries.ts";
 
@@ -222,7 +223,8 @@ function isTokenOrCertificate({ token, certificate }: Credentials): boolean {
 
 /** Whose failures count: who has no name fails as an address alone. */
 function keysOf({ username, ip }: Credentials): string[] {
-  return username === "" ? [`ip ${ip}`] : [`ip ${ip}`, `user ${username}`];
+  const from = `ip ${networkOf(ip)}`;
+  return username === "" ? [from] : [from, `user ${username}`];
 }
 
 function mayBe({ roles }: User, role: Role): boolean {

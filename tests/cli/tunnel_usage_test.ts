@@ -46,7 +46,11 @@ const WRONG: [args: string[], want: string][] = [
     "2 h3ws: --token: can't stand beside --user; allowed: one of the two\n",
   ],
   [
-    ["agent", GW, "--token", "c"],
+    ["agent", GW, "--token", "c", "--ca", "/nowhere.pem"],
+    "1 h3ws: Cannot read /nowhere.pem: no such file\n",
+  ],
+  [
+    ["agent", GW, "--token", "c", "--transport", "json"],
     "2 h3ws: --token: takes the name of its user as --id; allowed: --id beside it\n",
   ],
   [

@@ -97,6 +97,47 @@ Deno.test("gateway observer: refusals by code, of the agent that was tried last"
   assert.deepEqual(lines, ["agent.connect", "tunnel.refused", "tunnel.refused"]);
 });
 
+Deno.test("gateway observer: connections wait until they are open or refused; retries count", async () => {
+  const { options, registry, lines } = setUp();
+  const observer = createGatewayObserver(options);
+  const agent = agentNamed("one");
+  for (const id of [1, 2, 3]) observer.asked!(asked(id));
+  const opening = "h3ws_gateway_opening_connections";
+  assert.equal(await valueOf(registry, opening), 3);
+  observer.retried!(asked(1), { agent, reason: "full" });
+  assert.equal(await valueOf(registry, "h3ws_gateway_retries_total"), 1);
+  observer.opened(asked(1), { agent, dialMs: 1 });
+  observer.refused(asked(2), { code: TunnelCode.CONNECTION_FAILED, reason: "no", agent });
+  assert.equal(await valueOf(registry, opening), 1);
+  assert.deepEqual(lines, ["tunnel.retry", "tunnel.open", "tunnel.refused"]);
+});
+
+Deno.test("gateway observer: of a cluster, who is there and what goes through two gateways", async () => {
+  const { options, registry, lines } = setUp();
+  const observer = createGatewayObserver(options);
+  const values = async () =>
+    await Promise.all(
+      [
+        ...["joined", "gateways", "losses_total", 'connections_total{way="to_other"}'],
+        'connections_total{way="from_other"}',
+      ].map((name) => valueOf(registry, `h3ws_gateway_cluster_${name}`)),
+    );
+  assert.deepEqual(await values(), [0, 0, 0, 0, 0]);
+  observer.cluster!({ type: "joined" });
+  observer.cluster!({ type: "found", gateway: "a" });
+  observer.cluster!({ type: "found", gateway: "b" });
+  const one = agentNamed("one");
+  const other = { ...one, link: { ...one.link, transport: "nats" } } as Agent;
+  observer.opened(asked(1), { agent: other, dialMs: 1 });
+  observer.opened({ ...asked(2), front: "cluster" }, { agent: one, dialMs: 1 });
+  observer.opened(asked(3), { agent: one, dialMs: 1 });
+  assert.deepEqual(await values(), [1, 2, 0, 1, 1]);
+  observer.cluster!({ type: "gone", gateway: "a", reason: "it shuts down" });
+  observer.cluster!({ type: "lost", reason: "refused" });
+  assert.deepEqual(await values(), [0, 1, 1, 1, 1]);
+  assert.deepEqual(lines.slice(0, 2), ["cluster.joined", "cluster.found"]);
+});
+
 Deno.test("gateway observer: agents that are gone are told of with when, a newer link is theirs", () => {
   const { options, clock } = setUp();
   const observer = createGatewayObserver(options);

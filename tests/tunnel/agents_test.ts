@@ -1,10 +1,12 @@
 // Which agents there are, and which one is asked.
 import assert from "node:assert/strict";
+import type { Agent } from "../../src/tunnel/agents.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
 import { startNetwork } from "./network.ts";
 import { Shop } from "./shop.ts";
-import type { SocksClient } from "./socks_client.ts";
+import { type SocksClient, socksConnect } from "./socks_client.ts";
+import { Told } from "./support.ts";
 import { echo, echoClient, withTarget } from "./target.ts";
 
 const TRANSPORTS = { quic: ["quic"], ws: ["ws"], json: ["json"] } as const;
@@ -93,6 +95,34 @@ for (const balance of ["round-robin", "failover"] as const) {
     });
   });
 }
+
+Deno.test("agents: the next one is asked where one won't; what a target says is the answer", async () => {
+  const told = new Told();
+  const retried: string[] = [];
+  const refused: (string | null)[] = [];
+  const observer = {
+    ...told.gateway,
+    retried: (_: unknown, { agent, reason }: { agent: Agent; reason: string }) =>
+      void retried.push(`${agent.id}: ${reason}`),
+    refused: (_: unknown, { agent }: { agent: Agent | null }) => void refused.push(agent?.id ?? ""),
+  };
+  await using shop = await Shop.open({ gateway: { balance: "failover", observer } });
+  // It says that it can carry many.
+  const agent = { maxStreams: 1, auth: { maxConns: 100 } };
+  await shop.agent({ clientId: "a", transports: ["ws"], agent });
+  await shop.agents("a");
+  await shop.agent({ clientId: "b" });
+  await shop.agents("a", "b");
+  await withTarget(echo, async (port) => {
+    await assert.rejects(socksConnect(shop.socksPort, "10.9.9.9", 80), /SOCKS5 reply 2/);
+    assert.deepEqual([refused, retried], [["a"], []]);
+    const clients = await several(2, shop, port);
+    assert.deepEqual(retried, ["a: More than 1 streams"]);
+    for (const client of clients) client.reset();
+    await until("nothing left", () => shop.gateway.connections === 0);
+  });
+  assert.deepEqual(told.bugs, []);
+});
 
 Deno.test("agents: replicas are links of their own, each of which carries", async () => {
   await using shop = await Shop.open();

@@ -2,6 +2,8 @@
 // gateway.
 import assert from "node:assert/strict";
 import { createHash, X509Certificate } from "node:crypto";
+import { connectWebSocket } from "../../src/client/connect.ts";
+import { dial } from "../../src/net/dial.ts";
 import type { User } from "../../src/tunnel/users.ts";
 import { makeClientCertificate } from "../net/client_certificates.ts";
 import { testCertificates } from "../support/proxy.ts";
@@ -89,6 +91,11 @@ Deno.test("agents by certificate: its subject is the user's, over TCP alone", as
     assert.match(transport, /^ws\//);
     return Promise.resolve();
   });
+  const hidden = { ...options.gateway, json: false };
+  await withTunnel({ ...options, gateway: hidden }, ({ gateway }) => {
+    assert.deepEqual(userOf(gateway), ["ann"]);
+    return Promise.resolve();
+  });
   await withoutLink({ ...options, transports: ["quic"] }, /QUIC can show no certificate/);
   await withoutLink({ ...options, agents: [{ name: "agent 1" }] }, /no user has the certificate/);
   const other = await makeClientCertificate([{ O: ["Example, Inc."] }, { CN: ["agent 1"] }]);
@@ -101,4 +108,31 @@ Deno.test("agents by certificate: who shows none and says nothing else is nobody
     { agent: { auth: { login: null } } },
     /no user has the certificate, or none was shown/,
   );
+});
+
+Deno.test("agents by certificate: one of nobody's is no fault of who says later who he is", async () => {
+  const { caPem, certPem, keyPem } = await makeClientCertificate([{ CN: ["machine 7"] }]);
+  const { caPem: gatewayCa } = await testCertificates();
+  const options = {
+    gateway: { clientCaPem: caPem },
+    unlinked: true,
+    transports: ["json"],
+  } as const;
+  await withTunnel(options, async ({ gateway, agent }) => {
+    await agent.stop();
+    // As AnyProxy's agents do, without Authorization.
+    const socket = await connectWebSocket(`wss://localhost:${gateway.port}/ws`, {
+      caCerts: [gatewayCa],
+      dial: ({ tls, ...target }, signal) =>
+        dial({
+          ...target,
+          ...(tls && { tls: { ...tls, clientCertificate: { certPem, keyPem } } }),
+        }, signal),
+    });
+    const data = { username: "ann", password: "secret", client_id: "one" };
+    await socket.send(JSON.stringify({ type: "auth", data }));
+    assert.match(String(await socket.receive()), /"success":true/);
+    await until("the agent", () => userOf(gateway).includes("ann"));
+    await socket.close();
+  });
 });
