@@ -10,7 +10,7 @@
 import { Registry } from "prom-client";
 import { EXIT_CODES } from "../src/cli/connect_end.ts";
 import { KNOB_ROWS } from "../src/cli/echo_knobs.ts";
-import { COMMANDS } from "../src/cli/main.ts";
+import { loadCommands } from "../src/cli/main.ts";
 import { flagTableMarkdown } from "../src/config/flags.ts";
 import { createAgentObserver } from "../src/observe/agent.ts";
 import { createGatewayObserver } from "../src/observe/gateway.ts";
@@ -127,7 +127,9 @@ async function parts(): Promise<Map<string, string>> {
     ...fileKeyParts(),
     ["exit codes of connect", exitCodesMarkdown()],
   ]);
-  for (const { name, flags } of COMMANDS) made.set(`flags of ${name}`, flagTableMarkdown(flags));
+  for (const { name, flags } of await loadCommands()) {
+    made.set(`flags of ${name}`, flagTableMarkdown(flags));
+  }
   return made;
 }
 

@@ -3,6 +3,7 @@ import { file, onOrOff } from "../config/kinds.ts";
 import type { FileConfig } from "../config/file.ts";
 import { type Command, defineCommand, ExitCode } from "./command.ts";
 import { readConfig } from "./configured.ts";
+import { LISTED } from "./listed.ts";
 
 const checkFlags = {
   file: plainFlag({
@@ -26,11 +27,9 @@ const checkFlags = {
  * Its exit code is the one of a start.
  */
 export const checkCommand: Command = defineCommand({
-  name: "check",
-  summary: "check a configuration file: all that is wrong in it, each with its line",
+  ...LISTED.check,
   flags: checkFlags,
   positional: "file",
-  examples: ["h3ws check h3ws.yaml", "h3ws check h3ws.yaml --files off"],
   async run({ file, files }, io) {
     // The libraries for it are large, and few other commands need them.
     const { ConfigFileError, faultLine } = await import("../config/file.ts");

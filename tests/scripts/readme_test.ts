@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { render } from "../../scripts/readme.ts";
 import { ROOT } from "../../scripts/project.ts";
 import type { Command } from "../../src/cli/command.ts";
-import { COMMANDS } from "../../src/cli/main.ts";
+import { loadCommands } from "../../src/cli/main.ts";
 import { normalizeArgs } from "../../src/cli/normalize.ts";
 import { readFlags } from "../../src/config/flags.ts";
 import { createLog, type LogRecord, silentLog } from "../../src/observe/log.ts";
@@ -12,6 +12,7 @@ import { Registry } from "prom-client";
 import { TestIo, withFolder } from "../cli/support.ts";
 import { sessionEnd, sessionStart } from "../observe/sessions.ts";
 
+const COMMANDS = await loadCommands();
 const readme = await Deno.readTextFile(`${ROOT}README.md`);
 
 /** The command lines of `h3ws` in blocks of code, without comments. */
