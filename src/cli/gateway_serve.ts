@@ -36,7 +36,7 @@ export async function runGateway(
 ): Promise<number> {
   const { config } = configured;
   const files = await readFiles(config);
-  const users = new GatewayUsers(config, files.users?.users ?? []);
+  const users = await GatewayUsers.of(config, files.users?.users ?? []);
   const made = files.pair === null ? await makeGatewayPair(config.listen) : null;
   const log = createLineLog({ level: config.logLevel, format: logFormat(config.logFormat) });
   const registry = new Registry();
