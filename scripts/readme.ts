@@ -7,7 +7,6 @@
  * Each of these parts stands between `<!-- generated: NAME -->` and `<!-- end of NAME -->`.
  */
 
-import { Registry } from "prom-client";
 import { EXIT_CODES } from "../src/cli/connect_end.ts";
 import { KNOB_ROWS } from "../src/cli/echo_knobs.ts";
 import { loadCommands } from "../src/cli/main.ts";
@@ -17,6 +16,7 @@ import { createGatewayObserver } from "../src/observe/gateway.ts";
 import { silentLog } from "../src/observe/log.ts";
 import { PREFIX } from "../src/observe/metrics.ts";
 import { createObserver } from "../src/observe/observer.ts";
+import { Registry } from "../src/observe/registry.ts";
 import { registerRuntime } from "../src/observe/runtime.ts";
 import { AGENT_PREFIX, GATEWAY_PREFIX } from "../src/observe/tunnel_metrics.ts";
 import { testedMarkdown } from "../tests/support/tunnel_matrix.ts";
@@ -47,7 +47,7 @@ export async function allMetrics(of: keyof typeof METRICS = "proxy"): Promise<Me
   const [prefix, register] = METRICS[of];
   register(registry);
   registerRuntime(registry, { version: "", prefix, eventLoopLag: () => 0 });
-  return await registry.getMetricsAsJSON() as unknown as Metric[];
+  return await (await registry.read()).getMetricsAsJSON() as unknown as Metric[];
 }
 
 /** A table in Markdown with a line for each metric, and below it the values of the labels. */

@@ -1,4 +1,3 @@
-import { Registry } from "prom-client";
 import type { AgentConfig } from "../config/agent.ts";
 import { UsageError } from "../config/error.ts";
 import type { ClientCertificate } from "../net/dial.ts";
@@ -7,6 +6,7 @@ import { Sweeper } from "../net/sweeper.ts";
 import { createAgentObserver } from "../observe/agent.ts";
 import { EventLoopLag } from "../observe/event_loop.ts";
 import { createLineLog, type Log } from "../observe/log.ts";
+import { Registry } from "../observe/registry.ts";
 import { registerRuntime } from "../observe/runtime.ts";
 import { AGENT_PREFIX } from "../observe/tunnel_metrics.ts";
 import { type Auth, TUNNEL_VERSION } from "../protocol/tunnel/auth.ts";

@@ -1,4 +1,3 @@
-import { Registry } from "prom-client";
 import { UsageError } from "../config/error.ts";
 import type { GatewayConfig } from "../config/gateway.ts";
 import { ListenError } from "../ingress/listen.ts";
@@ -8,6 +7,7 @@ import type { CertificatePair } from "../net/tls_certificates.ts";
 import { EventLoopLag } from "../observe/event_loop.ts";
 import { createGatewayObserver } from "../observe/gateway.ts";
 import { createLineLog, type OwnedLog } from "../observe/log.ts";
+import { Registry } from "../observe/registry.ts";
 import { registerRuntime } from "../observe/runtime.ts";
 import type { Readiness } from "../observe/server.ts";
 import { GATEWAY_PREFIX } from "../observe/tunnel_metrics.ts";

@@ -24,6 +24,15 @@ Deno.test("lazy: each command is loaded by its name", async () => {
   assert.deepEqual(names, Object.keys(LISTED));
 });
 
+Deno.test("lazy: what serves loads nothing to write metrics or read a file with before it is asked to", async () => {
+  for (const name of ["agent", "gateway", "proxy"]) {
+    const loaded = await loadedWith(`src/cli/${name}_serve.ts`);
+    assert.deepEqual(loaded.filter((one) => /npm:.*(?:prom-client|yaml|zod|x509)/.test(one)), []);
+  }
+  // It would be seen.
+  assert.ok((await loadedWith("src/config/file.ts")).some((one) => one.includes("yaml")));
+});
+
 /** "npm:commander@15.1.0" is commander. */
 function nameOf(specifier: string): string {
   return specifier.replace(/^npm:\/?(.+?)(?:@[^@]*)?$/, "$1");

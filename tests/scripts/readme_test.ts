@@ -8,7 +8,7 @@ import { normalizeArgs } from "../../src/cli/normalize.ts";
 import { readFlags } from "../../src/config/flags.ts";
 import { createLog, type LogRecord, silentLog } from "../../src/observe/log.ts";
 import { createObserver } from "../../src/observe/observer.ts";
-import { Registry } from "prom-client";
+import { Registry } from "../../src/observe/registry.ts";
 import { TestIo, withFolder } from "../cli/support.ts";
 import { sessionEnd, sessionStart } from "../observe/sessions.ts";
 
