@@ -19,6 +19,7 @@ import { ownAgentId } from "./agent_id.ts";
 import { ExitCode } from "./command.ts";
 import { FileWatches, type Watched } from "./file_watches.ts";
 import { readCa, readCertPair } from "./files.ts";
+import { giveBackSoon } from "./give_back.ts";
 import type { Io } from "./io.ts";
 import { certificatesProblem } from "./pem.ts";
 import { type TunnelConfigured, watchConfig } from "./tunnel_configured.ts";
@@ -49,6 +50,7 @@ export async function runAgent(
   const readiness = () => draining ? "draining" : observer.stats().is_online ? "ready" : "starting";
   const admin = startAdmin(config, { registry, log, readiness, stats: () => observer.stats() });
   lag.start();
+  const keepAll = giveBackSoon();
   const connecting = new Connecting(config);
   const watches = new FileWatches(log, watchedFiles(configured, { caCerts, connecting, log }));
   const flush = () => log.flushSync();
@@ -74,6 +76,7 @@ export async function runAgent(
   sweeper.stop();
   await admin?.close();
   lag.stop();
+  keepAll();
   log.info("agent.stopped", {});
   await log.flush();
   watches.release();

@@ -23,6 +23,7 @@ import { readCa, readCertPair, readText } from "./files.ts";
 import { GatewayUsers } from "./gateway_users.ts";
 import { certFilesOf, type MadePair, makeGatewayPair, tellGatewayTrust } from "./gateway_trust.ts";
 import { type GatewayFiles, readUsers, watchedFiles } from "./gateway_files.ts";
+import { giveBackSoon } from "./give_back.ts";
 import type { Io } from "./io.ts";
 import type { TunnelConfigured } from "./tunnel_configured.ts";
 import { VERSION } from "./version.ts";
@@ -60,6 +61,7 @@ export async function runGateway(
     throw error;
   }
   lag.start();
+  const keepAll = giveBackSoon();
   readiness = "ready";
   const watches = new FileWatches(
     log,
@@ -83,6 +85,7 @@ export async function runGateway(
   sweeper.stop();
   await admin?.close();
   lag.stop();
+  keepAll();
   await untell?.();
   log.info("gateway.stopped", {});
   await log.flush();
