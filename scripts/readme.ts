@@ -7,16 +7,16 @@
  * Each of these parts stands between `<!-- generated: NAME -->` and `<!-- end of NAME -->`.
  */
 
-import { Registry } from "prom-client";
 import { EXIT_CODES } from "../src/cli/connect_end.ts";
 import { KNOB_ROWS } from "../src/cli/echo_knobs.ts";
-import { COMMANDS } from "../src/cli/main.ts";
+import { loadCommands } from "../src/cli/main.ts";
 import { flagTableMarkdown } from "../src/config/flags.ts";
 import { createAgentObserver } from "../src/observe/agent.ts";
 import { createGatewayObserver } from "../src/observe/gateway.ts";
 import { silentLog } from "../src/observe/log.ts";
 import { PREFIX } from "../src/observe/metrics.ts";
 import { createObserver } from "../src/observe/observer.ts";
+import { Registry } from "../src/observe/registry.ts";
 import { registerRuntime } from "../src/observe/runtime.ts";
 import { AGENT_PREFIX, GATEWAY_PREFIX } from "../src/observe/tunnel_metrics.ts";
 import { testedMarkdown } from "../tests/support/tunnel_matrix.ts";
@@ -47,7 +47,7 @@ export async function allMetrics(of: keyof typeof METRICS = "proxy"): Promise<Me
   const [prefix, register] = METRICS[of];
   register(registry);
   registerRuntime(registry, { version: "", prefix, eventLoopLag: () => 0 });
-  return await registry.getMetricsAsJSON() as unknown as Metric[];
+  return await (await registry.read()).getMetricsAsJSON() as unknown as Metric[];
 }
 
 /** A table in Markdown with a line for each metric, and below it the values of the labels. */
@@ -127,7 +127,9 @@ async function parts(): Promise<Map<string, string>> {
     ...fileKeyParts(),
     ["exit codes of connect", exitCodesMarkdown()],
   ]);
-  for (const { name, flags } of COMMANDS) made.set(`flags of ${name}`, flagTableMarkdown(flags));
+  for (const { name, flags } of await loadCommands()) {
+    made.set(`flags of ${name}`, flagTableMarkdown(flags));
+  }
   return made;
 }
 

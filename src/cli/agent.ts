@@ -1,19 +1,14 @@
 import { agentFlags, readAgentConfig } from "../config/agent.ts";
 import { UsageError } from "../config/error.ts";
 import type { Command } from "./command.ts";
+import { LISTED } from "./listed.ts";
 import { configureTunnel } from "./tunnel_configured.ts";
 
 /** `h3ws agent`: the private end of the reverse tunnel. */
 export const agentCommand: Command = {
-  name: "agent",
-  summary: "connect to a gateway, and let its clients reach what this machine reaches",
+  ...LISTED.agent,
   flags: agentFlags,
   positional: "gateway",
-  examples: [
-    "h3ws agent wss://gw.example:8443 --user ann:secret --ca ca.pem --allow 127.0.0.1,10.0.0.0/8",
-    "h3ws agent gw1.example:8443 gw2.example:8443 --user ann:secret --service web=localhost:8080",
-    "h3ws agent --config h3ws.yaml",
-  ],
   async run(flags, io) {
     const part = { section: "agent", read: readAgentConfig } as const;
     const configured = await configureTunnel(part, { flags, env: io.env });

@@ -1,4 +1,3 @@
-import { Registry } from "prom-client";
 import type { AgentConfig } from "../config/agent.ts";
 import { UsageError } from "../config/error.ts";
 import type { ClientCertificate } from "../net/dial.ts";
@@ -7,6 +6,7 @@ import { Sweeper } from "../net/sweeper.ts";
 import { createAgentObserver } from "../observe/agent.ts";
 import { EventLoopLag } from "../observe/event_loop.ts";
 import { createLineLog, type Log } from "../observe/log.ts";
+import { Registry } from "../observe/registry.ts";
 import { registerRuntime } from "../observe/runtime.ts";
 import { AGENT_PREFIX } from "../observe/tunnel_metrics.ts";
 import { type Auth, type OpenPort, TUNNEL_VERSION } from "../protocol/tunnel/auth.ts";
@@ -19,6 +19,7 @@ import { ownAgentId } from "./agent_id.ts";
 import { ExitCode } from "./command.ts";
 import { FileWatches, type Watched } from "./file_watches.ts";
 import { readCa, readCertPair } from "./files.ts";
+import { giveBackSoon } from "./give_back.ts";
 import type { Io } from "./io.ts";
 import { certificatesProblem } from "./pem.ts";
 import { type TunnelConfigured, watchConfig } from "./tunnel_configured.ts";
@@ -49,6 +50,7 @@ export async function runAgent(
   const readiness = () => draining ? "draining" : observer.stats().is_online ? "ready" : "starting";
   const admin = startAdmin(config, { registry, log, readiness, stats: () => observer.stats() });
   lag.start();
+  const keepAll = giveBackSoon();
   const connecting = new Connecting(config);
   const watches = new FileWatches(log, watchedFiles(configured, { caCerts, connecting, log }));
   const flush = () => log.flushSync();
@@ -74,6 +76,7 @@ export async function runAgent(
   sweeper.stop();
   await admin?.close();
   lag.stop();
+  keepAll();
   log.info("agent.stopped", {});
   await log.flush();
   watches.release();

@@ -1,18 +1,21 @@
 import { Command as Parser, CommanderError, Option } from "commander";
-import { misspeltVariables } from "../config/environment.ts";
+import { misspeltVariables, variablesLikeOurs } from "../config/environment.ts";
 import { UsageError } from "../config/error.ts";
 import { ConfigFileError } from "../config/file_fault.ts";
 import type { Flag, FlagValues } from "../config/flags.ts";
 import { addValue, shownValue } from "../config/kinds.ts";
-import { proxyFlags } from "../config/proxy.ts";
-import { configure, type Configured } from "./configured.ts";
-import { certsCommand } from "./certs.ts";
-import { checkCommand } from "./check.ts";
-import { type Command, CommandError, ExitCode, type Note } from "./command.ts";
-import { echoCommand } from "./echo.ts";
+import {
+  type Command,
+  CommandError,
+  ExitCode,
+  type LazyCommand,
+  type Listed,
+  type Note,
+} from "./command.ts";
+import type { Configured } from "./configured.ts";
 import { type Io, processIo } from "./io.ts";
+import { LISTED } from "./listed.ts";
 import { isSwitch, normalizeArgs } from "./normalize.ts";
-import { schemaCommand } from "./schema.ts";
 import { VERSION } from "./version.ts";
 
 /** What the command line starts. */
@@ -20,7 +23,7 @@ export interface Handlers {
   /** `h3ws proxy`: serves until the process is asked to end; returns the exit code. */
   readonly proxy?: (configured: Configured, io: Io) => Promise<number>;
   /** Further commands. */
-  readonly commands?: readonly Command[];
+  readonly commands?: readonly (Command | LazyCommand)[];
 }
 
 /**
@@ -34,7 +37,7 @@ export async function run(
   io: Io = processIo(),
 ): Promise<number> {
   try {
-    return await dispatch(args, commandsOf(handlers), io);
+    return await dispatch(args, lazyCommands(handlers), io);
   } catch (error) {
     io.err(`h3ws: ${explain(error)}\n`);
     return isUsage(error) ? ExitCode.USAGE : ExitCode.FAILED;
@@ -68,41 +71,42 @@ function explainCommander({ message }: CommanderError): string {
 }
 
 /** All commands in the order of the help. */
-export function commandsOf({ proxy, commands = [] }: Handlers): Command[] {
-  const proxyCommand: Command = {
-    name: "proxy",
-    summary:
-      "take WebSockets over HTTP/3, HTTP/2 and HTTP/1.1 to a ws:// or wss:// backend (also without its name)",
-    flags: proxyFlags,
-    examples: [
-      "h3ws proxy --cert cert.pem --key key.pem --backend ws://127.0.0.1:8080",
-      "h3ws --plain-listen :8080 --requests --path '^/' --backend ws://127.0.0.1:3000",
-      "h3ws proxy --config h3ws.yaml",
-      "h3ws --listen :8443 --path '^/rooms/[^/]+$' --backend wss://chat.example/ws",
-    ],
-    async run(values, io) {
-      const configured = await configure(values, io.env);
-      if (proxy === undefined) throw new CommandError("proxy: not in this build");
-      return await proxy(configured, io);
-    },
-  };
-  return [proxyCommand, echoCommand, ...commands, certsCommand, checkCommand, schemaCommand];
+export function lazyCommands({ proxy = notThere, commands = [] }: Handlers): LazyCommand[] {
+  return [
+    { ...LISTED.proxy, load: async () => (await import("./proxy.ts")).proxyCommand(proxy) },
+    { ...LISTED.echo, load: async () => (await import("./echo.ts")).echoCommand },
+    ...commands.map((command) =>
+      "load" in command ? command : { ...command, load: () => Promise.resolve(command) }
+    ),
+    { ...LISTED.certs, load: async () => (await import("./certs.ts")).certsCommand },
+    { ...LISTED.check, load: async () => (await import("./check.ts")).checkCommand },
+    { ...LISTED.schema, load: async () => (await import("./schema.ts")).schemaCommand },
+  ];
+}
+
+function notThere(): Promise<number> {
+  throw new CommandError("proxy: not in this build");
 }
 
 const HELP_OR_VERSION = /^(?:-h|-V|--?help|--?version)$/;
 
 async function dispatch(
   args: readonly string[],
-  commands: readonly Command[],
+  commands: readonly LazyCommand[],
   io: Io,
 ): Promise<number> {
   let code: number = ExitCode.OK;
-  const parser = makeParser(commands, io, async (command, values) => {
-    for (const line of misspeltVariables(io.env, variablesOf(commands))) io.err(`h3ws: ${line}\n`);
-    code = await command.run(values, io);
-  });
+  const { line, command } = await readLine(args, commands);
+  const parser = makeParser(
+    command === null ? commands : [command],
+    io,
+    async (command, values) => {
+      for (const line of await misspelt(command, commands, io)) io.err(`h3ws: ${line}\n`);
+      code = await command.run(values, io);
+    },
+  );
   try {
-    await parser.parseAsync(commanderLine(args, commands), { from: "user" });
+    await parser.parseAsync(line, { from: "user" });
   } catch (error) {
     // --help and --version end the same way as an error does.
     if (!(error instanceof CommanderError) || error.exitCode !== 0) throw error;
@@ -111,26 +115,44 @@ async function dispatch(
 }
 
 /** A variable may be meant for another command than the one at hand. */
+async function misspelt(
+  command: Command,
+  commands: readonly LazyCommand[],
+  { env }: Io,
+): Promise<string[]> {
+  const own = variablesOf([command]);
+  if (variablesLikeOurs(env).every((name) => own.includes(name))) return [];
+  return misspeltVariables(env, variablesOf(await Promise.all(commands.map((one) => one.load()))));
+}
+
 function variablesOf(commands: readonly Command[]): string[] {
   const flags = commands.flatMap((command) => Object.values(command.flags));
   return flags.flatMap(({ env }) => env ?? []);
 }
 
-/** The command line with the command's name first and the flags in one form. */
-function commanderLine(args: readonly string[], commands: readonly Command[]): string[] {
+/**
+ * The command line with the command's name first and the flags in one form, and the command that it
+ * is about; `null` for all of them.
+ */
+async function readLine(
+  args: readonly string[],
+  commands: readonly LazyCommand[],
+): Promise<{ line: string[]; command: Command | null }> {
   const [first = "", ...rest] = args;
-  if (HELP_OR_VERSION.test(first)) return [first.replace(/^-(?=\w{2})/, "--")];
+  if (HELP_OR_VERSION.test(first)) {
+    return { line: [first.replace(/^-(?=\w{2})/, "--")], command: null };
+  }
   const name = first === "" || first.startsWith("-") ? "proxy" : first;
   if (name === "help") {
-    for (const topic of rest) commandNamed(topic, commands);
-    return [name, ...rest.slice(0, 1)];
+    const [topic] = rest.map((topic) => commandNamed(topic, commands));
+    return { line: [name, ...rest.slice(0, 1)], command: await topic?.load() ?? null };
   }
-  const command = commandNamed(name, commands);
-  return [name, ...normalizeArgs(name === first ? rest : args, command)];
+  const command = await commandNamed(name, commands).load();
+  return { line: [name, ...normalizeArgs(name === first ? rest : args, command)], command };
 }
 
 /** Throws `UsageError` if there is none. */
-function commandNamed(name: string, commands: readonly Command[]): Command {
+function commandNamed(name: string, commands: readonly LazyCommand[]): LazyCommand {
   const command = commands.find((command) => command.name === name);
   if (command !== undefined) return command;
   const allowed = [...commands.map((command) => command.name), "help"].join(", ");
@@ -139,7 +161,8 @@ function commandNamed(name: string, commands: readonly Command[]): Command {
 
 type Start = (command: Command, values: FlagValues) => Promise<void>;
 
-function makeParser(commands: readonly Command[], io: Io, start: Start): Parser {
+/** Of those that are listed alone, the help tells no more. */
+function makeParser(commands: readonly (Command | Listed)[], io: Io, start: Start): Parser {
   const parser = new Parser("h3ws")
     .description("WebSockets over HTTP/3, HTTP/2 and HTTP/1.1 in, ws:// and wss:// out.")
     .usage("[command] [flags]")
@@ -157,7 +180,10 @@ function makeParser(commands: readonly Command[], io: Io, start: Start): Parser 
       styleTitle: (title) => title.replace("Options:", "Flags:"),
     });
   withVersion(parser);
-  for (const command of commands) addCommand(parser, command, { columns: io.columns, start });
+  for (const command of commands) {
+    if ("flags" in command) addCommand(parser, command, { columns: io.columns, start });
+    else parser.command(command.name).summary(command.summary);
+  }
   const examples = commands.flatMap((command) => command.examples.slice(0, 1));
   return parser.addHelpText(
     "after",

@@ -9,20 +9,15 @@ import { CommandError, defineCommand, ExitCode } from "./command.ts";
 import { readCa, shortReason } from "./files.ts";
 import { readClientCertificate, requestTo } from "./handshake_flags.ts";
 import type { Io } from "./io.ts";
+import { LISTED } from "./listed.ts";
 import type { Loaded, LoadReport } from "./load.ts";
 import type { LoadHttp, LoadTarget } from "./load_options.ts";
 
 /** `h3ws bench`: load on an echo, with what it took. */
 export const benchCommand = defineCommand({
-  name: "bench",
-  summary: "load a WebSocket echo over HTTP/3, HTTP/2 or HTTP/1.1 and tell how long it takes",
+  ...LISTED.bench,
   flags: benchFlags,
   positional: "url",
-  examples: [
-    "h3ws bench wss://localhost:8443/ws --ca ca.pem -c 10 --streams 10",
-    "h3ws bench wss://localhost:8443/ws --ca ca.pem -3 -R 5000 --ramp 5s -d 1m --html report.html",
-    "h3ws bench ws://127.0.0.1:8080/ --size 16KiB -d 30s --json",
-  ],
   async run(config, io) {
     checkFlags(config);
     const stop = new AbortController();

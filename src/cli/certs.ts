@@ -8,6 +8,7 @@ import type { Certificates } from "./certificates.ts";
 import { type Command, CommandError, defineCommand, ExitCode } from "./command.ts";
 import { shortReason } from "./files.ts";
 import type { Io } from "./io.ts";
+import { LISTED } from "./listed.ts";
 
 const HOSTS_ALLOWED = "names and IP addresses with commas between (localhost,127.0.0.1,::1)";
 
@@ -93,14 +94,8 @@ const certsFlags = {
 
 /** `h3ws certs`: certificates for development. */
 export const certsCommand: Command = defineCommand({
-  name: "certs",
-  summary: "make a CA, a server's certificate and a client's for development",
+  ...LISTED.certs,
   flags: certsFlags,
-  examples: [
-    "h3ws certs",
-    "h3ws certs --dir /etc/h3ws --host ws.example,192.0.2.7 --days 90",
-    "h3ws certs --client alice",
-  ],
   async run({ dir, hosts, client, days, force }, io) {
     const files = filesIn(dir);
     const { clientCert, clientKey, ...always } = files;

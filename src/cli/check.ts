@@ -4,6 +4,7 @@ import type { FileConfig } from "../config/file.ts";
 import { proxyFlags, readProxyConfig } from "../config/proxy.ts";
 import { type Command, defineCommand, ExitCode } from "./command.ts";
 import { gatewayOf, readConfig } from "./configured.ts";
+import { LISTED } from "./listed.ts";
 
 const checkFlags = {
   file: plainFlag({
@@ -27,11 +28,9 @@ const checkFlags = {
  * Its exit code is the one of a start.
  */
 export const checkCommand: Command = defineCommand({
-  name: "check",
-  summary: "check a configuration file: all that is wrong in it, each with its line",
+  ...LISTED.check,
   flags: checkFlags,
   positional: "file",
-  examples: ["h3ws check h3ws.yaml", "h3ws check h3ws.yaml --files off"],
   async run({ file, files }, io) {
     // The libraries for it are large, and few other commands need them.
     const { ConfigFileError, faultLine, withFile } = await import("../config/file.ts");

@@ -13,15 +13,24 @@ export interface Note {
   readonly rows: readonly (readonly [term: string, meaning: string])[];
 }
 
-/** One command of `h3ws`: its help, its flags and what it does come from here. */
-export interface Command {
+/** What the help of all commands tells of each. */
+export interface Listed {
   readonly name: string;
   readonly summary: string;
+  /** Whole command lines, the plainest first. */
+  readonly examples: readonly string[];
+}
+
+/** A command of which no more than that is there until it is asked for: most run one of them. */
+export interface LazyCommand extends Listed {
+  load(): Promise<Command>;
+}
+
+/** One command of `h3ws`: its help, its flags and what it does come from here. */
+export interface Command extends Listed {
   readonly flags: FlagTable;
   /** The name of the flag whose value may stand alone: `h3ws bench URL`. */
   readonly positional?: string;
-  /** Whole command lines, the plainest first. */
-  readonly examples: readonly string[];
   /** What the help tells behind the flags. */
   readonly notes?: readonly Note[];
   /**

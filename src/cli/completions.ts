@@ -5,14 +5,14 @@ import { bashScript } from "./completions_bash.ts";
 import { fishScript } from "./completions_fish.ts";
 import { specsOf } from "./completions_spec.ts";
 import { zshScript } from "./completions_zsh.ts";
+import { LISTED } from "./listed.ts";
 
 const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript };
 
 /** `h3ws completions`: a script that lets a shell complete command lines of `commands`. */
-export function completionsCommand(commands: () => readonly Command[]): Command {
+export function completionsCommand(commands: () => Promise<readonly Command[]>): Command {
   return defineCommand({
-    name: "completions",
-    summary: "write a script that lets bash, zsh or fish complete command lines",
+    ...LISTED.completions,
     flags: {
       shell: plainFlag({
         ...{ name: "shell", kind: choice(["bash", "zsh", "fish"]), default: "bash" },
@@ -20,10 +20,9 @@ export function completionsCommand(commands: () => readonly Command[]): Command 
       }),
     },
     positional: "shell",
-    examples: ["h3ws completions bash", "h3ws completions zsh", "h3ws completions fish"],
-    run({ shell }, io) {
-      io.out(SCRIPTS[shell](specsOf(commands())));
-      return Promise.resolve(ExitCode.OK);
+    async run({ shell }, io) {
+      io.out(SCRIPTS[shell](specsOf(await commands())));
+      return ExitCode.OK;
     },
   });
 }

@@ -8,20 +8,13 @@ import { open, type Opened, type Plan, proxyOf, Ways } from "./connect_open.ts";
 import { planOf } from "./connect_plan.ts";
 import { openScreen, type Screen, tellUnsent } from "./connect_screen.ts";
 import { Session, type SessionEnd } from "./connect_session.ts";
+import { LISTED } from "./listed.ts";
 
 /** `h3ws connect`: talk to a WebSocket, by hand or through pipes. */
 export const connectCommand: Command = defineCommand({
-  name: "connect",
-  summary: "talk to a WebSocket over HTTP/3, HTTP/2 or HTTP/1.1, by hand or through pipes",
+  ...LISTED.connect,
   flags: connectFlags,
   positional: "url",
-  examples: [
-    "h3ws connect wss://localhost:8443/ws --ca ca.pem",
-    "h3ws connect -1 ws://127.0.0.1:8080/ -s chat -H Cookie:a=b --slash -P",
-    "h3ws connect ws://127.0.0.1:8080/ -x hello -w 1",
-    "h3ws connect ws://127.0.0.1:8080/ --json --reconnect",
-    "h3ws connect --listen 9000",
-  ],
   notes: [{ title: "Exit codes, by the code of the Close", rows: EXIT_CODES }],
   async run(config, io) {
     checkConnect(config);

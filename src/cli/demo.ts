@@ -7,6 +7,7 @@ import { defineCommand, ExitCode } from "./command.ts";
 import { DEMO_PAGE } from "./demo_page.ts";
 import { roundTrip } from "./demo_round_trip.ts";
 import type { Io } from "./io.ts";
+import { LISTED } from "./listed.ts";
 import { programName } from "./program.ts";
 import { serve, type Serving } from "./serve.ts";
 import { NOTHING_TO_REREAD, onHangup } from "./signals.ts";
@@ -37,10 +38,8 @@ const DRAIN_MS = 3_000;
 
 /** `h3ws demo`: the whole way in one process, shown step by step. */
 export const demoCommand = defineCommand({
-  name: "demo",
-  summary: "certificates, an echo backend, the proxy and a WebSocket over HTTP/3 through all of it",
+  ...LISTED.demo,
   flags: demoFlags,
-  examples: ["h3ws demo", "h3ws demo --once --listen 127.0.0.1:0 --metrics off"],
   async run({ listen, metrics, once }, io, given) {
     const step = stepper(io);
     const hostname = reachable(listen.hostname);

@@ -6,6 +6,7 @@ import { type DoctorConfig, doctorFlags } from "./doctor_flags.ts";
 import { readCa } from "./files.ts";
 import { checkClientCertificate, readClientCertificate, requestTo } from "./handshake_flags.ts";
 import type { Io } from "./io.ts";
+import { LISTED } from "./listed.ts";
 
 /** However many probes wait for others, all are over then; the idle probe's time comes on top. */
 const ALL_MS = 14_000;
@@ -23,15 +24,9 @@ interface DoctorReport {
 
 /** `h3ws doctor`: what a server can do, and why a WebSocket to it fails. */
 export const doctorCommand: Command = defineCommand({
-  name: "doctor",
-  summary: "find out what a server can do, and why a WebSocket to it fails",
+  ...LISTED.doctor,
   flags: doctorFlags,
   positional: "url",
-  examples: [
-    "h3ws doctor wss://chat.example/ws",
-    "h3ws doctor wss://localhost:8443/ws --ca ca.pem --echo",
-    "h3ws doctor wss://chat.example/ws -o https://chat.example -s chat --idle 90s --json",
-  ],
   async run(config, io) {
     checkClientCertificate(config);
     const report = await examine(config, io);

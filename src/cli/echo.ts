@@ -16,6 +16,7 @@ import { messageOf } from "../net/error.ts";
 import { type Command, CommandError, defineCommand, ExitCode, IN_USE } from "./command.ts";
 import { KNOB_MODES, KNOB_ROWS } from "./echo_knobs.ts";
 import type { Io } from "./io.ts";
+import { LISTED } from "./listed.ts";
 import { NOTHING_TO_REREAD, onHangup } from "./signals.ts";
 
 const echoFlags = {
@@ -102,15 +103,8 @@ const DEFAULT_TLS: Address = { hostname: "127.0.0.1", port: 8443 };
 
 /** `h3ws echo`: a backend to try the proxy with, and a server to try clients with. */
 export const echoCommand: Command = defineCommand({
-  name: "echo",
-  summary: "send back what comes, over every version of HTTP: to try the proxy, or a client, with",
+  ...LISTED.echo,
   flags: echoFlags,
-  examples: [
-    "h3ws echo --listen 127.0.0.1:8080",
-    "h3ws echo --tls",
-    "h3ws echo --listen :8443 --plain-listen :8080 --cert cert.pem --key key.pem",
-    "h3ws echo --unix /tmp/echo.sock",
-  ],
   notes: [{
     title: "Knobs in the query of a WebSocket, as in " +
       "ws://127.0.0.1:8080/?delay=250ms&close=4001&after=3",

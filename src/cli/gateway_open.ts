@@ -34,7 +34,7 @@ export async function readParts(config: GatewayConfig): Promise<GatewayParts> {
     clientCa: pem === null ? null : { file: clientCaFile!, pem },
     users: usersFile === null ? null : await readUsers(usersFile),
   };
-  const users = new GatewayUsers(config, files.users?.users ?? []);
+  const users = await GatewayUsers.of(config, files.users?.users ?? []);
   if (anonymous && clientUser !== null) {
     const problem = "can't stand beside --client-user";
     throw new UsageError({ key: "--anonymous", value: null, problem, allowed: "one of the two" });

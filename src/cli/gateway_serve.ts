@@ -1,10 +1,10 @@
-import { Registry } from "prom-client";
 import type { GatewayConfig } from "../config/gateway.ts";
 import { formatAddress } from "../net/address.ts";
 import { Sweeper } from "../net/sweeper.ts";
 import { EventLoopLag } from "../observe/event_loop.ts";
 import { createGatewayObserver } from "../observe/gateway.ts";
 import { createLineLog } from "../observe/log.ts";
+import { Registry } from "../observe/registry.ts";
 import { registerRuntime } from "../observe/runtime.ts";
 import type { Readiness } from "../observe/server.ts";
 import { GATEWAY_PREFIX } from "../observe/tunnel_metrics.ts";
@@ -15,6 +15,7 @@ import { FileWatches } from "./file_watches.ts";
 import { watchedFiles } from "./gateway_files.ts";
 import { gatewayFields, openGateway, readParts } from "./gateway_open.ts";
 import { type MadePair, makeGatewayPair, tellGatewayTrust } from "./gateway_trust.ts";
+import { giveBackSoon } from "./give_back.ts";
 import type { Io } from "./io.ts";
 import type { TunnelConfigured } from "./tunnel_configured.ts";
 import { VERSION } from "./version.ts";
@@ -53,6 +54,7 @@ export async function runGateway(
     throw error;
   }
   lag.start();
+  const keepAll = giveBackSoon();
   readiness = "ready";
   const watches = new FileWatches(
     log,
@@ -76,6 +78,7 @@ export async function runGateway(
   sweeper.stop();
   await admin?.close();
   lag.stop();
+  keepAll();
   await untell?.();
   log.info("gateway.stopped", {});
   await log.flush();

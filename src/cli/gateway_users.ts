@@ -1,8 +1,7 @@
 import { UsageError } from "../config/error.ts";
 import type { GatewayConfig } from "../config/gateway.ts";
 import type { Gateway } from "../tunnel/gateway.ts";
-import { forwardAuth } from "../tunnel/forward_auth.ts";
-import { type User, Users } from "../tunnel/users.ts";
+import { type Authenticate, type User, Users } from "../tunnel/users.ts";
 
 /** What of a config says who may come in. */
 export type UsersConfig = Pick<
@@ -19,12 +18,17 @@ export class GatewayUsers {
   #fromFile: readonly User[];
 
   /** Throws `UsageError` for a name that comes twice, and where there is no user at all. */
-  constructor(config: UsersConfig, fromFile: readonly User[]) {
+  static async of(config: UsersConfig, fromFile: readonly User[]): Promise<GatewayUsers> {
+    return new GatewayUsers(config, { fromFile, authenticate: await authenticateOf(config) });
+  }
+
+  private constructor(
+    config: UsersConfig,
+    { fromFile, authenticate }: { fromFile: readonly User[]; authenticate: Authenticate | null },
+  ) {
     this.#config = config;
     this.#fromFile = fromFile;
     const { agents, clients } = listsOf(config, fromFile);
-    const { authUrl: url, authTimeoutMs: timeoutMs, authCacheMs: cacheMs } = config;
-    const authenticate = url === null ? null : forwardAuth({ url, timeoutMs, cacheMs });
     this.agents = new Users(agents, { authenticate });
     this.clients = config.clientUser === null ? this.agents : new Users(clients);
   }
@@ -53,6 +57,14 @@ export class GatewayUsers {
     if (this.clients !== this.agents) this.clients.replace(clients);
     connected.close("its user is gone or was changed", ({ user }) => gone.has(user));
   }
+}
+
+async function authenticateOf(config: UsersConfig): Promise<Authenticate | null> {
+  const { authUrl: url, authTimeoutMs: timeoutMs, authCacheMs: cacheMs } = config;
+  if (url === null) return null;
+  // The library that reads its answers is large.
+  const { forwardAuth } = await import("../tunnel/forward_auth.ts");
+  return forwardAuth({ url, timeoutMs, cacheMs });
 }
 
 function listsOf(config: UsersConfig, fromFile: readonly User[]) {

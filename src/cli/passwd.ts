@@ -3,13 +3,13 @@ import { optionalUserName } from "../config/tunnel_kinds.ts";
 import { hashPassword } from "../tunnel/passwords.ts";
 import { type Command, CommandError, defineCommand, ExitCode } from "./command.ts";
 import type { Io } from "./io.ts";
+import { LISTED } from "./listed.ts";
 
 const MAX_BYTES = 4096;
 
 /** `h3ws passwd`: the hash of a password, for a file of users. */
 export const passwdCommand: Command = defineCommand({
-  name: "passwd",
-  summary: "hash a password for the users of a gateway; it is read from the terminal or stdin",
+  ...LISTED.passwd,
   flags: {
     name: plainFlag({
       ...{ name: "name", kind: optionalUserName, default: "" },
@@ -17,7 +17,6 @@ export const passwdCommand: Command = defineCommand({
     }),
   },
   positional: "name",
-  examples: ["h3ws passwd", "h3ws passwd ann"],
   async run({ name }, io) {
     const password = Deno.stdin.isTerminal() ? await fromTerminal(io) : await fromPipe();
     if (password === "") throw new CommandError("passwd: the password is empty");

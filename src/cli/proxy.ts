@@ -1,12 +1,16 @@
-import { ExitCode } from "./command.ts";
-import type { Configured } from "./configured.ts";
+import { proxyFlags } from "../config/proxy.ts";
+import type { Command } from "./command.ts";
+import { configure, type Configured } from "./configured.ts";
 import type { Io } from "./io.ts";
-import { serve } from "./serve.ts";
+import { LISTED } from "./listed.ts";
 
-/** `h3ws proxy`: serves until it is asked to end, then drains. */
-export async function proxyCommand(configured: Configured, io: Io): Promise<number> {
-  const serving = await serve(configured.config, { configured });
-  await io.untilStopped();
-  await serving.drain(configured.config.drainMs);
-  return ExitCode.OK;
+/** `h3ws proxy`, by what serves until it is asked to end. */
+export function proxyCommand(
+  runProxy: (configured: Configured, io: Io) => Promise<number>,
+): Command {
+  return {
+    ...LISTED.proxy,
+    flags: proxyFlags,
+    run: async (values, io) => await runProxy(await configure(values, io.env), io),
+  };
 }

@@ -1,4 +1,4 @@
-import type { Registry } from "prom-client";
+import type { Registry } from "../observe/registry.ts";
 import { gatewayKey } from "../config/file_tunnel_keys.ts";
 import type { GatewayConfig } from "../config/gateway.ts";
 import type { Dialer } from "../net/dial.ts";

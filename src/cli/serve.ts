@@ -1,4 +1,3 @@
-import { Registry } from "prom-client";
 import type { CertFiles } from "../config/file.ts";
 import type { ProxyConfig } from "../config/proxy.ts";
 import { formatAddress } from "../net/address.ts";
@@ -6,6 +5,7 @@ import { backendTarget, configuredOptions } from "../config/proxy_options.ts";
 import { EventLoopLag } from "../observe/event_loop.ts";
 import { createLineLog, type OwnedLog } from "../observe/log.ts";
 import { createObserver } from "../observe/observer.ts";
+import { Registry } from "../observe/registry.ts";
 import { registerRuntime } from "../observe/runtime.ts";
 import type { Readiness } from "../observe/server.ts";
 import type { CertificatePair } from "../net/tls_certificates.ts";

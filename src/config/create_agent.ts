@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { Registry } from "prom-client";
+import { Registry } from "../observe/registry.ts";
 import type { ClientCertificate } from "../net/dial.ts";
 import { timerMs } from "../net/numbers.ts";
 import { Sweeper } from "../net/sweeper.ts";

@@ -1,4 +1,4 @@
-import { Registry } from "prom-client";
+import { Registry } from "../observe/registry.ts";
 import type { Dialer } from "../net/dial.ts";
 import { NetError } from "../net/error.ts";
 import { timerMs } from "../net/numbers.ts";

@@ -4,13 +4,18 @@ import { allowedMistakes, nearestOf } from "./nearest.ts";
 /** What the names of all our variables begin with. */
 const PREFIX = "H3WS_";
 
+/** Variables that begin as ours do, in order. */
+export function variablesLikeOurs(env: Environment): string[] {
+  return Object.keys(env).filter((name) => name.toUpperCase().startsWith(PREFIX)).sort();
+}
+
 /**
  * One line for each variable that is none of ours, but nearly has the name of one: it would be
  * ignored. Others that begin like ours may be anyone's: Kubernetes sets `H3WS_PORT` for a service
  * of that name. Values are not shown.
  */
 export function misspeltVariables(env: Environment, known: readonly string[]): string[] {
-  return Object.keys(env).filter((name) => name.toUpperCase().startsWith(PREFIX)).sort()
+  return variablesLikeOurs(env)
     .flatMap((name) => {
       const allowed = allowedMistakes(name.length - PREFIX.length);
       const nearest = known.includes(name)

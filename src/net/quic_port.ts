@@ -1,12 +1,9 @@
-import v8 from "node:v8";
-import vm from "node:vm";
+import { collect } from "./memory.ts";
 
 /** Each wait is twice as long as the one before. */
 const FIRST_WAIT_MS = 5;
 /** Connections that were closed live on for three probe timeouts (RFC 9000 §10.2). */
 const LAST_WAIT_MS = 640;
-/** Never touched, and so no memory; V8 collects for it. */
-const URGE_BYTES = 64 * 1024 * 1024;
 
 /**
  * Resolves when the UDP port of a server that is closed is free, or nothing frees it: its socket is
@@ -20,22 +17,6 @@ export async function portFreed(at: { hostname: string; port: number }): Promise
     await new Promise((resolve) => setTimeout(resolve, waitMs));
     if (isFree(at)) return;
   }
-}
-
-let collector: (() => void) | undefined;
-
-function collect(): void {
-  try {
-    (collector ??= findCollector())();
-  } catch {
-    new ArrayBuffer(URGE_BYTES, { maxByteLength: URGE_BYTES });
-  }
-}
-
-/** The flag gives it to realms that are made from now on. */
-function findCollector(): () => void {
-  v8.setFlagsFromString("--expose-gc");
-  return vm.runInNewContext("gc");
 }
 
 function isFree({ hostname, port }: { hostname: string; port: number }): boolean {

@@ -1,4 +1,3 @@
-import type { Registry } from "prom-client";
 import { TunnelCode, tunnelCodeName } from "../protocol/tunnel/code.ts";
 import type { AgentObserver, Served } from "../tunnel/agent.ts";
 import type { Link, LinkEnd, LinkTransport } from "../tunnel/link.ts";
@@ -7,6 +6,7 @@ import { seconds } from "./gateway.ts";
 import type { Fields, Log } from "./log.ts";
 import { registerCounter, registerGauge } from "./metrics.ts";
 import { errorFields, tenth } from "./observer.ts";
+import type { Registry } from "./registry.ts";
 import { type PassedStats, TunnelCounters } from "./tunnel_counters.ts";
 import { AGENT_PREFIX, byLabel, registerTunnel, specOf } from "./tunnel_metrics.ts";
 

@@ -1,4 +1,5 @@
-import type { Histogram, Registry } from "prom-client";
+import type { Histogram } from "prom-client";
+import type { Registry } from "./registry.ts";
 
 /** A histogram in plain numbers: it costs an addition to count, and is summed up at a scrape. */
 export class Buckets {
@@ -64,7 +65,7 @@ export function registerHistogram(
     get: () => Promise.resolve({ ...spec, type: "histogram", values: samples(spec.name, read()) }),
   };
   // The registry calls name, get() and reset() only, which is what prom-client's classes give it.
-  registry.registerMetric(metric as unknown as Histogram);
+  registry.add(spec.name, (_, registry) => registry.registerMetric(metric as unknown as Histogram));
 }
 
 function samples(name: string, all: Iterable<Series>): Sample[] {

@@ -1,4 +1,3 @@
-import type { Registry } from "prom-client";
 import { TunnelCode, tunnelCodeName } from "../protocol/tunnel/code.ts";
 import type { Agent } from "../tunnel/agents.ts";
 import type { LinkEnd, LinkTransport } from "../tunnel/link.ts";
@@ -6,6 +5,7 @@ import type { Asked, Front, GatewayObserver } from "../tunnel/observer.ts";
 import { targetText } from "../tunnel/target.ts";
 import type { Fields, Log } from "./log.ts";
 import { errorFields, tenth } from "./observer.ts";
+import type { Registry } from "./registry.ts";
 import { Passed, type PassedStats, TunnelCounters } from "./tunnel_counters.ts";
 import { ClusterCounts, registerCluster } from "./gateway_cluster.ts";
 import { byLabel, GATEWAY_PREFIX, registerTunnel, specOf } from "./tunnel_metrics.ts";

@@ -1,6 +1,6 @@
-import type { Registry } from "prom-client";
 import type { ClusterNews } from "../tunnel/observer.ts";
 import { registerCounter, registerGauge } from "./metrics.ts";
+import type { Registry } from "./registry.ts";
 import { byLabel, GATEWAY_PREFIX, specOf } from "./tunnel_metrics.ts";
 
 /** What is counted of a gateway's place among others. */

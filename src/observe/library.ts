@@ -1,7 +1,7 @@
-import { Registry } from "prom-client";
 import { applicationSink, createLog, type Log, type LogOptions, silentLog } from "./log.ts";
 import { consoleLog } from "../server/observer.ts";
 import { type CountingObserver, createObserver } from "./observer.ts";
+import { Registry } from "./registry.ts";
 
 /** An observer that counts, and tells what it has counted. */
 export interface MetricsObserver extends CountingObserver {

@@ -1,7 +1,7 @@
-import { Counter, Gauge, type Registry } from "prom-client";
 import { SIZE_BUCKETS, type SizeHistogram, type Traffic } from "../protocol/websocket/traffic.ts";
 import { type Buckets, type MetricSpec, registerHistogram, type Series } from "./buckets.ts";
 import type { Counters } from "./counters.ts";
+import type { Registry } from "./registry.ts";
 
 /** What stands before the name of every metric. */
 export const PREFIX = "h3ws_proxy_";
@@ -21,13 +21,15 @@ export function registerCounter(
   { registry, ...spec }: ReadSpec,
   read: () => Iterable<Reading>,
 ): void {
-  new Counter({
-    ...spec,
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const [labels, value] of read()) this.inc(labels, value);
-    },
+  registry.add(spec.name, ({ Counter }, registry) => {
+    new Counter({
+      ...spec,
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [labels, value] of read()) this.inc(labels, value);
+      },
+    });
   });
 }
 
@@ -36,12 +38,14 @@ export function registerGauge(
   { registry, ...spec }: ReadSpec,
   read: () => Iterable<Reading>,
 ): void {
-  new Gauge({
-    ...spec,
-    registers: [registry],
-    collect() {
-      for (const [labels, value] of read()) this.set(labels, value);
-    },
+  registry.add(spec.name, ({ Gauge }, registry) => {
+    new Gauge({
+      ...spec,
+      registers: [registry],
+      collect() {
+        for (const [labels, value] of read()) this.set(labels, value);
+      },
+    });
   });
 }
 

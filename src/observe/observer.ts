@@ -1,4 +1,3 @@
-import type { Registry } from "prom-client";
 import type { Refusal } from "../net/accepted.ts";
 import type {
   ConnectionEnd,
@@ -14,6 +13,7 @@ import { Counters, type Stats } from "./counters.ts";
 import type { Fields, Log } from "./log.ts";
 import { registerMetrics } from "./metrics.ts";
 import { refusedLines } from "./refused_lines.ts";
+import type { Registry } from "./registry.ts";
 
 export interface ObserverOptions {
   /** Gets the metrics; one registry for each observer. */

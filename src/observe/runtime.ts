@@ -1,6 +1,6 @@
 import process from "node:process";
-import type { Registry } from "prom-client";
 import { PREFIX, registerCounter, registerGauge } from "./metrics.ts";
+import type { Registry } from "./registry.ts";
 
 const MEMORY = {
   rss: "Bytes of memory that the process holds",

@@ -1,4 +1,4 @@
-import type { Registry } from "prom-client";
+import type { Registry } from "./registry.ts";
 
 /** Where the proxy is in its life. */
 export type Readiness = "starting" | "ready" | "draining";
@@ -104,7 +104,10 @@ export function adminHandler(
   >,
 ): (request: Request) => Promise<Response> {
   const routes = new Map<string, Handler>([
-    ["/metrics", async () => answer(200, await registry.metrics(), registry.contentType)],
+    ["/metrics", async () => {
+      const metrics = await registry.read();
+      return answer(200, await metrics.metrics(), metrics.contentType);
+    }],
     ["/stats", () => json(stats())],
     ...(agents === undefined ? [] : [["/agents", () => json(agents())] as const]),
     ["/healthz", () => text(200, "ok")],

@@ -1,7 +1,7 @@
-import type { Registry } from "prom-client";
 import { registerHistogram, type Series } from "./buckets.ts";
 import type { Buckets } from "./buckets.ts";
 import { registerCounter, registerGauge } from "./metrics.ts";
+import type { Registry } from "./registry.ts";
 import type { TunnelCounters } from "./tunnel_counters.ts";
 
 /** What stands before the names of their metrics. */

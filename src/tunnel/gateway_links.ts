@@ -17,11 +17,8 @@ import type { Gateway } from "./gateway.ts";
 import { answerJsonAuth, readJsonAuth } from "./json_auth.ts";
 import { JsonLink } from "./json_link.ts";
 import type { GatewayLink } from "./link.ts";
-import { MuxLink } from "./mux_link.ts";
+import { MuxLink, TUNNEL_SUBPROTOCOL } from "./mux_link.ts";
 import { QuicLink, TUNNEL_ALPN } from "./quic_link.ts";
-
-/** The subprotocol of frames (RFC 6455 §1.9). */
-export const TUNNEL_SUBPROTOCOL = "h3ws-tunnel.v1";
 
 export interface GatewayLinksOptions {
   gateway: Gateway;

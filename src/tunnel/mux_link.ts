@@ -11,6 +11,9 @@ import { MuxStream } from "./mux_stream.ts";
 import { closeSocket, LinkEnding } from "./link_ending.ts";
 import { TunnelRefused, type TunnelTarget } from "./target.ts";
 
+/** The subprotocol of frames (RFC 6455 §1.9). */
+export const TUNNEL_SUBPROTOCOL = "h3ws-tunnel.v1";
+
 /** OPENED, FIN, RESET, and CREDIT for each half of its window. */
 const MAX_WAITING_A_STREAM = 8;
 /** Pings are answered on a link of ever so few streams. */

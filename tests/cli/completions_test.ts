@@ -1,15 +1,15 @@
 // Each shell is run with its script and asked what it would complete.
 import assert from "node:assert/strict";
-import { commandsOf, run } from "../../src/cli/args.ts";
+import { lazyCommands, run } from "../../src/cli/args.ts";
 import { completionsCommand } from "../../src/cli/completions.ts";
-import { COMMANDS } from "../../src/cli/main.ts";
+import { loadCommands } from "../../src/cli/main.ts";
 import { hasTerminals, OnTerminal } from "../support/terminal.ts";
 import { TestIo, withFolder } from "./support.ts";
 
 async function scriptOf(shell: string): Promise<string> {
   const io = new TestIo();
   assert.equal(
-    await run(["completions", shell], { commands: [completionsCommand(() => COMMANDS)] }, io),
+    await run(["completions", shell], { commands: [completionsCommand(loadCommands)] }, io),
     0,
     io.stderr,
   );
@@ -42,6 +42,7 @@ async function output(command: string, args: string[], cwd?: string): Promise<st
   return new TextDecoder().decode(stdout);
 }
 
+const COMMANDS = await loadCommands();
 const commands = COMMANDS.map(({ name }) => name);
 
 const ROWS: [line: string, want: string[]][] = [
@@ -147,7 +148,7 @@ shellTest("zsh", "what can be said next, by Tab", async () => {
 /** What the help of a command says that may be written: each flag, with its words if it takes some. */
 async function helpOf(name: string): Promise<Map<string, string[] | null>> {
   const io = new TestIo();
-  const own = new Set(commandsOf({}).map(({ name }) => name));
+  const own = new Set(lazyCommands({}).map(({ name }) => name));
   const handlers = { commands: COMMANDS.filter(({ name }) => !own.has(name)) };
   assert.equal(await run([name, "--help"], handlers, io), 0, io.stderr);
   const rows = io.stdout.matchAll(/^ {2}(?:(-\S), )?--([a-z][\w.-]*)(?: <([^>]+)>)? /gm);
@@ -234,7 +235,7 @@ Deno.test("completions zsh: every flag and word that the help of each command na
 Deno.test("completions: a shell that is not known is told, exit code 2", async () => {
   const io = new TestIo();
   assert.equal(
-    await run(["completions", "tcsh"], { commands: [completionsCommand(() => COMMANDS)] }, io),
+    await run(["completions", "tcsh"], { commands: [completionsCommand(loadCommands)] }, io),
     2,
   );
   assert.equal(io.stderr, 'h3ws: --shell: "tcsh" is not known; allowed: bash, zsh, fish\n');

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { Registry } from "prom-client";
 import { createAgentObserver } from "../../src/observe/agent.ts";
 import { createGatewayObserver } from "../../src/observe/gateway.ts";
 import { createLog, type LogRecord } from "../../src/observe/log.ts";
+import { Registry } from "../../src/observe/registry.ts";
 import { TunnelCode } from "../../src/protocol/tunnel/code.ts";
 import type { Agent } from "../../src/tunnel/agents.ts";
 import type { Link, LinkEnd } from "../../src/tunnel/link.ts";

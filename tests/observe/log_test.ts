@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { configure, reset } from "@logtape/logtape";
-import { Registry } from "prom-client";
 import type { LineTarget } from "../../src/observe/line_writer.ts";
 import {
   applicationSink,
@@ -10,6 +9,7 @@ import {
   silentLog,
 } from "../../src/observe/log.ts";
 import { createObserver } from "../../src/observe/observer.ts";
+import { Registry } from "../../src/observe/registry.ts";
 import { sessionEnd, sessionStart } from "./sessions.ts";
 
 function memory(): { target: LineTarget; text: () => string } {

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { register, Registry } from "prom-client";
+import { register } from "prom-client";
 import { Buckets, registerHistogram } from "../../src/observe/buckets.ts";
 import { closeCodeLabel } from "../../src/observe/counters.ts";
 import { silentLog } from "../../src/observe/log.ts";
+import { registerCounter, registerGauge } from "../../src/observe/metrics.ts";
 import { createObserver } from "../../src/observe/observer.ts";
+import { Registry } from "../../src/observe/registry.ts";
 import { registerRuntime } from "../../src/observe/runtime.ts";
 import type { Observer } from "../../src/proxy/observer.ts";
 import { parsePromText, valueOf } from "./prom_text.ts";
@@ -79,6 +81,15 @@ Deno.test("histograms have the bounds that the dashboards know", async () => {
 Deno.test("nothing is put into the registry of the process", async () => {
   observed();
   assert.deepEqual(await register.getMetricsAsJSON(), []);
+});
+
+Deno.test("a name is taken once, and none comes after the first scrape", async () => {
+  const registry = new Registry();
+  const taken = { registry, name: "up", help: "Up" };
+  registerGauge(taken, () => [[{}, 1]]);
+  assert.throws(() => registerCounter(taken, () => []), /There is a metric up already/);
+  assert.match(await registry.metrics(), /^up 1$/m);
+  assert.throws(() => registerGauge({ ...taken, name: "late" }, () => []), /late comes after/);
 });
 
 Deno.test("two observers count apart", async () => {
@@ -238,7 +249,7 @@ Deno.test("a value on a bound falls into that bucket", async () => {
   registerHistogram(registry, { name: "h", help: "H" }, () => [{ labels: {}, ...buckets }]);
   const families = await readAll(registry);
   assert.equal(valueOf(families, "h_bucket", { le: "2" }), 4);
-  const [json] = await registry.getMetricsAsJSON();
+  const [json] = await (await registry.read()).getMetricsAsJSON();
   assert.equal(json.values.length, 5);
-  registry.resetMetrics();
+  (await registry.read()).resetMetrics();
 });

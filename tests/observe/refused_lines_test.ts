@@ -1,9 +1,9 @@
 // Issue 4, Bad input: one log line each; and a flood of it must not be a flood of lines.
 import assert from "node:assert/strict";
-import { Registry } from "prom-client";
 import type { RefusalKind } from "../../src/net/accepted.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { createObserver } from "../../src/observe/observer.ts";
+import { Registry } from "../../src/observe/registry.ts";
 
 const REFUSED: [ms: number, kind: RefusalKind][] = [
   [0, "tls"],

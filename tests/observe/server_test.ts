@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { Gauge, Registry } from "prom-client";
+import { registerGauge } from "../../src/observe/metrics.ts";
+import { Registry } from "../../src/observe/registry.ts";
 import { type Readiness, startAdminServer } from "../../src/observe/server.ts";
 import { parsePromText, valueOf } from "./prom_text.ts";
 
@@ -22,7 +23,7 @@ interface Running {
 
 async function withServer(run: (server: Running) => Promise<void>): Promise<void> {
   const registry = new Registry();
-  new Gauge({ name: "up", help: "Up", registers: [registry] }).set(1);
+  registerGauge({ registry, name: "up", help: "Up" }, () => [[{}, 1]]);
   const state: { readiness: Readiness } = { readiness: "starting" };
   const failures: unknown[] = [];
   const server = startAdminServer({
@@ -94,13 +95,8 @@ Deno.test("HEAD is answered as GET, without a body", async () => {
 
 Deno.test("a metric that throws is a 500 that is told", async () => {
   await withServer(async ({ url, registry, failures }) => {
-    new Gauge({
-      name: "broken",
-      help: "Broken",
-      registers: [registry],
-      collect: () => {
-        throw new Error("broken metric");
-      },
+    registerGauge({ registry, name: "broken", help: "Broken" }, () => {
+      throw new Error("broken metric");
     });
     const response = await fetch(`${url}/metrics`);
     assert.equal(response.status, 500);
@@ -175,14 +171,16 @@ Deno.test("close waits a second for answers under way, no longer", async () => {
   const begun = new Promise<void>((resolve) => scraped = resolve);
   let finish = () => {};
   const stuck = new Promise<void>((resolve) => finish = resolve);
-  new Gauge({
-    name: "slow",
-    help: "Slow",
-    registers: [registry],
-    collect: () => {
-      scraped();
-      return stuck;
-    },
+  registry.add("slow", ({ Gauge }, registry) => {
+    new Gauge({
+      name: "slow",
+      help: "Slow",
+      registers: [registry],
+      collect: () => {
+        scraped();
+        return stuck;
+      },
+    });
   });
   const server = startAdminServer({
     address: { hostname: "127.0.0.1", port: 0 },

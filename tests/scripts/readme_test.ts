@@ -3,15 +3,16 @@ import assert from "node:assert/strict";
 import { render } from "../../scripts/readme.ts";
 import { ROOT } from "../../scripts/project.ts";
 import type { Command } from "../../src/cli/command.ts";
-import { COMMANDS } from "../../src/cli/main.ts";
+import { loadCommands } from "../../src/cli/main.ts";
 import { normalizeArgs } from "../../src/cli/normalize.ts";
 import { readFlags } from "../../src/config/flags.ts";
 import { createLog, type LogRecord, silentLog } from "../../src/observe/log.ts";
 import { createObserver } from "../../src/observe/observer.ts";
-import { Registry } from "prom-client";
+import { Registry } from "../../src/observe/registry.ts";
 import { TestIo, withFolder } from "../cli/support.ts";
 import { sessionEnd, sessionStart } from "../observe/sessions.ts";
 
+const COMMANDS = await loadCommands();
 const readme = await Deno.readTextFile(`${ROOT}README.md`);
 
 /** The command lines of `h3ws` in blocks of code, without comments. */

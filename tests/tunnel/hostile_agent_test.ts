@@ -9,7 +9,7 @@ import { decodeFrame } from "../../src/protocol/tunnel/decode.ts";
 import { encodeFrame, encodePrefixed } from "../../src/protocol/tunnel/encode.ts";
 import type { Frame } from "../../src/protocol/tunnel/frame.ts";
 import { FrameStream } from "../../src/tunnel/frame_stream.ts";
-import { TUNNEL_SUBPROTOCOL } from "../../src/tunnel/gateway_links.ts";
+import { TUNNEL_SUBPROTOCOL } from "../../src/tunnel/mux_link.ts";
 import { TUNNEL_ALPN } from "../../src/tunnel/quic_link.ts";
 import { testCertificates } from "../support/proxy.ts";
 import { until } from "../support/until.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type * as net from "node:net";
 import { encodeFrame } from "../../src/protocol/tunnel/encode.ts";
 import { Opcode } from "../../src/protocol/websocket/opcode.ts";
-import { TUNNEL_SUBPROTOCOL } from "../../src/tunnel/gateway_links.ts";
+import { TUNNEL_SUBPROTOCOL } from "../../src/tunnel/mux_link.ts";
 import { fromClient } from "../support/frames.ts";
 import { testCertificates } from "../support/proxy.ts";
 import { connectRaw } from "../support/raw_socket.ts";

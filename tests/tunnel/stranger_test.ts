@@ -1,7 +1,7 @@
 // What a gateway looks like to whoever does not say who he is: a web server with nothing in it.
 import assert from "node:assert/strict";
 import type { Field } from "../../src/protocol/wire/field.ts";
-import { TUNNEL_SUBPROTOCOL } from "../../src/tunnel/gateway_links.ts";
+import { TUNNEL_SUBPROTOCOL } from "../../src/tunnel/mux_link.ts";
 import { sha256 } from "../../src/tunnel/known_user.ts";
 import { type DoorAnswer, DoorPeers, isOpen } from "../support/door_peers.ts";
 import { testCertificates } from "../support/proxy.ts";

@@ -1,0 +1,38 @@
+import { NetError } from "../net/error.ts";
+import type { Authed } from "../protocol/tunnel/auth.ts";
+import type { Frame } from "../protocol/tunnel/frame.ts";
+import { TunnelRefused } from "./target.ts";
+
+/** A NAT forgets UDP after 30 s, or sooner. */
+export const HEARTBEAT_MS = 15_000;
+/** A gateway that is silent for so many heartbeats is gone. */
+export const PATIENCE = 3;
+
+/**
+ * What a gateway says that has taken us.
+ *
+ * @throws {TunnelRefused} with AUTH_FAILED when it has not
+ */
+export function answered(frame: Frame | null): Authed {
+  if (frame?.type !== "authed") throw new NetError("other", "the gateway did not answer AUTH");
+  const { authed } = frame;
+  if (!authed.success) throw new TunnelRefused(authed.code!, authed.message);
+  return authed;
+}
+
+/** Rejects when the gateway takes longer than connecting may. */
+export async function inTime<T>(
+  work: Promise<T>,
+  { connectTimeoutMs }: { connectTimeoutMs: number },
+): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    late.reject(new NetError("timeout", `no answer to AUTH within ${connectTimeoutMs} ms`));
+  }, connectTimeoutMs);
+  work.catch(() => {});
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
