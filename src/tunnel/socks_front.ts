@@ -13,6 +13,7 @@ import { encodeReply } from "../protocol/socks5/request.ts";
 import { Socks5Server, type Socks5ServerEvent } from "../protocol/socks5/server.ts";
 import { ipOf } from "../proxy/headers.ts";
 import type { ClientGate, LetIn } from "./client_gate.ts";
+import type { GatewayConnection } from "./gateway.ts";
 import { failureKind, TunnelRefused } from "./target.ts";
 import { associate } from "./udp_associate.ts";
 import type { UdpFlowsOptions } from "./udp_flows.ts";
@@ -37,16 +38,35 @@ export class SocksFront {
 
   /** Serves one client to its end. Never rejects. */
   async take(accepted: Accepted): Promise<void> {
-    const { onBug } = this.#options;
+    const { onBug, gateway } = this.#options;
     const { stream } = accepted;
     try {
-      await new SocksSession(accepted, this.#options).run();
+      const reached = await this.#reach(accepted);
+      if (reached === null) return;
+      const { connection, client } = reached;
+      await gateway.carryTo(connection, () => succeeded(client));
     } catch (error) {
       if (!(error instanceof NetError)) onBug("socks5", error);
     } finally {
       stream.abort();
     }
   }
+
+  /** Nothing of the session is kept while bytes are carried. */
+  #reach(accepted: Accepted): Promise<Reached | null> {
+    return new SocksSession(accepted, this.#options).run();
+  }
+}
+
+/** A connection that a client asked for, and that it was not told of yet. */
+interface Reached {
+  readonly connection: GatewayConnection;
+  readonly client: ByteStream;
+}
+
+async function succeeded(client: ByteStream): Promise<ByteStream> {
+  await client.write(encodeReply(Socks5Reply.SUCCEEDED));
+  return client;
 }
 
 class SocksSession {
@@ -68,7 +88,8 @@ class SocksSession {
     this.#letIn = gate.asks ? null : gate.anybody();
   }
 
-  async run(): Promise<void> {
+  /** Up to the connection; `null` where it has come to its end already. */
+  async run(): Promise<Reached | null> {
     const { sweeper, handshakeTimeoutMs } = this.#options;
     const deadline = new Deadline(sweeper, handshakeTimeoutMs, () => {
       this.#stream.abort("no SOCKS request in time");
@@ -82,7 +103,7 @@ class SocksSession {
     } finally {
       deadline.clear();
     }
-    if (request !== null) await this.#serve(request);
+    return request === null ? null : await this.#serve(request);
   }
 
   /** What the client asks for; `null` where it went, or was not let in. */
@@ -102,7 +123,7 @@ class SocksSession {
         const isLetIn = await this.#authenticate(event.username, event.password);
         await this.#stream.write(encodeAuthStatus(isLetIn));
         // RFC 1929 §2: a failure MUST close the connection.
-        if (!isLetIn) return await this.#end(null).then(() => null);
+        if (!isLetIn) return await this.#end(null);
       } else {
         return event;
       }
@@ -116,7 +137,9 @@ class SocksSession {
     return this.#letIn !== null;
   }
 
-  async #serve(request: Extract<Socks5ServerEvent, { type: "request" }>): Promise<void> {
+  async #serve(
+    request: Extract<Socks5ServerEvent, { type: "request" }>,
+  ): Promise<Reached | null> {
     switch (request.command) {
       case Socks5Command.CONNECT:
         return await this.#connect(request);
@@ -127,12 +150,12 @@ class SocksSession {
     }
   }
 
-  async #associate(): Promise<void> {
+  async #associate(): Promise<null> {
     const relayed = await associate({ ...this.#accepted, letIn: this.#letIn! }, this.#options);
-    if (!relayed) await this.#end(encodeReply(Socks5Reply.GENERAL_FAILURE));
+    return relayed ? null : await this.#end(encodeReply(Socks5Reply.GENERAL_FAILURE));
   }
 
-  async #connect({ host, port }: Socks5Address): Promise<void> {
+  async #connect({ host, port }: Socks5Address): Promise<Reached | null> {
     const { gateway } = this.#options;
     // What came behind the request is the target's.
     const client = unread(this.#stream, this.#parser.rest().slice());
@@ -141,29 +164,27 @@ class SocksSession {
         ...{ front: "socks5", client: this.#accepted.remote, ...this.#letIn! },
         target: { protocol: "tcp", host, port },
       });
-      await gateway.carryTo(connection, async () => {
-        await this.#stream.write(encodeReply(Socks5Reply.SUCCEEDED));
-        return client;
-      });
+      return { connection, client };
     } catch (error) {
       if (!(error instanceof TunnelRefused)) throw error;
-      await this.#end(encodeReply(replyOf(error)));
+      return await this.#end(encodeReply(replyOf(error)));
     }
   }
 
   /** Its answer, FIN, and then what it still sends is read past: RST would take the answer away. */
-  async #end(answer: Uint8Array | null): Promise<void> {
+  async #end(answer: Uint8Array | null): Promise<null> {
     const stream = this.#stream;
     try {
       if (answer !== null) await stream.write(answer);
       await stream.closeWrite();
     } catch {
       // It did not want to know.
-      return;
+      return null;
     }
     const deadline = new Deadline(this.#options.sweeper, LINGER_MS, () => stream.abort());
     await readPast(() => stream.read(), () => {});
     deadline.clear();
+    return null;
   }
 }
 
