@@ -1,3 +1,4 @@
+import type { CancelSignal } from "../net/cancel.ts";
 import { pause } from "../net/pause.ts";
 import { backoff, type BackoffOptions } from "../client/backoff.ts";
 import { messageOf } from "../net/error.ts";
@@ -196,7 +197,7 @@ export class TunnelAgent {
     }
   }
 
-  async #open(target: TunnelTarget, signal: AbortSignal) {
+  async #open(target: TunnelTarget, signal: CancelSignal) {
     const { connect, maxStreams } = this.#options;
     if (this.#draining) throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the agent shuts down");
     if (this.#streams > maxStreams) {

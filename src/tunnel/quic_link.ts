@@ -1,4 +1,5 @@
 import type { ByteStream } from "../net/byte_stream.ts";
+import { Cancel, type CancelSignal } from "../net/cancel.ts";
 import { NetError, toNetError } from "../net/error.ts";
 import type { QuicConnection } from "../net/quic.ts";
 import type { QuicStream } from "../net/quic_stream.ts";
@@ -105,7 +106,7 @@ export class QuicLink implements GatewayLink {
     if (frame === null) return void stream.abort();
     if (frame.type !== "open") throw invalid(`${frame.type} where OPEN belongs`);
     const { id, protocol, host, port } = frame;
-    const gone = new AbortController();
+    const gone = new Cancel();
     let answered = false;
     const giveUp = () => {
       if (answered) return;
@@ -124,7 +125,7 @@ export class QuicLink implements GatewayLink {
       return stream.write(encodePrefixed(frame)).catch(() => {});
     };
     this.#options.onOpen?.({ protocol, host, port }, {
-      signal: gone.signal,
+      signal: gone,
       accept: () => {
         if (answered) return null;
         const opened = this.#add(id, stream, first);
@@ -150,7 +151,7 @@ export class QuicLink implements GatewayLink {
     return opened;
   }
 
-  async open({ protocol, host, port }: TunnelTarget, signal: AbortSignal): Promise<ByteStream> {
+  async open({ protocol, host, port }: TunnelTarget, signal: CancelSignal): Promise<ByteStream> {
     const { quic, maxStreams } = this.#options;
     if (this.#end !== null) throw new NetError("lost", "the tunnel is gone");
     if (this.streams >= maxStreams) throw full();
