@@ -35,6 +35,9 @@ export class QuicLink implements GatewayLink {
   #opened = 0;
   #opening = 0;
   #end: LinkEnd | null = null;
+  /** How streams ended, for the control stream. */
+  readonly #untold: Frame[] = [];
+  #telling = false;
 
   constructor(options: QuicLinkOptions) {
     this.#options = options;
@@ -144,11 +147,27 @@ export class QuicLink implements GatewayLink {
       id,
       stream,
       first,
-      tell: (frame) => void this.#options.control.send(frame).catch(() => {}),
+      tell: this.#tell,
       over: () => this.#streams.delete(id),
     });
     this.#streams.set(id, opened);
     return opened;
+  }
+
+  readonly #tell = (frame: Frame): void => {
+    this.#untold.push(frame);
+    if (!this.#telling) void this.#tellAll();
+  };
+
+  /** What is to be said while a write is under way goes in one write behind it. */
+  async #tellAll(): Promise<void> {
+    this.#telling = true;
+    try {
+      while (this.#untold.length > 0) await this.#options.control.send(...this.#untold.splice(0));
+    } catch {
+      // The link is gone, which is told where the control stream is read.
+    }
+    this.#telling = false;
   }
 
   async open({ protocol, host, port }: TunnelTarget, signal: CancelSignal): Promise<ByteStream> {
