@@ -4,6 +4,7 @@
 // missing (another system, no --allow-ffi, a later Deno) node:net serves: see raw_tcp.ts. The
 // descriptor is internal API, which tests/net/raw_tcp_test.ts pins.
 import process from "node:process";
+import { internalNumber } from "./ops.ts";
 
 interface System {
   connect(fd: number, address: Uint8Array<ArrayBuffer>, length: number): number;
@@ -69,9 +70,9 @@ export interface Resetter {
 export function resetterOf(conn: Deno.Conn): Resetter | null {
   if (system === null || NodeHandle === null) return null;
   // Those that were accepted tell it.
-  const fd = ofConn(conn, "Deno.internal.fd");
+  const fd = internalNumber(conn, "Deno.internal.fd");
   if (fd !== null) return { reset: () => reset(fd), close: () => {} };
-  const rid = ofConn(conn, "Deno.internal.rid");
+  const rid = internalNumber(conn, "Deno.internal.rid");
   const copy = rid === null ? null : copyOf(rid, NodeHandle);
   if (copy === null) return null;
   return { reset: () => reset(copy), close: () => void system.close(copy) };
@@ -88,10 +89,4 @@ function copyOf(rid: number, Handle: new (type: number) => Handle): number | nul
   } finally {
     handle.close();
   }
-}
-
-function ofConn(conn: object, name: string): number | null {
-  const symbol = Object.getOwnPropertySymbols(conn).find(({ description }) => description === name);
-  const value = symbol === undefined ? undefined : (conn as Record<symbol, unknown>)[symbol];
-  return typeof value === "number" ? value : null;
 }
