@@ -1,7 +1,7 @@
 import type { ByteStream } from "./byte_stream.ts";
 import { toNetError } from "./error.ts";
 import { internalNumber, OPS } from "./ops.ts";
-import { HEADROOM, ReadSize } from "./read_buffer.ts";
+import { HEADROOM, ReadSize, TUNNEL_READ_SIZE } from "./read_buffer.ts";
 import { type Resetter, resetterOf } from "./reset.ts";
 import { unsentBytes } from "./send_queue.ts";
 import { Turns } from "./turns.ts";
@@ -14,7 +14,7 @@ export class ConnStream implements ByteStream {
   /** There is no TLS that ALPN could have been spoken in. */
   readonly alpn = null;
   readonly #conn: Deno.Conn;
-  readonly #size = new ReadSize();
+  readonly #size: ReadSize;
   #buffer: Uint8Array<ArrayBuffer> = EMPTY;
   readonly #turns = new Turns();
   #closed = false;
@@ -27,6 +27,7 @@ export class ConnStream implements ByteStream {
 
   constructor(conn: Deno.Conn, { resets = false }: { resets?: boolean } = {}) {
     this.#conn = conn;
+    this.#size = new ReadSize(resets ? TUNNEL_READ_SIZE : undefined);
     this.#resetter = resets ? resetterOf(conn) : null;
     this.#rid = resets && OPS !== null ? internalNumber(conn, "Deno.internal.rid") : null;
   }

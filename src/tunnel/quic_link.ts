@@ -2,6 +2,7 @@ import type { ByteStream } from "../net/byte_stream.ts";
 import { Cancel, type CancelSignal } from "../net/cancel.ts";
 import { NetError, toNetError } from "../net/error.ts";
 import type { QuicConnection } from "../net/quic.ts";
+import { ReadSize, TUNNEL_READ_SIZE } from "../net/read_buffer.ts";
 import type { QuicStream } from "../net/quic_stream.ts";
 import { encodePrefixed } from "../protocol/tunnel/encode.ts";
 import { TunnelCode, TunnelError } from "../protocol/tunnel/code.ts";
@@ -91,7 +92,7 @@ export class QuicLink implements GatewayLink {
 
   async #accept(): Promise<void> {
     for (;;) {
-      const stream = await this.#options.quic.acceptStream();
+      const stream = await this.#options.quic.acceptStream({ size: tunnelReads() });
       if (stream === null) return;
       this.#ask(stream).catch((error) => {
         void stream.abort();
@@ -174,7 +175,7 @@ export class QuicLink implements GatewayLink {
     const { quic, maxStreams } = this.#options;
     if (this.#end !== null) throw new NetError("lost", "the tunnel is gone");
     if (this.streams >= maxStreams) throw full();
-    const stream = await quic.tryOpenStream();
+    const stream = await quic.tryOpenStream({ size: tunnelReads() });
     if (stream === null) throw full();
     const id = ++this.#opened;
     // At once: what is said of it on the control stream may come before the answer.
@@ -209,6 +210,10 @@ export class QuicLink implements GatewayLink {
     this.#end ??= { by: "us", reason };
     this.#options.quic.close(0, reason);
   }
+}
+
+function tunnelReads(): ReadSize {
+  return new ReadSize(TUNNEL_READ_SIZE);
 }
 
 function full(): TunnelRefused {
