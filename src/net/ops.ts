@@ -24,9 +24,15 @@ function findOps(): Ops | null {
   }
 }
 
+/** What Deno calls them by, once they were seen. */
+const symbols = new Map<string, symbol>();
+
 /** A number that Deno keeps in a connection of its own under `name`; `null` where it does not. */
 export function internalNumber(conn: object, name: string): number | null {
-  const symbol = Object.getOwnPropertySymbols(conn).find(({ description }) => description === name);
-  const value = symbol === undefined ? undefined : (conn as Record<symbol, unknown>)[symbol];
+  const symbol = symbols.get(name) ??
+    Object.getOwnPropertySymbols(conn).find(({ description }) => description === name);
+  if (symbol === undefined) return null;
+  symbols.set(name, symbol);
+  const value = (conn as Record<symbol, unknown>)[symbol];
   return typeof value === "number" ? value : null;
 }

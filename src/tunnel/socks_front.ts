@@ -28,6 +28,8 @@ export interface SocksFrontOptions extends UdpFlowsOptions {
 /** RFC 1928 §6: behind a failure the connection ends within 10 seconds. */
 const LINGER_MS = 2_000;
 
+const SUCCEEDED = encodeReply(Socks5Reply.SUCCEEDED);
+
 /** RFC 1928: clients that ask for connections by SOCKS5. */
 export class SocksFront {
   readonly #options: SocksFrontOptions;
@@ -65,7 +67,7 @@ interface Reached {
 }
 
 async function succeeded(client: ByteStream): Promise<ByteStream> {
-  await client.write(encodeReply(Socks5Reply.SUCCEEDED));
+  await client.write(SUCCEEDED);
   return client;
 }
 
