@@ -21,7 +21,13 @@
 // - Every promise of a connection rejects when the peer is lost; each is handled where it is made.
 import { messageOf, NetError, toNetError } from "./error.ts";
 import { timerMs } from "./numbers.ts";
-import { nextTurn, QuicReceiveStream, QuicSendStream, QuicStream } from "./quic_stream.ts";
+import {
+  nextTurn,
+  QuicReceiveStream,
+  QuicSendStream,
+  QuicStream,
+  type QuicStreamOptions,
+} from "./quic_stream.ts";
 import { ReadSize, UNI_READ_SIZE } from "./read_buffer.ts";
 
 /** What QUIC is told of a connection (RFC 9000 §18.2). */
@@ -125,7 +131,7 @@ export class QuicConnection {
   }
 
   /** The next stream that the peer opens; `null` when the connection is over. */
-  async acceptStream(): Promise<QuicStream | null> {
+  async acceptStream(options?: QuicStreamOptions): Promise<QuicStream | null> {
     this.#bidi ??= this.#conn.incomingBidirectionalStreams.getReader();
     for (;;) {
       let value: Deno.QuicBidirectionalStream | undefined;
@@ -136,7 +142,7 @@ export class QuicConnection {
       }
       if (value === undefined) return null;
       try {
-        return new QuicStream(value.readable, value.writable);
+        return new QuicStream(value.readable, value.writable, options);
       } catch {
         // It went before it was seen, as all do that wait when a connection is lost.
       }
@@ -167,10 +173,10 @@ export class QuicConnection {
   }
 
   /** The same at once; `null` where the peer has given no credit for one more (RFC 9000 §4.6). */
-  async tryOpenStream(): Promise<QuicStream | null> {
+  async tryOpenStream(options?: QuicStreamOptions): Promise<QuicStream | null> {
     try {
       const stream = await this.#conn.createBidirectionalStream({ waitUntilAvailable: false });
-      return new QuicStream(stream.readable, stream.writable);
+      return new QuicStream(stream.readable, stream.writable, options);
     } catch (error) {
       if (/maximum number of concurrent/.test(messageOf(error))) return null;
       throw toNetError(error);

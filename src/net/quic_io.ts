@@ -1,6 +1,7 @@
 // The two ways to the bytes of a QUIC stream: Deno's ops, or the Web streams around them. The Web
 // streams take a quarter of all CPU for a 64-byte echo (see CONTRIBUTING.md), but only they are
 // public. The ops are found by name, once, and wherever one is missing the Web streams serve.
+import { OPS } from "./ops.ts";
 
 /** Where the bytes of one direction come from. One `read` at a time. */
 export interface Source {
@@ -24,29 +25,8 @@ export interface Sink {
   close(): void;
 }
 
-/** Those of Deno's own ops that a stream needs, by the id of its resource. */
-interface Ops {
-  read(rid: number, buffer: Uint8Array): Promise<number>;
-  writeAll(rid: number, bytes: Uint8Array): Promise<void>;
-  tryClose(rid: number): void;
-}
-
-const OPS = findOps();
-
 /** Whether streams go by ops here. A test tells when a new Deno has none. */
 export const hasOps: boolean = OPS !== null;
-
-function findOps(): Ops | null {
-  try {
-    const deno = Deno as unknown as Record<PropertyKey, PropertyKey>;
-    const internals = deno[deno.internal] as unknown as { core?: Ops } | undefined;
-    const core = internals?.core;
-    const names = ["read", "writeAll", "tryClose"] as const;
-    return core && names.every((name) => typeof core[name] === "function") ? core : null;
-  } catch {
-    return null;
-  }
-}
 
 /** The property that names the resource below a stream, once it was seen. */
 let backing: symbol | undefined;
@@ -60,16 +40,28 @@ function resourceOf(stream: object): number | null {
   return typeof rid === "number" ? rid : null;
 }
 
+/**
+ * Frees what the Web stream around a resource has for its readers and writers, 2 KB a direction.
+ * The stream itself stays: the resource is closed with it.
+ */
+function hollow<T extends object>(stream: T): T {
+  const held = stream as Record<symbol, unknown>;
+  for (const part of Object.getOwnPropertySymbols(stream)) {
+    if (part !== backing) held[part] = undefined;
+  }
+  return stream;
+}
+
 /** The bytes that come by `stream`, by its ops if `ops` and there are any. */
 export function sourceOf(stream: Deno.QuicReceiveStream, ops = true): Source {
   const rid = ops && OPS !== null ? resourceOf(stream) : null;
-  return rid === null ? new WebSource(stream) : new OpSource(rid, stream);
+  return rid === null ? new WebSource(stream) : new OpSource(rid, hollow(stream));
 }
 
 /** The way into `stream`, by its ops if `ops` and there are any. */
 export function sinkOf(stream: Deno.QuicSendStream, ops = true): Sink {
   const rid = ops && OPS !== null ? resourceOf(stream) : null;
-  return rid === null ? new WebSink(stream) : new OpSink(rid, stream);
+  return rid === null ? new WebSink(stream) : new OpSink(rid, hollow(stream));
 }
 
 class OpSource implements Source {

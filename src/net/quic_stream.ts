@@ -97,7 +97,8 @@ export class QuicReceiveStream {
   readonly #source: Source;
   readonly #size: ReadSize;
   #buffer: Uint8Array<ArrayBuffer> = EMPTY;
-  #reject: ((error: NetError) => void) | null = null;
+  /** The one read that waits. */
+  #reading: PromiseWithResolvers<Uint8Array | null> | null = null;
   #stopped = false;
   #ended = false;
 
@@ -116,32 +117,43 @@ export class QuicReceiveStream {
     if (this.#stopped) return Promise.reject(stopped());
     if (this.#ended) return Promise.resolve(null);
     const { size } = this.#size;
-    const buffer = this.#buffer.length === size ? this.#buffer : new Uint8Array(size);
     // While it is read into it is the source's.
-    this.#buffer = EMPTY;
-    return new Promise((resolve, reject) => {
-      this.#reject = reject;
-      this.#source.read(buffer, (bytes) => {
-        if (bytes === null) {
-          this.#ended = true;
-          this.#source.close();
-          // What our own end of it cuts short is no FIN of the peer's.
-          return this.#stopped ? reject(stopped()) : resolve(null);
-        }
-        // Web streams give another buffer than they took.
-        this.#buffer = bytes.buffer === buffer.buffer ? buffer : new Uint8Array(bytes.buffer);
-        this.#size.took(bytes.length);
-        resolve(bytes);
-      }, (error) => reject(toNetError(error)));
-    });
+    if (this.#buffer.length !== size) this.#buffer = new Uint8Array(size);
+    const reading = Promise.withResolvers<Uint8Array | null>();
+    this.#reading = reading;
+    this.#source.read(this.#buffer, this.#came, this.#failed);
+    return reading.promise;
   }
+
+  readonly #came = (bytes: Uint8Array<ArrayBuffer> | null): void => {
+    const reading = this.#reading;
+    this.#reading = null;
+    if (bytes === null) {
+      this.#ended = true;
+      this.#source.close();
+      // What our own end of it cuts short is no FIN of the peer's: then nobody waits any more.
+      return reading?.resolve(null);
+    }
+    // Web streams give another buffer than they took.
+    if (bytes.buffer !== this.#buffer.buffer) this.#buffer = new Uint8Array(bytes.buffer);
+    this.#size.took(bytes.length);
+    reading?.resolve(bytes);
+  };
+
+  readonly #failed = (error: unknown): void => {
+    const reading = this.#reading;
+    this.#reading = null;
+    reading?.reject(toNetError(error));
+  };
 
   /** Reads no more: what was not read is dropped, and the peer gets STOP_SENDING. */
   stopReading(): void {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#source.close();
-    this.#reject?.(stopped());
+    const reading = this.#reading;
+    this.#reading = null;
+    reading?.reject(stopped());
   }
 }
 

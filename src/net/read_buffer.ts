@@ -5,6 +5,9 @@ const SMALL = 2 * 1024;
 const LARGE = 64 * 1024;
 const STEP = 4;
 
+/** The smallest read of a tunnel's connections: thousands may be idle, and none has a head to read. */
+export const TUNNEL_READ_SIZE = 512;
+
 /** A one-way stream carries a type and few small frames. */
 export const UNI_READ_SIZE = 256;
 
@@ -29,9 +32,9 @@ export class ReadSize {
     return this.#size;
   }
 
-  /** Whether more comes than the smallest size takes. */
+  /** Whether more comes than a small read takes. */
   get busy(): boolean {
-    return this.#size > this.#smallest;
+    return this.#size > SMALL;
   }
 
   /** Takes note of how many bytes the last read brought. */

@@ -5,6 +5,7 @@
 // descriptor is internal API, which tests/net/raw_tcp_test.ts pins. By it Linux also says what became
 // of a connection that nobody reads (socket(7): SO_ERROR).
 import process from "node:process";
+import { internalNumber } from "./ops.ts";
 
 interface System {
   connect(fd: number, address: Uint8Array<ArrayBuffer>, length: number): number;
@@ -86,9 +87,9 @@ export interface Resetter {
 export function resetterOf(conn: Deno.Conn): Resetter | null {
   if (system === null || NodeHandle === null) return null;
   // Those that were accepted tell it.
-  const fd = ofConn(conn, "Deno.internal.fd");
+  const fd = internalNumber(conn, "Deno.internal.fd");
   if (fd !== null) return { reset: () => reset(fd), isLost: () => isLost(fd), close: () => {} };
-  const rid = ofConn(conn, "Deno.internal.rid");
+  const rid = internalNumber(conn, "Deno.internal.rid");
   const copy = rid === null ? null : copyOf(rid, NodeHandle);
   if (copy === null) return null;
   return {
@@ -115,10 +116,4 @@ function copyOf(rid: number, Handle: new (type: number) => Handle): number | nul
   } finally {
     handle.close();
   }
-}
-
-function ofConn(conn: object, name: string): number | null {
-  const symbol = Object.getOwnPropertySymbols(conn).find(({ description }) => description === name);
-  const value = symbol === undefined ? undefined : (conn as Record<symbol, unknown>)[symbol];
-  return typeof value === "number" ? value : null;
 }

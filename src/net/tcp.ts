@@ -1,6 +1,7 @@
 import type { ByteStream } from "./byte_stream.ts";
 import { toNetError } from "./error.ts";
-import { HEADROOM, ReadSize } from "./read_buffer.ts";
+import { internalNumber, OPS } from "./ops.ts";
+import { HEADROOM, ReadSize, TUNNEL_READ_SIZE } from "./read_buffer.ts";
 import { type Resetter, resetterOf } from "./reset.ts";
 import { unsentBytes } from "./send_queue.ts";
 import { Turns } from "./turns.ts";
@@ -13,18 +14,22 @@ export class ConnStream implements ByteStream {
   /** There is no TLS that ALPN could have been spoken in. */
   readonly alpn = null;
   readonly #conn: Deno.Conn;
-  readonly #size = new ReadSize();
+  readonly #size: ReadSize;
   #buffer: Uint8Array<ArrayBuffer> = EMPTY;
   readonly #turns = new Turns();
   #closed = false;
   /** By which `abort` ends what is not over, in place of FIN. */
   readonly #resetter: Resetter | null;
+  /** Of what is moved by ops: of tunnels' connections, which the process always waits for. */
+  readonly #rid: number | null;
   #ended = false;
   #finished = false;
 
   constructor(conn: Deno.Conn, { resets = false }: { resets?: boolean } = {}) {
     this.#conn = conn;
+    this.#size = new ReadSize(resets ? TUNNEL_READ_SIZE : undefined);
     this.#resetter = resets ? resetterOf(conn) : null;
+    this.#rid = resets && OPS !== null ? internalNumber(conn, "Deno.internal.rid") : null;
   }
 
   ref(): void {
@@ -40,11 +45,14 @@ export class ConnStream implements ByteStream {
     if (this.#buffer.length !== size) {
       this.#buffer = new Uint8Array(new ArrayBuffer(HEADROOM + size), HEADROOM);
     }
-    return this.#conn.read(this.#buffer).then(this.#came, rethrow);
+    const reading = this.#rid === null
+      ? this.#conn.read(this.#buffer)
+      : OPS!.read(this.#rid, this.#buffer);
+    return reading.then(this.#came, rethrow);
   }
 
   readonly #came = (count: number | null): Uint8Array | null => {
-    if (count === null) {
+    if (count === null || count === 0) {
       this.#ended = true;
       return null;
     }
@@ -58,14 +66,18 @@ export class ConnStream implements ByteStream {
     const turn = this.#turns.take();
     if (turn !== null) await turn;
     try {
-      let count = 0;
-      while (count < bytes.length) {
-        count += await this.#conn.write(count === 0 ? bytes : bytes.subarray(count));
-      }
+      if (this.#rid === null) await this.#writeAll(bytes);
+      else await OPS!.writeAll(this.#rid, bytes);
     } catch (error) {
       throw toNetError(error);
     } finally {
       this.#turns.done();
+    }
+  }
+
+  async #writeAll(bytes: Uint8Array): Promise<void> {
+    for (let count = 0; count < bytes.length;) {
+      count += await this.#conn.write(count === 0 ? bytes : bytes.subarray(count));
     }
   }
 

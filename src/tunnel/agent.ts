@@ -1,3 +1,5 @@
+import type { ByteStream } from "../net/byte_stream.ts";
+import type { CancelSignal } from "../net/cancel.ts";
 import { pause } from "../net/pause.ts";
 import { backoff, type BackoffOptions } from "../client/backoff.ts";
 import { messageOf } from "../net/error.ts";
@@ -70,6 +72,12 @@ interface Way {
   readonly places: GatewayPlaces;
   readonly place: Place;
   readonly replica: number;
+}
+
+/** Those of a connection that is carried. */
+interface Ends {
+  readonly client: ByteStream;
+  readonly target: ByteStream;
 }
 
 /** Keeps links to gateways, and connects to the targets that they ask for. */
@@ -151,7 +159,7 @@ export class TunnelAgent {
         for (const port of refusedPorts) observer.portRefused(url.host, port);
       },
       onOpen: (target, asked) => {
-        void this.#serve({ id: ++this.#served, gateway: url.host, target }, asked);
+        this.#serve({ id: ++this.#served, gateway: url.host, target }, asked);
       },
       onBug: (where, error) => observer.bug(where, error),
     });
@@ -169,30 +177,33 @@ export class TunnelAgent {
   }
 
   /** The gateway wants a connection. */
-  async #serve(served: Served, asked: AskedStream): Promise<void> {
+  #serve(served: Served, asked: AskedStream): void {
+    this.#streams++;
+    // Nothing of how it was asked for is kept while bytes are carried.
+    const carried = this.#reach(served, asked).then((ends) => {
+      return ends === null ? undefined : this.#carry(served, ends);
+    });
+    void carried.then(this.#left);
+  }
+
+  readonly #left = (): void => {
+    if (--this.#streams === 0) this.#onIdle?.();
+  };
+
+  /** Both ends of a connection; `null` where it did not come to be. Never rejects. */
+  async #reach(served: Served, asked: AskedStream): Promise<Ends | null> {
     const { observer } = this.#options;
     const startedMs = performance.now();
-    this.#streams++;
     observer.asked?.(served);
     try {
-      const stream = await this.#open(served.target, asked.signal);
-      const tunnel = asked.accept();
-      if (tunnel === null) {
-        stream.abort();
+      const target = await this.#open(served.target, asked.signal);
+      const client = asked.accept();
+      if (client === null) {
+        target.abort();
         throw new TunnelRefused(TunnelCode.CONNECTION_FAILED, "aborted: the gateway gave it up");
       }
-      const openedMs = performance.now();
-      observer.opened(served, { dialMs: openedMs - startedMs });
-      const { sweeper, idleTimeoutMs } = this.#options;
-      const end = await relay({
-        client: tunnel,
-        target: stream,
-        sweeper,
-        idleTimeoutMs,
-        traffic: observer.traffic?.(served),
-        onBug: (where, error) => observer.bug(where, error),
-      });
-      observer.closed(served, { ...end, durationMs: performance.now() - openedMs });
+      observer.opened(served, { dialMs: performance.now() - startedMs });
+      return { client, target };
     } catch (error) {
       if (!(error instanceof TunnelRefused)) observer.bug("tunnel target", error);
       const refused = error instanceof TunnelRefused
@@ -200,12 +211,24 @@ export class TunnelAgent {
         : new TunnelRefused(TunnelCode.INTERNAL_ERROR, "internal error");
       asked.refuse(refused);
       observer.refused(served, refused);
-    } finally {
-      if (--this.#streams === 0) this.#onIdle?.();
+      return null;
     }
   }
 
-  async #open(target: TunnelTarget, signal: AbortSignal) {
+  #carry(served: Served, ends: Ends): Promise<void> {
+    const { observer, sweeper, idleTimeoutMs } = this.#options;
+    const openedMs = performance.now();
+    const carried = relay({
+      ...ends,
+      ...{ sweeper, idleTimeoutMs, traffic: observer.traffic?.(served) },
+      onBug: (where, error) => observer.bug(where, error),
+    });
+    return carried.then((end) => {
+      observer.closed(served, { ...end, durationMs: performance.now() - openedMs });
+    });
+  }
+
+  async #open(target: TunnelTarget, signal: CancelSignal) {
     const { connect, maxStreams } = this.#options;
     if (this.#draining) throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the agent shuts down");
     if (this.#streams > maxStreams) {

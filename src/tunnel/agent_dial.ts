@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { orAborted } from "../client/http_client.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
 import { dialRaw } from "../net/raw_tcp.ts";
@@ -19,17 +20,23 @@ export interface AgentDialOptions {
 export function agentDial(options: AgentDialOptions): ConnectTarget {
   return async (asked, signal) => {
     const target = options.reach.locate(asked);
-    const late = new NetError("timeout", `not connected within ${options.connectTimeoutMs} ms`);
-    const timer = new AbortController();
-    const stop = setTimeout(() => timer.abort(late), options.connectTimeoutMs);
-    const either = AbortSignal.any([signal, timer.signal]);
+    const { connectTimeoutMs } = options;
+    // The one there is for each connection: Deno.connect takes no other kind of signal.
+    const given = new AbortController();
+    const giveUp = () => given.abort(signal.reason);
+    const timer = setTimeout(() => {
+      given.abort(new NetError("timeout", `not connected within ${connectTimeoutMs} ms`));
+    }, connectTimeoutMs);
+    signal.addEventListener("abort", giveUp, { once: true });
     try {
-      return await connect(options, target, either);
+      if (signal.aborted) giveUp();
+      return await connect(options, target, given.signal);
     } catch (error) {
       if (error instanceof TunnelRefused) throw error;
-      throw refusedFor(toNetError(either.aborted ? either.reason : error));
+      throw refusedFor(toNetError(given.signal.aborted ? given.signal.reason : error));
     } finally {
-      clearTimeout(stop);
+      clearTimeout(timer);
+      signal.removeEventListener("abort", giveUp);
     }
   };
 }
@@ -46,8 +53,10 @@ async function connect(
   signal: AbortSignal,
 ): Promise<ByteStream> {
   const { protocol, host, port } = target;
-  const addresses = reach.filter(target, await orAborted(addressesOf(host), signal));
+  const found = isIP(host) === 0 ? await orAborted(addressesOf(host), signal) : [host];
+  const addresses = reach.filter(target, found);
   if (protocol === "udp") return new UdpFlow({ address: addresses[0], port });
+  if (addresses.length === 1) return await dialRaw({ hostname: addresses[0], port }, signal);
   return await raceAddresses({
     addresses,
     signal,

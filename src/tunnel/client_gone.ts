@@ -1,4 +1,5 @@
 import type { ByteStream } from "../net/byte_stream.ts";
+import { Cancel, type CancelSignal } from "../net/cancel.ts";
 import { NetError } from "../net/error.ts";
 import { readAhead } from "../net/unread.ts";
 
@@ -7,7 +8,7 @@ export interface WaitingClient {
   /** What is to be read from now on, in place of what was watched. */
   readonly stream: ByteStream;
   /** Fires when it leaves before anything of it is read. */
-  readonly gone: AbortSignal;
+  readonly gone: CancelSignal;
 }
 
 /**
@@ -18,11 +19,11 @@ export function watchClient(
   stream: ByteStream,
   { goneAtFin }: { goneAtFin: boolean },
 ): WaitingClient {
-  const controller = new AbortController();
-  const leave = () => controller.abort(new NetError("aborted", "the client is gone"));
+  const gone = new Cancel();
+  const leave = () => gone.abort(new NetError("aborted", "the client is gone"));
   const { stream: watched, first } = readAhead(stream);
   first.then((chunk) => {
     if (chunk === null && goneAtFin) leave();
   }, leave);
-  return { stream: watched, gone: controller.signal };
+  return { stream: watched, gone };
 }

@@ -2,6 +2,7 @@ import type { ByteStream } from "../net/byte_stream.ts";
 import { NetError } from "../net/error.ts";
 import { encodePrefixed } from "../protocol/tunnel/encode.ts";
 import type { Frame } from "../protocol/tunnel/frame.ts";
+import { concat } from "../protocol/wire/bytes.ts";
 import { FrameDecoder } from "../protocol/tunnel/frame_decoder.ts";
 
 /** The frames of a stream, each with its length before it. */
@@ -45,7 +46,9 @@ export class FrameStream {
     return this.#decoder.rest();
   }
 
-  send(frame: Frame): Promise<void> {
-    return this.#stream.write(encodePrefixed(frame));
+  /** All of them in one write. */
+  send(...frames: Frame[]): Promise<void> {
+    const encoded = frames.map(encodePrefixed);
+    return this.#stream.write(encoded.length === 1 ? encoded[0] : concat(encoded));
   }
 }

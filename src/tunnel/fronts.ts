@@ -100,10 +100,11 @@ export class Fronts {
     const onBug = (where: string, error: unknown) => observer.bug(where, error);
     const front = this.#front(kind, new ClientGate({ users, group, observer }), onBug);
     let clients = 0;
+    const left = () => void clients--;
     const onAccept = (accepted: Accepted) => {
       if (clients >= maxConnections) return accepted.stream.abort();
       clients++;
-      void front.take(accepted).finally(() => clients--);
+      void front.take(accepted).then(left);
     };
     return inWords("TCP", listen, () => {
       const nothing = { maxHandshakes: 0, handshakeTimeoutMs: 0, onRefused: () => {} };

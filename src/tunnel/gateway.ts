@@ -1,4 +1,5 @@
 import type { ByteStream } from "../net/byte_stream.ts";
+import { Cancel, type CancelSignal } from "../net/cancel.ts";
 import { messageOf, NetError } from "../net/error.ts";
 import { Deadline, type Sweeper } from "../net/sweeper.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
@@ -36,7 +37,7 @@ export interface GatewayConnection {
   readonly agent: Agent;
   readonly openedMs: number;
   /** Fires when it may not go on; its reason says why. `carry` ends it then. */
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
   /** Holds a chunk up before it goes on; `carry` asks it. */
   readonly throttle?: Throttle;
 }
@@ -44,7 +45,7 @@ export interface GatewayConnection {
 /** A connection that is open, or being opened. */
 interface Taken {
   readonly asked: Asked;
-  readonly ended: AbortController;
+  readonly ended: Cancel;
   readonly places: Place[];
   /** The end of its pass. */
   deadline: Deadline | null;
@@ -108,33 +109,33 @@ export class Gateway {
    */
   async open(
     ask: Omit<Asked, "id">,
-    signal?: AbortSignal,
+    signal?: CancelSignal,
     agents?: readonly Agent[],
   ): Promise<GatewayConnection> {
     const asked = { ...ask, id: ++this.#asked };
-    const { observer, connectTimeoutMs } = this.#options;
+    const { observer, sweeper, connectTimeoutMs } = this.#options;
     const startedMs = performance.now();
     observer.asked?.(asked);
     const taken = this.#take(asked);
     const { ended } = taken;
     const giveUp = () => ended.abort(signal!.reason);
-    const timer = setTimeout(() => {
+    const deadline = new Deadline(sweeper, connectTimeoutMs, () => {
       ended.abort(new NetError("timeout", `not connected within ${connectTimeoutMs} ms`));
-    }, connectTimeoutMs);
+    });
     signal?.addEventListener("abort", giveUp, { once: true });
     const tried: { last: Agent | null } = { last: null };
     try {
       if (signal?.aborted) giveUp();
       const { stream, agent } = await this.#try(taken, { agents, tried });
       taken.stream = stream;
-      if (ended.signal.aborted) {
+      if (ended.aborted) {
         stream.abort();
-        throw ended.signal.reason;
+        throw ended.reason;
       }
       const openedMs = performance.now();
       observer.opened(asked, { agent, dialMs: openedMs - startedMs });
       const throttle = throttleBy(taken.places);
-      return { stream, agent, asked, openedMs, signal: ended.signal, throttle };
+      return { stream, agent, asked, openedMs, signal: ended, throttle };
     } catch (error) {
       this.#free(asked);
       const refused = refusedBy(error);
@@ -142,13 +143,13 @@ export class Gateway {
       observer.refused(asked, { code, reason, agent: tried.last });
       throw refused;
     } finally {
-      clearTimeout(timer);
+      deadline.clear();
       signal?.removeEventListener("abort", giveUp);
     }
   }
 
   #take(asked: Asked): Taken {
-    const ended = new AbortController();
+    const ended = new Cancel();
     const taken: Taken = { asked, ended, places: [], deadline: null, stream: null };
     this.#taken.set(asked.id, taken);
     taken.deadline = this.#whenOver(asked.pass, (reason) => endOf(taken, reason));
@@ -161,14 +162,14 @@ export class Gateway {
     if (this.#draining || this.#stopped !== null) throw full("the gateway shuts down");
     const { maxConnections } = this.#options;
     if (this.#taken.size > maxConnections) throw full("the gateway has all it can carry");
-    ended.signal.throwIfAborted();
+    if (ended.aborted) throw ended.reason;
   }
 
   async #try(
     taken: Taken,
     { agents, tried }: { agents?: readonly Agent[]; tried: { last: Agent | null } },
   ) {
-    const { asked, places, ended: { signal } } = taken;
+    const { asked, places, ended: signal } = taken;
     const { observer } = this.#options;
     const { user, group, target, front } = asked;
     this.#check(taken);
@@ -184,7 +185,7 @@ export class Gateway {
       try {
         // Another gateway limits its agents itself.
         if (agent.link.transport !== "nats") await this.#enter(places, "agent", keyOf(agent));
-        signal.throwIfAborted();
+        if (signal.aborted) throw signal.reason;
         return { stream: await agent.link.open(target, signal, asked), agent };
       } catch (error) {
         for (const place of places.splice(before)) place.leave();
@@ -204,20 +205,22 @@ export class Gateway {
    *
    * @param idleTimeoutMs what counts where it is not that of all connections
    */
-  async carry(
+  carry(
     connection: GatewayConnection,
     client: ByteStream,
     idleTimeoutMs: number = this.#options.idleTimeoutMs,
   ): Promise<RelayEnd> {
     const { sweeper, observer } = this.#options;
     const { stream: target, signal, throttle } = connection;
-    const end = await relay({
+    const carried = relay({
       ...{ client, target, sweeper, idleTimeoutMs, signal, throttle },
       traffic: this.traffic(connection),
       onBug: (where, error) => observer.bug(where, error),
     });
-    this.release(connection, end);
-    return end;
+    return carried.then((end) => {
+      this.release(connection, end);
+      return end;
+    });
   }
 
   /** The same, for a client that has to be told first; who can't be is gone. */
@@ -236,7 +239,8 @@ export class Gateway {
       if (error instanceof NetError) return end;
       throw error;
     }
-    return await this.carry(connection, client);
+    // Not awaited: nothing of this is kept for as long as it lasts.
+    return this.carry(connection, client);
   }
 
   /** Where the bytes of a connection are counted; `carry` does so. */

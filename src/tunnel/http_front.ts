@@ -109,16 +109,16 @@ class HttpClient {
   async #connect(offer: Offer, { host, port }: ConnectRequest, letIn: LetIn): Promise<void> {
     if (offer.content !== null) return await respondText(offer, 400, "CONNECT with content");
     const { gateway } = this.#options;
-    const gone = new AbortController();
+    const gone = new Cancel();
     offer.onGone(() => gone.abort(new NetError("aborted", "the client is gone")));
     try {
       const target = { protocol: "tcp", host, port } as const;
       const ask = { ...askOf(offer.request, letIn), target };
-      const connection = await gateway.open(ask, gone.signal);
+      const connection = await gateway.open(ask, gone);
       await gateway.carryTo(connection, () => offer.accept([]));
     } catch (error) {
       if (!(error instanceof TunnelRefused)) throw error;
-      if (!gone.signal.aborted) await answerRefused(offer, error);
+      if (!gone.aborted) await answerRefused(offer, error);
     }
   }
 

@@ -131,12 +131,9 @@ export class HttpWay {
   /** RFC 9110 §7.8: a WebSocket, or another protocol that both ends agree on. */
   async upgrade(offer: Offer, asked: AbsoluteRequest, cancel: Cancel): Promise<void> {
     const { gateway, ask } = this.#options;
-    const gone = new AbortController();
-    const onGone = () => gone.abort(cancel.reason);
-    cancel.addEventListener("abort", onGone);
     let connection: GatewayConnection;
     try {
-      connection = await gateway.open(ask, gone.signal);
+      connection = await gateway.open(ask, cancel);
     } catch (error) {
       if (!(error instanceof TunnelRefused)) throw error;
       return cancel.aborted ? undefined : await answerRefused(offer, error);

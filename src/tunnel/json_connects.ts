@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { ByteStream } from "../net/byte_stream.ts";
+import { Cancel, type CancelSignal } from "../net/cancel.ts";
 import type { NetError } from "../net/error.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
 import type { ConnectResponseMessage, JsonMessage } from "../protocol/tunnel/message.ts";
@@ -31,7 +32,7 @@ export class JsonConnects {
   /** Gateway: what it asked for. */
   readonly #opening = new Map<string, Opening>();
   /** Agent: what it is asked for. */
-  readonly #asked = new Map<string, AbortController>();
+  readonly #asked = new Map<string, Cancel>();
 
   constructor(options: JsonConnectsOptions) {
     this.#options = options;
@@ -46,8 +47,8 @@ export class JsonConnects {
   }
 
   /** Gateway: asks for a connection. See `GatewayLink.open`. */
-  async open({ protocol, host, port }: TunnelTarget, signal: AbortSignal): Promise<ByteStream> {
-    signal.throwIfAborted();
+  async open({ protocol, host, port }: TunnelTarget, signal: CancelSignal): Promise<ByteStream> {
+    if (signal.aborted) throw signal.reason;
     const id = randomUUID();
     const opening: Opening = { ...Promise.withResolvers<ByteStream>(), protocol };
     const giveUp = () => {
@@ -101,11 +102,11 @@ export class JsonConnects {
   /** Agent: the gateway asks for a connection. */
   asked(id: string, protocol: "tcp" | "udp"): AskedStream {
     const { say, add, ended } = this.#options;
-    const gone = new AbortController();
+    const gone = new Cancel();
     this.#asked.set(id, gone);
-    const isOver = () => !this.#asked.delete(id) || gone.signal.aborted;
+    const isOver = () => !this.#asked.delete(id) || gone.aborted;
     return {
-      signal: gone.signal,
+      signal: gone,
       accept: () => {
         if (isOver()) return null;
         say({ type: "connect_response", connectionId: id, success: true, message: "connected" });

@@ -1,5 +1,6 @@
 import type { Socket } from "../endpoint/socket.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
+import type { CancelSignal } from "../net/cancel.ts";
 import { NetError } from "../net/error.ts";
 import type { Sweeper } from "../net/sweeper.ts";
 import { TunnelCode, tunnelCodeName } from "../protocol/tunnel/code.ts";
@@ -216,7 +217,7 @@ export class JsonLink implements GatewayLink {
     this.#options.onOpen?.({ protocol, host, port }, this.#connects.asked(id, protocol));
   }
 
-  async open(target: TunnelTarget, signal: AbortSignal): Promise<ByteStream> {
+  async open(target: TunnelTarget, signal: CancelSignal): Promise<ByteStream> {
     if (this.#ending.end !== null) throw new NetError("lost", "the tunnel is gone");
     if (this.streams >= this.#options.maxStreams) {
       throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the agent is full");

@@ -1,4 +1,5 @@
 import type { ByteStream } from "../net/byte_stream.ts";
+import type { CancelSignal } from "../net/cancel.ts";
 import type { Asked } from "./observer.ts";
 import type { TunnelTarget } from "./target.ts";
 
@@ -40,8 +41,8 @@ export interface GatewayLink extends Link {
    * @throws {TunnelRefused} when the agent can't or won't
    * @throws {NetError} when the link is lost before it answers
    */
-  open(target: TunnelTarget, signal: AbortSignal, asked?: Asked): Promise<ByteStream>;
+  open(target: TunnelTarget, signal: CancelSignal, asked?: Asked): Promise<ByteStream>;
 }
 
 /** How an agent connects to a target; throws `TunnelRefused`. */
-export type ConnectTarget = (target: TunnelTarget, signal: AbortSignal) => Promise<ByteStream>;
+export type ConnectTarget = (target: TunnelTarget, signal: CancelSignal) => Promise<ByteStream>;

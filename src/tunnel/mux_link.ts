@@ -1,5 +1,6 @@
 import type { Socket } from "../endpoint/socket.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
+import { Cancel, type CancelSignal } from "../net/cancel.ts";
 import { messageOf, NetError } from "../net/error.ts";
 import { TunnelCode, TunnelError } from "../protocol/tunnel/code.ts";
 import { Mux } from "../protocol/tunnel/mux.ts";
@@ -44,7 +45,7 @@ export interface MuxLinkOptions {
 /** A stream that the gateway asks an agent for: answered once. */
 export interface AskedStream {
   /** Fires when the gateway gives it up, or the link is lost. */
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
   /** `null` where nobody waits for it any more. */
   accept(): ByteStream | null;
   refuse(error: TunnelRefused): void;
@@ -60,7 +61,7 @@ export class MuxLink implements GatewayLink {
   /** Gateway: those that the agent has not answered. */
   readonly #opening = new Map<number, PromiseWithResolvers<ByteStream>>();
   /** Agent: those that we have not answered. */
-  readonly #asked = new Map<number, AbortController>();
+  readonly #asked = new Map<number, Cancel>();
   /** Messages that the socket has not taken, but for DATA. */
   #waiting = 0;
   readonly #sent = () => void this.#waiting--;
@@ -168,10 +169,10 @@ export class MuxLink implements GatewayLink {
 
   /** Agent: the gateway wants a stream. */
   #ask(id: number, { protocol, host, port }: TunnelTarget): void {
-    const gone = new AbortController();
+    const gone = new Cancel();
     this.#asked.set(id, gone);
     this.#options.onOpen?.({ protocol, host, port }, {
-      signal: gone.signal,
+      signal: gone,
       accept: () => {
         this.#asked.delete(id);
         if (this.#ending.end !== null || !this.mux.accept(id)) return null;
@@ -188,7 +189,7 @@ export class MuxLink implements GatewayLink {
     }, id);
   }
 
-  async open(target: TunnelTarget, signal: AbortSignal, asked?: Asked): Promise<ByteStream> {
+  async open(target: TunnelTarget, signal: CancelSignal, asked?: Asked): Promise<ByteStream> {
     if (this.#ending.end !== null) throw new NetError("lost", "the tunnel is gone");
     const isStuck = this.#waiting > this.#options.maxStreams + MIN_MAX_WAITING;
     if (isStuck || !this.mux.canOpen) {

@@ -1,6 +1,8 @@
 import type { ByteStream } from "../net/byte_stream.ts";
+import { Cancel, type CancelSignal } from "../net/cancel.ts";
 import { NetError, toNetError } from "../net/error.ts";
 import type { QuicConnection } from "../net/quic.ts";
+import { ReadSize, TUNNEL_READ_SIZE } from "../net/read_buffer.ts";
 import type { QuicStream } from "../net/quic_stream.ts";
 import { encodePrefixed } from "../protocol/tunnel/encode.ts";
 import { TunnelCode, TunnelError } from "../protocol/tunnel/code.ts";
@@ -35,6 +37,9 @@ export class QuicLink implements GatewayLink {
   #opened = 0;
   #opening = 0;
   readonly #ending = new LinkEnding();
+  /** How streams ended, for the control stream. */
+  readonly #untold: Frame[] = [];
+  #telling = false;
 
   constructor(options: QuicLinkOptions) {
     this.#options = options;
@@ -93,7 +98,7 @@ export class QuicLink implements GatewayLink {
 
   async #accept(): Promise<void> {
     for (;;) {
-      const stream = await this.#options.quic.acceptStream();
+      const stream = await this.#options.quic.acceptStream({ size: tunnelReads() });
       if (stream === null) return;
       this.#ask(stream).catch((error) => {
         void stream.abort();
@@ -111,7 +116,7 @@ export class QuicLink implements GatewayLink {
     if (frame === null) return void stream.abort();
     if (frame.type !== "open") throw invalid(`${frame.type} where OPEN belongs`);
     const { id, protocol, host, port } = frame;
-    const gone = new AbortController();
+    const gone = new Cancel();
     let answered = false;
     const giveUp = () => {
       if (answered) return;
@@ -130,7 +135,7 @@ export class QuicLink implements GatewayLink {
       return stream.write(encodePrefixed(frame)).catch(() => {});
     };
     this.#options.onOpen?.({ protocol, host, port }, {
-      signal: gone.signal,
+      signal: gone,
       accept: () => {
         if (answered) return null;
         const opened = this.#add(id, stream, first);
@@ -149,18 +154,34 @@ export class QuicLink implements GatewayLink {
       id,
       stream,
       first,
-      tell: (frame) => void this.#options.control.send(frame).catch(() => {}),
+      tell: this.#tell,
       over: () => this.#streams.delete(id),
     });
     this.#streams.set(id, opened);
     return opened;
   }
 
-  async open({ protocol, host, port }: TunnelTarget, signal: AbortSignal): Promise<ByteStream> {
+  readonly #tell = (frame: Frame): void => {
+    this.#untold.push(frame);
+    if (!this.#telling) void this.#tellAll();
+  };
+
+  /** What is to be said while a write is under way goes in one write behind it. */
+  async #tellAll(): Promise<void> {
+    this.#telling = true;
+    try {
+      while (this.#untold.length > 0) await this.#options.control.send(...this.#untold.splice(0));
+    } catch {
+      // The link is gone, which is told where the control stream is read.
+    }
+    this.#telling = false;
+  }
+
+  async open({ protocol, host, port }: TunnelTarget, signal: CancelSignal): Promise<ByteStream> {
     const { quic, maxStreams } = this.#options;
     if (this.#ending.end !== null) throw new NetError("lost", "the tunnel is gone");
     if (this.streams >= maxStreams) throw full();
-    const stream = await quic.tryOpenStream();
+    const stream = await quic.tryOpenStream({ size: tunnelReads() });
     if (stream === null) throw full();
     const id = ++this.#opened;
     // At once: what is said of it on the control stream may come before the answer.
@@ -195,6 +216,10 @@ export class QuicLink implements GatewayLink {
     this.#ending.settle({ by: "us", reason });
     this.#options.quic.close(0, reason);
   }
+}
+
+function tunnelReads(): ReadSize {
+  return new ReadSize(TUNNEL_READ_SIZE);
 }
 
 function full(): TunnelRefused {

@@ -4,6 +4,9 @@ import type { QuicStream } from "../net/quic_stream.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
 import type { Frame } from "../protocol/tunnel/frame.ts";
 
+/** Nearly every connection ends so: the making of an error is not cheap. */
+const OVER = new NetError("aborted", "the connection is over");
+
 export interface QuicTunnelStreamOptions {
   /** What the gateway calls it. */
   id: number;
@@ -25,8 +28,8 @@ export class QuicTunnelStream implements ByteStream {
   onReset: ((error: NetError) => void) | null = null;
   readonly #options: QuicTunnelStreamOptions;
   #first: Promise<Uint8Array | null> | null;
-  /** How the peer's way ended, once the control stream has said so. */
-  readonly #ended = Promise.withResolvers<void>();
+  /** Of who has read to the end of the stream: the control stream says how the peer's way ended. */
+  #ending: PromiseWithResolvers<null> | null = null;
   #hasEnded = false;
   #finished = false;
   /** Whether our way's end was told of. */
@@ -38,34 +41,38 @@ export class QuicTunnelStream implements ByteStream {
   constructor(options: QuicTunnelStreamOptions) {
     this.#options = options;
     this.#first = options.first;
-    this.#ended.promise.catch(() => {});
   }
 
-  async read(): Promise<Uint8Array | null> {
-    if (this.#error !== null) throw this.#error;
+  read(): Promise<Uint8Array | null> {
+    if (this.#error !== null) return Promise.reject(this.#error);
     const first = this.#first;
     this.#first = null;
-    let chunk: Uint8Array | null;
-    try {
-      chunk = await (first ?? this.#options.stream.read());
-    } catch (error) {
-      throw this.#error ?? error;
-    }
-    if (chunk === null) await this.#ended.promise;
-    return chunk;
+    return (first ?? this.#options.stream.read()).then(this.#came, this.#broken);
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
+  readonly #came = (chunk: Uint8Array | null): Uint8Array | null | Promise<null> => {
+    if (chunk !== null || this.#hasEnded) return chunk;
     if (this.#error !== null) throw this.#error;
+    this.#ending ??= Promise.withResolvers();
+    return this.#ending.promise;
+  };
+
+  readonly #broken = (error: unknown): never => {
+    throw this.#error ?? error;
+  };
+
+  write(bytes: Uint8Array): Promise<void> {
+    if (this.#error !== null) return Promise.reject(this.#error);
     this.#writing++;
-    try {
-      await this.#options.stream.write(bytes);
-    } catch (error) {
-      throw this.#error ?? error;
-    } finally {
-      this.#writing--;
-    }
+    return this.#options.stream.write(bytes).then(this.#wrote, this.#unwritten);
   }
+
+  readonly #wrote = (): void => void this.#writing--;
+
+  readonly #unwritten = (error: unknown): never => {
+    this.#writing--;
+    throw this.#error ?? error;
+  };
 
   async closeWrite(): Promise<void> {
     if (this.#error !== null) throw this.#error;
@@ -82,9 +89,8 @@ export class QuicTunnelStream implements ByteStream {
     const { id, tell } = this.#options;
     // Where all was written the end of the stream below is the FIN that was told of.
     const isWhole = this.#saidFin && this.#writing === 0;
-    if (!(isWhole && this.#hasEnded)) {
-      tell({ type: "reset", id, code: TunnelCode.CONNECTION_FAILED, message: reason });
-    }
+    if (isWhole && this.#hasEnded) return this.fail(OVER);
+    tell({ type: "reset", id, code: TunnelCode.CONNECTION_FAILED, message: reason });
     this.fail(new NetError("aborted", reason));
   }
 
@@ -96,7 +102,7 @@ export class QuicTunnelStream implements ByteStream {
   /** The peer has ended its way. */
   end(): void {
     this.#hasEnded = true;
-    this.#ended.resolve();
+    this.#ending?.resolve(null);
     if (this.#finished) this.#over();
   }
 
@@ -105,7 +111,7 @@ export class QuicTunnelStream implements ByteStream {
     if (this.#error !== null) return;
     this.#error = error;
     this.onReset?.(error);
-    this.#ended.reject(error);
+    this.#ending?.reject(error);
     void this.#options.stream.abort();
     this.#over();
   }

@@ -1,4 +1,5 @@
 import type { ByteStream } from "../net/byte_stream.ts";
+import type { CancelSignal } from "../net/cancel.ts";
 import { messageOf, NetError, toNetError } from "../net/error.ts";
 import type { Sweeper, Swept } from "../net/sweeper.ts";
 import { PeerError } from "../protocol/wire/error.ts";
@@ -33,7 +34,7 @@ export interface RelayOptions {
   /** It ends when no byte went either way for so long; 0 for never. */
   idleTimeoutMs: number;
   /** Ends it; the reason is that of its abort, in words. */
-  signal?: AbortSignal;
+  signal?: CancelSignal;
   /** Told of the bytes of each chunk before it goes on; a promise holds it up. */
   throttle?: (bytes: number) => Promise<void> | null;
   /** Counts what passes, from nothing on. */
@@ -54,10 +55,13 @@ class Relay implements Swept {
   readonly #unreadSinceMs = { client: Infinity, target: Infinity };
   #end: Pick<RelayEnd, "by" | "reason"> | null = null;
   /** What goes on with those that are held up. */
-  readonly #held = new Set<() => void>();
+  #held: Set<() => void> | null = null;
   #firstFin: "client" | "target" | null = null;
   readonly #traffic: Traffic;
   #linger: Linger | null = null;
+  /** Ways that have not ended. */
+  #carrying = 2;
+  #resolve: (end: RelayEnd) => void = () => {};
 
   constructor(options: RelayOptions) {
     this.#options = options;
@@ -65,28 +69,41 @@ class Relay implements Swept {
     this.#movedMs = performance.now();
   }
 
-  async run(): Promise<RelayEnd> {
+  run(): Promise<RelayEnd> {
     const { client, target, sweeper, signal } = this.#options;
-    const onAbort = () => this.#stop("us", messageOf(signal?.reason ?? "aborted"));
-    signal?.addEventListener("abort", onAbort, { once: true });
+    signal?.addEventListener("abort", this.#onAbort, { once: true });
     client.onReset = ({ message }) => this.#stop("client", message);
     target.onReset = ({ message }) => this.#stop("target", message);
     sweeper.add(this);
-    if (signal?.aborted) onAbort();
-    await Promise.all([this.#carry("client"), this.#carry("target")]);
+    if (signal?.aborted) this.#onAbort();
+    return new Promise((resolve) => {
+      this.#resolve = resolve;
+      void this.#carry("client");
+      void this.#carry("target");
+    });
+  }
+
+  readonly #onAbort = (): void => {
+    this.#stop("us", messageOf(this.#options.signal?.reason ?? "aborted"));
+  };
+
+  /** One way has ended. */
+  #carried(): void {
+    if (--this.#carrying > 0) return;
+    const { client, target, sweeper, signal } = this.#options;
     this.#linger?.clear();
     sweeper.delete(this);
-    signal?.removeEventListener("abort", onAbort);
+    signal?.removeEventListener("abort", this.#onAbort);
     client.onReset = target.onReset = null;
     client.abort();
     target.abort();
-    return {
+    this.#resolve({
       ...(this.#end ?? { by: this.#firstFin ?? "us", reason: "end of stream" }),
       ...this.#traffic,
-    };
+    });
   }
 
-  /** What comes from one side goes to the other, to its FIN. */
+  /** What comes from one side goes to the other, to its FIN. Never rejects. */
   async #carry(from: "client" | "target"): Promise<void> {
     const { client, target, sweeper, throttle, idleTimeoutMs } = this.#options;
     const source = from === "client" ? client : target;
@@ -121,17 +138,18 @@ class Relay implements Swept {
       const other = from === "client" ? "target" : "client";
       this.#stop(writing ? other : from, toNetError(error).message);
     }
+    this.#carried();
   }
 
   /** Until it may go on, or it is over. */
   async #hold(held: Promise<void>): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#held.add(resolve);
+    (this.#held ??= new Set()).add(resolve);
     held.then(resolve, reject);
     try {
       await promise;
     } finally {
-      this.#held.delete(resolve);
+      this.#held?.delete(resolve);
     }
   }
 
@@ -153,7 +171,7 @@ class Relay implements Swept {
   #stop(by: RelayEnd["by"], reason: string): void {
     if (this.#end !== null) return;
     this.#end = { by, reason };
-    for (const resume of this.#held) resume();
+    for (const resume of this.#held ?? []) resume();
     this.#options.client.abort(reason);
     this.#options.target.abort(reason);
   }

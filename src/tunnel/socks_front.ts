@@ -14,6 +14,7 @@ import { Socks5Server, type Socks5ServerEvent } from "../protocol/socks5/server.
 import { ipOf } from "../proxy/headers.ts";
 import type { ClientGate, LetIn } from "./client_gate.ts";
 import { watchClient } from "./client_gone.ts";
+import type { GatewayConnection } from "./gateway.ts";
 import { failureKind, TunnelRefused } from "./target.ts";
 import { associate } from "./udp_associate.ts";
 import type { UdpFlowsOptions } from "./udp_flows.ts";
@@ -28,6 +29,8 @@ export interface SocksFrontOptions extends UdpFlowsOptions {
 /** RFC 1928 §6: behind a failure the connection ends within 10 seconds. */
 const LINGER_MS = 2_000;
 
+const SUCCEEDED = encodeReply(Socks5Reply.SUCCEEDED);
+
 /** RFC 1928: clients that ask for connections by SOCKS5. */
 export class SocksFront {
   readonly #options: SocksFrontOptions;
@@ -38,16 +41,35 @@ export class SocksFront {
 
   /** Serves one client to its end. Never rejects. */
   async take(accepted: Accepted): Promise<void> {
-    const { onBug } = this.#options;
+    const { onBug, gateway } = this.#options;
     const { stream } = accepted;
     try {
-      await new SocksSession(accepted, this.#options).run();
+      const reached = await this.#reach(accepted);
+      if (reached === null) return;
+      const { connection, client } = reached;
+      await gateway.carryTo(connection, () => succeeded(client));
     } catch (error) {
       if (!(error instanceof NetError)) onBug("socks5", error);
     } finally {
       stream.abort();
     }
   }
+
+  /** Nothing of the session is kept while bytes are carried. */
+  #reach(accepted: Accepted): Promise<Reached | null> {
+    return new SocksSession(accepted, this.#options).run();
+  }
+}
+
+/** A connection that a client asked for, and that it was not told of yet. */
+interface Reached {
+  readonly connection: GatewayConnection;
+  readonly client: ByteStream;
+}
+
+async function succeeded(client: ByteStream): Promise<ByteStream> {
+  await client.write(SUCCEEDED);
+  return client;
 }
 
 class SocksSession {
@@ -69,7 +91,8 @@ class SocksSession {
     this.#letIn = gate.asks ? null : gate.anybody();
   }
 
-  async run(): Promise<void> {
+  /** Up to the connection; `null` where it has come to its end already. */
+  async run(): Promise<Reached | null> {
     const { sweeper, handshakeTimeoutMs } = this.#options;
     const deadline = new Deadline(sweeper, handshakeTimeoutMs, () => {
       this.#stream.abort("no SOCKS request in time");
@@ -83,7 +106,7 @@ class SocksSession {
     } finally {
       deadline.clear();
     }
-    if (request !== null) await this.#serve(request);
+    return request === null ? null : await this.#serve(request);
   }
 
   /** What the client asks for; `null` where it went, or was not let in. */
@@ -103,7 +126,7 @@ class SocksSession {
         const isLetIn = await this.#authenticate(event.username, event.password);
         await this.#stream.write(encodeAuthStatus(isLetIn));
         // RFC 1929 §2: a failure MUST close the connection.
-        if (!isLetIn) return await this.#end(null).then(() => null);
+        if (!isLetIn) return await this.#end(null);
       } else {
         return event;
       }
@@ -117,7 +140,9 @@ class SocksSession {
     return this.#letIn !== null;
   }
 
-  async #serve(request: Extract<Socks5ServerEvent, { type: "request" }>): Promise<void> {
+  async #serve(
+    request: Extract<Socks5ServerEvent, { type: "request" }>,
+  ): Promise<Reached | null> {
     switch (request.command) {
       case Socks5Command.CONNECT:
         return await this.#connect(request);
@@ -128,12 +153,12 @@ class SocksSession {
     }
   }
 
-  async #associate(): Promise<void> {
+  async #associate(): Promise<null> {
     const relayed = await associate({ ...this.#accepted, letIn: this.#letIn! }, this.#options);
-    if (!relayed) await this.#end(encodeReply(Socks5Reply.GENERAL_FAILURE));
+    return relayed ? null : await this.#end(encodeReply(Socks5Reply.GENERAL_FAILURE));
   }
 
-  async #connect({ host, port }: Socks5Address): Promise<void> {
+  async #connect({ host, port }: Socks5Address): Promise<Reached | null> {
     const { gateway } = this.#options;
     // What came behind the request is the target's: whoever ended its side behind that waits for an
     // answer, and who has sent nothing is gone.
@@ -145,29 +170,27 @@ class SocksSession {
         ...{ front: "socks5", client: this.#accepted.remote, ...this.#letIn! },
         target: { protocol: "tcp", host, port },
       }, gone);
-      await gateway.carryTo(connection, async () => {
-        await this.#stream.write(encodeReply(Socks5Reply.SUCCEEDED));
-        return client;
-      });
+      return { connection, client };
     } catch (error) {
       if (!(error instanceof TunnelRefused)) throw error;
-      await this.#end(encodeReply(replyOf(error)));
+      return await this.#end(encodeReply(replyOf(error)));
     }
   }
 
   /** Its answer, FIN, and then what it still sends is read past: RST would take the answer away. */
-  async #end(answer: Uint8Array | null): Promise<void> {
+  async #end(answer: Uint8Array | null): Promise<null> {
     const stream = this.#stream;
     try {
       if (answer !== null) await stream.write(answer);
       await stream.closeWrite();
     } catch {
       // It did not want to know.
-      return;
+      return null;
     }
     const deadline = new Deadline(this.#options.sweeper, LINGER_MS, () => stream.abort());
     await readPast(() => stream.read(), () => {});
     deadline.clear();
+    return null;
   }
 }
 

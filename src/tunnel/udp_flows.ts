@@ -1,4 +1,6 @@
 import type { ByteStream } from "../net/byte_stream.ts";
+import { Cancel, type CancelSignal } from "../net/cancel.ts";
+import { NetError } from "../net/error.ts";
 import { Deadline, type Sweeper } from "../net/sweeper.ts";
 import { DatagramSplitter, frameDatagram } from "../net/udp_flow.ts";
 import type { Agent } from "./agents.ts";
@@ -82,7 +84,7 @@ export class UdpFlows {
 class Flow implements ByteStream {
   readonly headroom = 0;
   readonly #send: (datagram: Uint8Array) => Promise<void>;
-  readonly #ended = new AbortController();
+  readonly #ended = new Cancel();
   readonly #queue: Uint8Array[] = [];
   #queuedBytes = 0;
   #isResting = false;
@@ -94,12 +96,12 @@ class Flow implements ByteStream {
   }
 
   /** Fires at its end. */
-  get signal(): AbortSignal {
-    return this.#ended.signal;
+  get signal(): CancelSignal {
+    return this.#ended;
   }
 
   push(datagram: Uint8Array): void {
-    if (this.#isResting || this.#ended.signal.aborted) return;
+    if (this.#isResting || this.#ended.aborted) return;
     if (this.#queue.length >= MAX_QUEUED) return;
     if (this.#queuedBytes + datagram.length > MAX_QUEUED_BYTES) return;
     this.#queue.push(frameDatagram(datagram));
@@ -109,7 +111,7 @@ class Flow implements ByteStream {
 
   async read(): Promise<Uint8Array | null> {
     for (;;) {
-      if (this.#ended.signal.aborted) return null;
+      if (this.#ended.aborted) return null;
       const framed = this.#queue.shift();
       if (framed !== undefined) {
         this.#queuedBytes -= framed.length - FRAME_BYTES;
@@ -134,7 +136,7 @@ class Flow implements ByteStream {
 
   abort(): void {
     this.#queue.length = 0;
-    this.#ended.abort();
+    this.#ended.abort(new NetError("aborted", "the flow has ended"));
     this.#wake?.();
   }
 
@@ -143,7 +145,7 @@ class Flow implements ByteStream {
     this.#isResting = true;
     const { promise, resolve } = Promise.withResolvers<void>();
     const deadline = new Deadline(sweeper, REFUSED_MS, resolve);
-    this.#ended.signal.addEventListener("abort", () => resolve(), { once: true });
+    this.#ended.addEventListener("abort", () => resolve());
     await promise;
     deadline.clear();
   }

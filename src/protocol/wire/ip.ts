@@ -10,12 +10,21 @@ export interface Endpoint {
 // RFC 3986 §3.2.2: no leading zeroes, which some read as octal.
 const OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
 const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`);
+const DOT = 0x2e;
+const ZERO = 0x30;
 const H16 = /^[0-9A-Fa-f]{1,4}$/;
 const GROUPS = 8;
 
 /** The 4 bytes of an IPv4 address in dotted decimal; `null` for anything else. */
 export function parseIPv4(text: string): Uint8Array | null {
-  return IPV4.test(text) ? Uint8Array.from(text.split("."), Number) : null;
+  if (!IPV4.test(text)) return null;
+  const bytes = new Uint8Array(4);
+  for (let i = 0, at = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === DOT) at++;
+    else bytes[at] = bytes[at] * 10 + code - ZERO;
+  }
+  return bytes;
 }
 
 /** The 16 bytes of an IPv6 address, RFC 4291 §2.2; `null` for anything else. */
