@@ -8,7 +8,7 @@ import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
 import { socksConnect } from "../tunnel/socks_client.ts";
 import { startAgent } from "../tunnel/support.ts";
-import { openFiles } from "../tunnel/target.ts";
+import { filesBack, openFiles } from "../tunnel/target.ts";
 import { Association, udpEcho } from "../tunnel/udp.ts";
 import { isIdle, isJoined, withCluster, withTarget } from "./cluster.ts";
 import { makeCreds } from "./nats_creds.ts";
@@ -185,7 +185,7 @@ test("NATS restarted: what went through it ends by an error on both sides, what 
       local.reset();
       again.reset();
       await until("nothing left", () => isIdle(cluster));
-      await until("no more files than before", () => openFiles() <= before);
+      await filesBack(before);
     });
   });
 });

@@ -4,7 +4,7 @@ import type * as net from "node:net";
 import process from "node:process";
 import { type SocksClient, socksConnect } from "../tunnel/socks_client.ts";
 import { withTunnel } from "../tunnel/support.ts";
-import { isIdle, withTarget } from "../tunnel/target.ts";
+import { isIdle, pour, withTarget } from "../tunnel/target.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
 
@@ -13,16 +13,6 @@ const MIB = 2 ** 20;
 const TRANSFERS = 50;
 const TRANSFER_BYTES = MIB;
 const [MIN_ROUNDS, MAX_ROUNDS] = [3, 15];
-
-/** Pours as long as somebody takes it. */
-function pour(conn: net.Socket): void {
-  const bytes = new Uint8Array(64 * 1024);
-  const more = () => {
-    while (!conn.destroyed && conn.write(bytes));
-  };
-  conn.on("drain", more);
-  more();
-}
 
 /** Gives as many bytes as it is asked for by "g", pours at "p", and reads nothing behind "n". */
 function serve(conn: net.Socket): void {
