@@ -8,8 +8,10 @@ import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
 import { socksConnect } from "../tunnel/socks_client.ts";
 import { startAgent } from "../tunnel/support.ts";
+import { filesBack, openFiles } from "../tunnel/target.ts";
 import { Association, udpEcho } from "../tunnel/udp.ts";
 import { isIdle, isJoined, withCluster, withTarget } from "./cluster.ts";
+import { makeCreds } from "./nats_creds.ts";
 import type { NatsServer } from "./nats_server.ts";
 import { peerTests } from "./peers.ts";
 
@@ -159,6 +161,7 @@ test("NATS restarted: what went through it ends by an error on both sides, what 
   await withCluster(path, {}, async (cluster) => {
     const { gateways: [first, second], nats, agent } = cluster;
     await withTarget(echo, async (port) => {
+      const before = openFiles();
       const local = await socksConnect(first.socksPort!, "127.0.0.1", port);
       const far = await socksConnect(second.socksPort!, "127.0.0.1", port);
       for (const client of [local, far]) {
@@ -182,6 +185,7 @@ test("NATS restarted: what went through it ends by an error on both sides, what 
       local.reset();
       again.reset();
       await until("nothing left", () => isIdle(cluster));
+      await filesBack(before);
     });
   });
 });
@@ -233,28 +237,42 @@ test("a gateway that stops: the other is told, and its connections end by an err
 });
 
 const LOGIN = `authorization { user: gw, password: "s3cret word" }`;
+const CREDS = makeCreds();
 
-test("a password of NATS: the right one joins, a wrong one is told and local agents are served", async (path) => {
-  const right = "gw:s3cret%20word@";
-  const cluster = (nats: NatsServer, i: number) => ({
-    urls: [nats.url(i === 2 ? "gw:wrong@" : right)],
-  });
-  const options = { config: LOGIN, cluster, count: 3, joins: false };
-  await withCluster(path, options, async ({ gateways: [first, second, third], news }) => {
-    await until("the cluster", () => isJoined(first, 2) && isJoined(second, 2));
-    await until("the news", () => news[2].length > 0);
-    const [{ type, reason }] = news[2] as { type: string; reason: string }[];
-    assert.equal(type, "lost");
-    assert.match(reason, /authorization/i);
-    assert.deepEqual(third.cluster!.gateways, []);
-    await withTarget(echo, async (port) => {
-      const client = await socksConnect(second.socksPort!, "127.0.0.1", port);
-      client.write("x");
-      await until("the echo", () => client.text === "x");
-      client.reset();
+/** What each kind of login is at the server, for who may join, and for who may not. */
+const LOGINS = {
+  "a password": {
+    config: LOGIN,
+    right: (nats: NatsServer) => ({ urls: [nats.url("gw:s3cret%20word@")] }),
+    wrong: (nats: NatsServer) => ({ urls: [nats.url("gw:wrong@")] }),
+  },
+  "a file of credentials": {
+    config: CREDS.config,
+    right: () => ({ creds: CREDS.user }),
+    wrong: () => ({ creds: CREDS.stranger }),
+  },
+};
+
+for (const [name, { config, right, wrong }] of Object.entries(LOGINS)) {
+  test(`NATS asks for ${name}: the right one joins, a wrong one is told and local agents are served`, async (path) => {
+    const cluster = (nats: NatsServer, i: number) => i === 2 ? wrong(nats) : right(nats);
+    const options = { config, cluster, count: 3, joins: false };
+    await withCluster(path, options, async ({ gateways: [first, second, third], news }) => {
+      await until("the cluster", () => isJoined(first, 2) && isJoined(second, 2));
+      await until("the news", () => news[2].length > 0);
+      const [{ type, reason }] = news[2] as { type: string; reason: string }[];
+      assert.equal(type, "lost");
+      assert.match(reason, /authorization/i);
+      assert.deepEqual(third.cluster!.gateways, []);
+      await withTarget(echo, async (port) => {
+        const client = await socksConnect(second.socksPort!, "127.0.0.1", port);
+        client.write("x");
+        await until("the echo", () => client.text === "x");
+        client.reset();
+      });
     });
   });
-});
+}
 
 test("other names do not hear of each other", async (path) => {
   const options = { cluster: (_: NatsServer, i: number) => ({ name: `n${i}` }), joins: false };

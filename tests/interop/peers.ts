@@ -21,6 +21,8 @@ export type PeerVariable =
   | "H3WS_HAPROXY"
   /** Mosquitto's executable, the broker. */
   | "H3WS_MOSQUITTO"
+  /** The executable of OpenSSH's server, whose ssh and ssh-keygen are on the PATH. */
+  | "H3WS_SSHD"
   /** nats-server's executable. */
   | "H3WS_NATS_SERVER"
   /** The folder whose node_modules has socket.io, graphql-ws and the others of `npm_peers.ts`. */

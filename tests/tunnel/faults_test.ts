@@ -7,7 +7,7 @@ import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
 import { socksConnect } from "./socks_client.ts";
 import { withTunnel } from "./support.ts";
-import { isIdle, withTarget } from "./target.ts";
+import { filesBack, isIdle, openFiles, pourOrEcho, withTarget } from "./target.ts";
 
 const TRANSPORTS = { quic: ["quic"], ws: ["ws"], json: ["json"] } as const;
 
@@ -31,6 +31,7 @@ for (const [name, transports] of Object.entries(TRANSPORTS)) {
   Deno.test(`tunnel by ${name}: a target that resets is no end of stream for the client`, async () => {
     await withTunnel({ transports }, async (tunnel) => {
       await withTarget(() => {}, async (port, conns) => {
+        const before = openFiles();
         const client = await socksConnect(tunnel.gateway.socksPort!, "127.0.0.1", port);
         await until("the target", () => conns.size === 1);
         client.write("x");
@@ -40,6 +41,7 @@ for (const [name, transports] of Object.entries(TRANSPORTS)) {
         const ended = await within("the end", client.ended);
         assert.equal(ended, "reset");
         await until("nothing left", () => isIdle(tunnel));
+        await filesBack(before);
       });
     });
   });
@@ -47,11 +49,13 @@ for (const [name, transports] of Object.entries(TRANSPORTS)) {
   Deno.test(`tunnel by ${name}: a client that resets ends the target's connection`, async () => {
     await withTunnel({ transports }, async (tunnel) => {
       await withTarget(() => {}, async (port, conns) => {
+        const before = openFiles();
         const client = await socksConnect(tunnel.gateway.socksPort!, "127.0.0.1", port);
         await until("the target", () => conns.size === 1);
         client.reset();
         await until("the target's end", () => conns.size === 0);
         await until("nothing left", () => isIdle(tunnel));
+        await filesBack(before);
       });
     });
   });
@@ -121,6 +125,7 @@ for (const [name, transports] of Object.entries(TRANSPORTS)) {
   Deno.test(`tunnel by ${name}: an agent that goes resets its connections, and comes back`, async () => {
     await withTunnel({ transports }, async (tunnel) => {
       await withTarget((conn) => conn.pipe(conn), async (port) => {
+        const before = openFiles();
         const client = await socksConnect(tunnel.gateway.socksPort!, "127.0.0.1", port);
         client.write("x");
         await until("the echo", () => client.text === "x");
@@ -134,35 +139,21 @@ for (const [name, transports] of Object.entries(TRANSPORTS)) {
         again.fin();
         await within("the end", again.ended);
         await until("nothing left", () => isIdle(tunnel));
+        await filesBack(before);
       });
     });
   });
 
   testFlow(name, "who reads nothing stops nobody else", async () => {
     await withTunnel({ transports }, async (tunnel) => {
-      const flood = new Uint8Array(1 << 20);
-      const pour = (conn: net.Socket) => {
-        const more = () => {
-          while (!conn.destroyed && conn.write(flood));
-        };
-        conn.on("drain", more);
-        more();
-      };
-      const take = (conn: net.Socket) => {
-        conn.once("data", (first) => {
-          if (first[0] === 0x66) return pour(conn);
-          conn.write(first);
-          conn.pipe(conn);
-        });
-      };
-      await withTarget(take, async (port) => {
+      await withTarget(pourOrEcho, async (port) => {
         const stuck = await socksConnect(tunnel.gateway.socksPort!, "127.0.0.1", port);
         stuck.pause();
-        stuck.write("f");
+        stuck.write("p");
         const other = await socksConnect(tunnel.gateway.socksPort!, "127.0.0.1", port);
         for (let i = 0; i < 50; i++) {
           const want = other.text.length + 5;
-          other.write("ping.");
+          other.write("echo.");
           await until("the echo", () => other.text.length >= want);
         }
         stuck.reset();

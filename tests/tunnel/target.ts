@@ -2,6 +2,7 @@
 import * as net from "node:net";
 import type { TunnelAgent } from "../../src/tunnel/agent.ts";
 import type { GatewayServer } from "../../src/tunnel/gateway_server.ts";
+import { collectNow } from "../support/collected.ts";
 import { until } from "../support/until.ts";
 import { type SocksClient, socksConnect } from "./socks_client.ts";
 
@@ -31,6 +32,25 @@ export function echo(conn: net.Socket): void {
   conn.pipe(conn);
 }
 
+/** Pours as long as somebody takes it. */
+export function pour(conn: net.Socket): void {
+  const bytes = new Uint8Array(64 * 1024);
+  const more = () => {
+    while (!conn.destroyed && conn.write(bytes));
+  };
+  conn.on("drain", more);
+  more();
+}
+
+/** Pours where the first byte is "p", and is an echo else. */
+export function pourOrEcho(conn: net.Socket): void {
+  conn.once("data", (first: Uint8Array) => {
+    if (first[0] === 0x70) return pour(conn);
+    conn.write(first);
+    echo(conn);
+  });
+}
+
 /** Connects, and has seen an echo. */
 export async function echoClient(socksPort: number, port: number): Promise<SocksClient> {
   const client = await socksConnect(socksPort, "127.0.0.1", port);
@@ -56,4 +76,14 @@ export function isIdle(
 export function openFiles(): number {
   if (Deno.build.os !== "linux") return 0;
   return [...Deno.readDirSync("/proc/self/fd")].length;
+}
+
+/** Waits until this process has no more descriptors than that. */
+export async function filesBack(before: number): Promise<void> {
+  await until(`no more than ${before} files`, () => {
+    if (openFiles() <= before) return true;
+    // Sockets of QUIC where an attempt failed are left to the collector (net/quic_connect.ts).
+    collectNow();
+    return openFiles() <= before;
+  });
 }

@@ -1,0 +1,3 @@
+module h3ws.local/load
+
+go 1.19
