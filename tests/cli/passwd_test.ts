@@ -22,8 +22,8 @@ Deno.test("passwd: a pipe's line becomes a hash, without the line's end", async 
   for (const text of ["gehéim", "gehéim\n", "gehéim\r\n"]) {
     const { code, out } = await piped(text);
     assert.equal(code, 0);
+    // It is no other then; each look takes a good part of a second.
     assert.ok(await isPassword("gehéim", parsePasswordHash(out)), text);
-    assert.ok(!await isPassword("gehéim\n", parsePasswordHash(out)));
   }
 });
 
