@@ -218,6 +218,10 @@ Deno.test("process: requests share a tunnelled connection, and checks go by the 
     }
     const from = backend.requests.filter(({ path }) => path === "/api").map(({ from }) => from);
     assert.deepEqual(from, [from[0], from[0], from[0]]);
+    // What was kept ends with the proxy, and nothing waits for it.
+    assert.equal(await end(proxy), 0);
+    const ends = proxy.log.filter(({ event }) => event === "tunnel.close");
+    assert.deepEqual([...new Set(ends.map(({ reason }) => reason))], ["end of stream"]);
   });
 });
 
