@@ -133,7 +133,7 @@ Deno.test("createProxy: a backend behind agents, by the option gateway", async (
   const socket = await open();
   await socket.send("hello");
   assert.equal(await within("the echo", socket.receive()), "hello");
-  await proxy.drain();
+  await proxy.drain(500);
   assert.equal((await within("the Close", socket.closed)).code, 1001);
 
   // Any dial takes it, where the group and the host are the caller's to say.

@@ -63,7 +63,7 @@ async function withGateway(
     };
     await write(routesOf(backend.port));
     const caCerts = [await Deno.readTextFile(`${folder}/ca.pem`)];
-    await using proxy = await startProxy({ flags: ["--config", file] });
+    await using proxy = await startProxy({ flags: ["--config", file, "--drain", "1s"] });
     await using agents = new AsyncDisposableStack();
     using client = Deno.createHttpClient({ caCerts });
     const origin = `localhost:${portOf(proxy.started.listen)}`;
