@@ -123,7 +123,7 @@ export const tunnelShape = {
   gateway: map({
     ...keysOf(GATEWAY_KEYS, gatewayFlags),
     ...pairOf(isUserName, "a user: what agents and clients say who they are with"),
-  }, "what h3ws gateway does").optional(),
+  }, "what h3ws gateway does, and h3ws proxy beside its routes").optional(),
   client: map({
     ...keysOf(CLIENT_KEYS, agentFlags),
     ...pairOf((name) => /^[^:\p{Cc}]+$/u.test(name), "who it is"),

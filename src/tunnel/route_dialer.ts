@@ -125,13 +125,14 @@ class RouteStream implements Dialled {
     this.#end({ by: "us", reason: messageOf(this.#connection.signal.reason) });
   };
 
-  abort(reason = "aborted"): void {
+  abort(reason?: string): void {
     if (this.#isOver) return;
+    const isCut = this.#writing > 0;
     const end = this.#firstFin === null
-      ? { by: "client", reason } as const
+      ? { by: "client", reason: reason ?? (isCut ? "aborted" : "end of stream") } as const
       : { by: this.#firstFin, reason: "end of stream" };
     // What was not written can't be followed by an end.
-    if (this.#writing > 0) return this.#end(end);
+    if (isCut) return this.#end(end);
     this.#isOver = true;
     this.#reading?.reject(aborted());
     void this.#linger().then(() => this.#end(end));

@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { CommandError } from "../../src/cli/command.ts";
 import { configure } from "../../src/cli/configured.ts";
 import { serve } from "../../src/cli/serve.ts";
+import { createAgent } from "../../src/config/create_agent.ts";
 import { UsageError } from "../../src/config/error.ts";
+import { silentLog } from "../../src/observe/log.ts";
 import { writePair } from "../support/tunnel_process.ts";
 import { until } from "../support/until.ts";
 import { withFolder } from "./support.ts";
@@ -90,6 +92,38 @@ Deno.test("proxy with a gateway: its certificate is that of the proxy, and chang
       const now = await Deno.readTextFile(`${folder}/ca.pem`);
       await until("the new certificate", () => isTrusted(now));
       assert.ok(!await isTrusted(before));
+    } finally {
+      await serving.drain(0);
+    }
+  });
+});
+
+Deno.test("proxy with a gateway: its file of users is read again, and who is gone loses his agents", async () => {
+  await withFolder(async (folder) => {
+    await writePair(folder);
+    const file = `${folder}/h3ws.yaml`;
+    const at = freePort();
+    const users = `${folder}/users.yaml`;
+    const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode("a token"));
+    const token = new Uint8Array(hash).toHex();
+    await Deno.writeTextFile(users, `users: [{ name: bob, token_sha256: ${token} }]\n`);
+    const more = section(`listen_addr: "127.0.0.1:${at}", users_file: users.yaml`);
+    await Deno.writeTextFile(file, `cert: cert.pem\nkey: key.pem\n${more}`);
+    const configured = await configure({ ...FLAGS, config: file }, {});
+    const serving = await serve(configured.config, { configured });
+    try {
+      const stats = async () => await (await fetch(`http://${serving.metrics}/stats`)).json();
+      assert.equal((await stats()).gateway.agents, 0);
+      await using agent = createAgent({
+        gateways: [`localhost:${at}`],
+        login: { token: "a token" },
+        caCerts: [await Deno.readTextFile(`${folder}/ca.pem`)],
+        log: silentLog,
+      });
+      await agent.start();
+      await until("the agent", async () => (await stats()).gateway.agents === 1);
+      await Deno.writeTextFile(users, "users: []\n");
+      await until("the end of its link", () => !agent.getStats().is_online);
     } finally {
       await serving.drain(0);
     }

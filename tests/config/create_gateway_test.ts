@@ -133,17 +133,20 @@ Deno.test("createProxy: a backend behind agents, by the option gateway", async (
   const socket = await open();
   await socket.send("hello");
   assert.equal(await within("the echo", socket.receive()), "hello");
-  await proxy.drain();
+  await proxy.drain(500);
   assert.equal((await within("the Close", socket.closed)).code, 1001);
 
   // Any dial takes it, where the group and the host are the caller's to say.
   const target = { hostname: "127.0.0.1", port: backend.port };
   const { signal } = new AbortController();
   const stream = await dial({ ...target, dialer: gateway.dialer() }, signal);
+  const { error_count: errors } = gateway.getStats();
   stream.abort();
+  await until("its end", () => gateway.getStats().active_connections === 0);
+  // As by a socket: whoever wants it no more has ended it, which is no error.
+  assert.equal(gateway.getStats().error_count, errors);
   const nobody = (error: unknown) => error instanceof NetError && error.kind === "unreachable";
   await assert.rejects(dial({ ...target, dialer: gateway.dialer("other") }, signal), nobody);
-  await until("no connection", () => gateway.getStats().active_connections === 0);
   await gateway.stop();
   await assert.rejects(dial({ ...target, dialer: gateway.dialer() }, signal), nobody);
 });

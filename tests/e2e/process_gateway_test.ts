@@ -63,7 +63,7 @@ async function withGateway(
     };
     await write(routesOf(backend.port));
     const caCerts = [await Deno.readTextFile(`${folder}/ca.pem`)];
-    await using proxy = await startProxy({ flags: ["--config", file] });
+    await using proxy = await startProxy({ flags: ["--config", file, "--drain", "1s"] });
     await using agents = new AsyncDisposableStack();
     using client = Deno.createHttpClient({ caCerts });
     const origin = `localhost:${portOf(proxy.started.listen)}`;
@@ -218,6 +218,10 @@ Deno.test("process: requests share a tunnelled connection, and checks go by the 
     }
     const from = backend.requests.filter(({ path }) => path === "/api").map(({ from }) => from);
     assert.deepEqual(from, [from[0], from[0], from[0]]);
+    // What was kept ends with the proxy, and nothing waits for it.
+    assert.equal(await end(proxy), 0);
+    const ends = proxy.log.filter(({ event }) => event === "tunnel.close");
+    assert.deepEqual([...new Set(ends.map(({ reason }) => reason))], ["end of stream"]);
   });
 });
 

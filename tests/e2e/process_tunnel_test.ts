@@ -231,33 +231,6 @@ Deno.test(
   },
 );
 
-Deno.test("process: a port that an agent asks for needs no other word to be let through", {
-  ignore: windows,
-}, async () => {
-  await withHello((port) =>
-    withFolder(async (folder) => {
-      await writePair(folder);
-      const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-      const open = free.addr.port;
-      free.close();
-      const user = ["--user", "ann:secret"];
-      await using gateway = await startGateway({
-        flags: [...LISTEN, ...user, "--cert", "cert.pem", "--key", "key.pem"]
-          .concat("--open-ports", `${open}`),
-        cwd: folder,
-      });
-      const asked = ["--open-port", `${open}=127.0.0.1:${port}`];
-      await using agent = await startAgent({
-        flags: [urlOf(gateway), ...user, "--ca", `${folder}/ca.pem`, ...asked],
-      });
-      await agent.logged("gateway.connect");
-      const headers = { connection: "close" };
-      const answer = await fetch(`http://127.0.0.1:${open}/`, { headers });
-      assert.equal(await answer.text(), "hello\n");
-    })
-  );
-});
-
 Deno.test(
   "process: a gateway's other ports: HTTP, both in one, forwards, and what agents ask for",
   {
