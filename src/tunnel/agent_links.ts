@@ -4,7 +4,7 @@ import { Connections } from "../client/connections.ts";
 import type { Socket } from "../endpoint/socket.ts";
 import { messageOf, NetError } from "../net/error.ts";
 import { connectQuic } from "../net/quic_connect.ts";
-import type { Sweeper } from "../net/sweeper.ts";
+import { inTime, type Sweeper } from "../net/sweeper.ts";
 import { type Auth, type Authed } from "../protocol/tunnel/auth.ts";
 import { decodeFrame } from "../protocol/tunnel/decode.ts";
 import { encodeFrame } from "../protocol/tunnel/encode.ts";
@@ -115,7 +115,7 @@ async function byQuic(options: AgentLinkOptions): Promise<Link> {
   try {
     const control = new FrameStream(await quic.openStream());
     await control.send({ type: "auth", auth });
-    options.onAuthed(check(await inTime(control.expect(), options)));
+    options.onAuthed(check(await answered(control.expect(), options)));
     return new QuicLink({ quic, control, maxStreams, onOpen, onBug });
   } catch (error) {
     quic.close(0, "");
@@ -165,7 +165,7 @@ function dialFor({ address, certificateHashes, clientCertificate }: AgentLinkOpt
 async function byFrames(socket: Socket, options: AgentLinkOptions): Promise<Link> {
   const { auth, maxStreams, windowBytes, onOpen, onBug } = options;
   await socket.send(encodeFrame({ type: "auth", auth }));
-  const message = await inTime(socket.receive(), options);
+  const message = await answered(socket.receive(), options);
   if (message === null || typeof message === "string") {
     throw new NetError("lost", "the gateway closed before it answered AUTH");
   }
@@ -176,7 +176,7 @@ async function byFrames(socket: Socket, options: AgentLinkOptions): Promise<Link
 async function byJson(socket: Socket, options: AgentLinkOptions): Promise<Link> {
   const { auth, maxStreams, sweeper, onOpen, onBug, heartbeatMs = HEARTBEAT_MS } = options;
   const pingMs = JSON_HEARTBEATS * heartbeatMs;
-  await inTime(sendJsonAuth(socket, auth), options);
+  await answered(sendJsonAuth(socket, auth), options);
   return new JsonLink({ socket, role: "agent", maxStreams, sweeper, pingMs, onOpen, onBug });
 }
 
@@ -188,15 +188,13 @@ function check(frame: Frame | null): Authed {
   return authed;
 }
 
-async function inTime<T>(work: Promise<T>, { connectTimeoutMs }: AgentLinkOptions): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    late.reject(new NetError("timeout", `no answer to AUTH within ${connectTimeoutMs} ms`));
-  }, connectTimeoutMs);
+async function answered<T>(
+  work: Promise<T>,
+  { sweeper, connectTimeoutMs: afterMs }: AgentLinkOptions,
+): Promise<T> {
+  const late = () => {
+    throw new NetError("timeout", `no answer to AUTH within ${afterMs} ms`);
+  };
   work.catch(() => {});
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return await inTime(work, { sweeper, afterMs, late });
 }
