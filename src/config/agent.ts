@@ -1,14 +1,6 @@
-import { endFlags } from "./tunnel_flags.ts";
-import {
-  type ConfigOf,
-  envFlag,
-  type Environment,
-  type FlagValues,
-  isGiven,
-  readFlags,
-} from "./flags.ts";
+import { endFlags, readTunnelFlags } from "./tunnel_flags.ts";
+import { type ConfigOf, envFlag, type Environment, type FlagValues } from "./flags.ts";
 import { choice, count, duration, optionalAddress, optionalFile } from "./kinds.ts";
-import { debugLevel } from "./proxy.ts";
 import { logFlags } from "./gateway.ts";
 import { outboundProxy } from "./proxy_kind.ts";
 import {
@@ -206,8 +198,5 @@ export interface AgentConfig extends Omit<ConfigOf<typeof agentFlags>, "debug"> 
 
 /** As `readProxyConfig`. */
 export function readAgentConfig(flags: FlagValues, env: Environment = {}): AgentConfig {
-  const { debug, ...rest } = readFlags(agentFlags, flags, env);
-  const metricsGiven = isGiven(agentFlags.metrics, flags, env);
-  const logLevel = debug ? debugLevel(rest.logLevel, flags, env) : rest.logLevel;
-  return { ...rest, logLevel, metricsGiven };
+  return readTunnelFlags(agentFlags, flags, env);
 }

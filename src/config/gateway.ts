@@ -1,13 +1,6 @@
-import { endFlags } from "./tunnel_flags.ts";
+import { endFlags, readTunnelFlags } from "./tunnel_flags.ts";
 import { clusterFlags } from "./cluster_flags.ts";
-import {
-  type ConfigOf,
-  envFlag,
-  type Environment,
-  type FlagValues,
-  isGiven,
-  readFlags,
-} from "./flags.ts";
+import { type ConfigOf, envFlag, type Environment, type FlagValues } from "./flags.ts";
 import {
   address,
   choice,
@@ -19,7 +12,7 @@ import {
   optionalFile,
   size,
 } from "./kinds.ts";
-import { debugLevel, proxyFlags } from "./proxy.ts";
+import { proxyFlags } from "./proxy.ts";
 import {
   forward,
   list,
@@ -283,8 +276,5 @@ export interface GatewayConfig extends Omit<ConfigOf<typeof gatewayFlags>, "debu
 
 /** As `readProxyConfig`. */
 export function readGatewayConfig(flags: FlagValues, env: Environment = {}): GatewayConfig {
-  const { debug, ...rest } = readFlags(gatewayFlags, flags, env);
-  const metricsGiven = isGiven(gatewayFlags.metrics, flags, env);
-  const logLevel = debug ? debugLevel(rest.logLevel, flags, env) : rest.logLevel;
-  return { ...rest, logLevel, metricsGiven };
+  return readTunnelFlags(gatewayFlags, flags, env);
 }

@@ -1,5 +1,14 @@
-import { envFlag } from "./flags.ts";
+import {
+  type ConfigOf,
+  envFlag,
+  type Environment,
+  type FlagTable,
+  type FlagValues,
+  isGiven,
+  readFlags,
+} from "./flags.ts";
 import { duration, size } from "./kinds.ts";
+import { debugLevel, proxyFlags } from "./proxy.ts";
 
 /** What a gateway and an agent have both, in the order of the help. */
 export const endFlags = {
@@ -17,3 +26,20 @@ export const endFlags = {
       "time for the connections to end after SIGTERM or SIGINT; a second signal ends all at once",
   }),
 } as const;
+
+type Common = FlagTable & Pick<typeof proxyFlags, "debug" | "logLevel" | "metrics">;
+
+/** As `readProxyConfig`, for a gateway and an agent. */
+export function readTunnelFlags<T extends Common>(
+  table: T,
+  flags: FlagValues,
+  env: Environment,
+): Omit<ConfigOf<T>, "debug"> & { metricsGiven: boolean } {
+  const config = readFlags(table, flags, env);
+  const { debug, logLevel, ...rest } = config as ConfigOf<Common>;
+  return {
+    ...rest as Omit<ConfigOf<T>, "debug">,
+    logLevel: debug ? debugLevel(logLevel, flags, env) : logLevel,
+    metricsGiven: isGiven(table.metrics, flags, env),
+  };
+}

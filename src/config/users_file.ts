@@ -1,4 +1,4 @@
-// A file of users: `users: [{ name, password_hash | token_sha256, roles, groups }]`.
+// A file of users: `users: [{ name, password_hash | token_sha256, roles, groups, max_conns, ... }]`.
 import { z } from "zod";
 import { parsePasswordHash } from "../tunnel/passwords.ts";
 import type { User } from "../tunnel/users.ts";
@@ -7,7 +7,7 @@ import type { FormFault } from "./file_form.ts";
 import { decodeFile, readFile } from "./file_read.ts";
 import { map, ofKind, oneOrMore, text, textOf, textOfKind, valueOf } from "./file_values.ts";
 import type { Environment } from "./flags.ts";
-import { choice } from "./kinds.ts";
+import { choice, count, size } from "./kinds.ts";
 import { isUserName, optionalName, portRange } from "./tunnel_kinds.ts";
 
 const HASH_ALLOWED = "what h3ws passwd writes";
@@ -45,6 +45,9 @@ const user = map({
   roles: oneOrMore(textOfKind(choice(["agent", "client"]), {})).optional(),
   groups: oneOrMore(textOfKind(optionalName, {})).optional(),
   open_ports: oneOrMore(ofKind(portRange)).optional(),
+  max_conns: ofKind(count({ min: 0 })).optional(),
+  new_conns: ofKind(count({ min: 0 })).optional(),
+  rate: ofKind(size({ min: 0 })).optional(),
 });
 
 const schema = map({ users: z.array(user) });
@@ -68,7 +71,19 @@ export function parseUsers(
     ...(one.roles !== undefined && { roles: one.roles as ("agent" | "client")[] }),
     ...(one.groups !== undefined && { groups: one.groups }),
     ...(one.open_ports !== undefined && { openPorts: one.open_ports }),
+    ...limitsOf(one),
   }));
+}
+
+function limitsOf(
+  { max_conns, new_conns, rate }: { max_conns?: number; new_conns?: number; rate?: number },
+): Pick<User, "limits"> {
+  const limits = {
+    ...(max_conns !== undefined && { maxConnections: max_conns }),
+    ...(new_conns !== undefined && { newPerSecond: new_conns }),
+    ...(rate !== undefined && { bytesPerSecond: rate }),
+  };
+  return Object.keys(limits).length === 0 ? {} : { limits };
 }
 
 /** Who comes twice, or has nothing to say who he is with. */

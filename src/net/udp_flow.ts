@@ -1,5 +1,6 @@
 import { isIPv6 } from "node:net";
 import type { ByteStream } from "./byte_stream.ts";
+import { concat } from "../protocol/wire/bytes.ts";
 import { formatAddress, parseIPv6 } from "../protocol/wire/ip.ts";
 import { NetError, toNetError } from "./error.ts";
 
@@ -26,10 +27,7 @@ export class DatagramSplitter {
       this.#held = bytes;
       return;
     }
-    const joined = new Uint8Array(this.#held.length + bytes.length);
-    joined.set(this.#held);
-    joined.set(bytes, this.#held.length);
-    this.#held = joined;
+    this.#held = concat([this.#held, bytes]);
   }
 
   /** The next one, a view; `null` when it is not whole yet, and the bytes pushed are done with. */

@@ -1,4 +1,5 @@
 import { NetError } from "../net/error.ts";
+import { inTime, type Sweeper } from "../net/sweeper.ts";
 import type { Authed } from "../protocol/tunnel/auth.ts";
 import type { Frame } from "../protocol/tunnel/frame.ts";
 import { TunnelRefused } from "./target.ts";
@@ -21,18 +22,13 @@ export function answered(frame: Frame | null): Authed {
 }
 
 /** Rejects when the gateway takes longer than connecting may. */
-export async function inTime<T>(
+export async function authInTime<T>(
   work: Promise<T>,
-  { connectTimeoutMs }: { connectTimeoutMs: number },
+  { sweeper, connectTimeoutMs: afterMs }: { sweeper: Sweeper; connectTimeoutMs: number },
 ): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    late.reject(new NetError("timeout", `no answer to AUTH within ${connectTimeoutMs} ms`));
-  }, connectTimeoutMs);
+  const late = () => {
+    throw new NetError("timeout", `no answer to AUTH within ${afterMs} ms`);
+  };
   work.catch(() => {});
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return await inTime(work, { sweeper, afterMs, late });
 }

@@ -4,7 +4,7 @@ import type { OutboundProxy } from "../net/outbound_proxy.ts";
 import { connectQuic } from "../net/quic_connect.ts";
 import type { Sweeper } from "../net/sweeper.ts";
 import type { Auth, Authed } from "../protocol/tunnel/auth.ts";
-import { answered, HEARTBEAT_MS, inTime, PATIENCE } from "./agent_auth.ts";
+import { answered, authInTime, HEARTBEAT_MS, PATIENCE } from "./agent_auth.ts";
 import { FrameStream } from "./frame_stream.ts";
 import type { Link } from "./link.ts";
 import type { AskedStream } from "./mux_link.ts";
@@ -111,7 +111,7 @@ async function byQuic(options: AgentLinkOptions): Promise<Link> {
   try {
     const control = new FrameStream(await quic.openStream());
     await control.send({ type: "auth", auth });
-    options.onAuthed(answered(await inTime(control.expect(), options)));
+    options.onAuthed(answered(await authInTime(control.expect(), options)));
     return new QuicLink({ quic, control, maxStreams, onOpen, onBug });
   } catch (error) {
     quic.close(0, "");

@@ -8,7 +8,7 @@ import { TunnelCode } from "../protocol/tunnel/code.ts";
 import { decodeFrame } from "../protocol/tunnel/decode.ts";
 import { encodeFrame } from "../protocol/tunnel/encode.ts";
 import { CloseCode } from "../protocol/websocket/close.ts";
-import { answered, HEARTBEAT_MS, inTime, PATIENCE } from "./agent_auth.ts";
+import { answered, authInTime, HEARTBEAT_MS, PATIENCE } from "./agent_auth.ts";
 import type { AgentLinkOptions } from "./agent_links.ts";
 import { authorizationFor } from "./early_auth.ts";
 import { sendJsonAuth } from "./json_auth.ts";
@@ -79,7 +79,7 @@ function dialFor(
 async function byFrames(socket: Socket, options: AgentLinkOptions): Promise<Link> {
   const { auth, maxStreams, windowBytes, onOpen, onBug } = options;
   await socket.send(encodeFrame({ type: "auth", auth }));
-  const message = await inTime(socket.receive(), options);
+  const message = await authInTime(socket.receive(), options);
   if (message === null || typeof message === "string") {
     throw new NetError("lost", "the gateway closed before it answered AUTH");
   }
@@ -90,6 +90,6 @@ async function byFrames(socket: Socket, options: AgentLinkOptions): Promise<Link
 async function byJson(socket: Socket, options: AgentLinkOptions): Promise<Link> {
   const { auth, maxStreams, sweeper, onOpen, onBug, heartbeatMs = HEARTBEAT_MS } = options;
   const pingMs = JSON_HEARTBEATS * heartbeatMs;
-  await inTime(sendJsonAuth(socket, auth), options);
+  await authInTime(sendJsonAuth(socket, auth), options);
   return new JsonLink({ socket, role: "agent", maxStreams, sweeper, pingMs, onOpen, onBug });
 }

@@ -1,4 +1,5 @@
 import { DEFAULT_GROUP } from "./admission.ts";
+import type { Limits } from "./limits.ts";
 import type { Front, GatewayObserver } from "./observer.ts";
 import type { Pass, Users } from "./users.ts";
 
@@ -10,6 +11,8 @@ export interface LetIn {
   readonly group: string;
   /** For as long as he may; absent where anybody may. */
   readonly pass?: Pass;
+  /** What he may have, before what all users may. */
+  readonly limits?: Limits;
 }
 
 export interface ClientGateOptions {
@@ -55,9 +58,9 @@ export class ClientGate {
     if (verdict.kind === "later") return refuse("too many failures");
     if (verdict.kind === "unknown") return refuse(`nobody can say now: ${verdict.reason}`);
     if (verdict.kind === "wrong") return refuse("the username or the password is wrong");
-    const { user: { name, groups }, pass } = verdict;
+    const { user: { name, groups, limits }, pass } = verdict;
     const group = wanted ?? groups?.[0] ?? usual ?? DEFAULT_GROUP;
     if (groups !== undefined && !groups.includes(group)) return refuse(`group ${group}`);
-    return { user: name, group, pass };
+    return { user: name, group, pass, limits };
   }
 }

@@ -4,13 +4,7 @@ import { messageOf, NetError } from "../net/error.ts";
 import { Deadline, type Sweeper } from "../net/sweeper.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
 import { type Agent, type AgentBalance, Agents } from "./agents.ts";
-import {
-  type Limited,
-  type Place,
-  type Throttle,
-  throttleBy,
-  type TunnelLimits,
-} from "./limits.ts";
+import { type Place, type Throttle, throttleBy, TunnelLimits } from "./limits.ts";
 import type { LinkEnd } from "./link.ts";
 import type { Asked, GatewayObserver } from "./observer.ts";
 import { relay, type RelayEnd, type Traffic } from "./relay.ts";
@@ -56,7 +50,7 @@ interface Taken {
 export class Gateway {
   readonly agents: Agents;
   readonly #options: GatewayOptions;
-  #limits: TunnelLimits | null = null;
+  #limits = new TunnelLimits();
   #asked = 0;
   readonly #taken = new Map<number, Taken>();
   #draining = false;
@@ -79,7 +73,7 @@ export class Gateway {
   }
 
   /** From now on connections are limited so. */
-  limit(limits: TunnelLimits | null): void {
+  limit(limits: TunnelLimits): void {
     this.#limits = limits;
   }
 
@@ -172,9 +166,10 @@ export class Gateway {
     const { asked, places, ended: signal } = taken;
     const { observer } = this.#options;
     const { user, group, target, front } = asked;
+    const limits = this.#limits;
     this.#check(taken);
-    if (user !== "") await this.#enter(places, "user", user);
-    await this.#enter(places, "target", targetText(target));
+    if (user !== "") places.push(await limits.enter("user", user, asked.limits));
+    places.push(await limits.enter("target", targetText(target)));
     let last: unknown = null;
     for (const agent of agents ?? this.agents.pick(group, front === "cluster")) {
       if (tried.last !== null) {
@@ -184,7 +179,8 @@ export class Gateway {
       const before = places.length;
       try {
         // Another gateway limits its agents itself.
-        if (agent.link.transport !== "nats") await this.#enter(places, "agent", keyOf(agent));
+        const isHere = agent.link.transport !== "nats";
+        if (isHere) places.push(await limits.enter("agent", keyOf(agent)));
         if (signal.aborted) throw signal.reason;
         return { stream: await agent.link.open(target, signal, asked), agent };
       } catch (error) {
@@ -194,10 +190,6 @@ export class Gateway {
       }
     }
     throw signal.aborted ? signal.reason : last;
-  }
-
-  async #enter(places: Place[], of: Limited, key: string): Promise<void> {
-    if (this.#limits !== null) places.push(await this.#limits.enter(of, key));
   }
 
   /**

@@ -33,31 +33,49 @@ const SECOND = 1;
 /** A chunk waits in parts, so that each second is made use of, and others have their turn. */
 const PARTS = 16;
 
-/** The limits of all users, agents and targets. */
+/** The limits of all users, agents and targets. The library is read where something is limited. */
 export class TunnelLimits {
-  readonly #limiters: ReadonlyMap<Limited, Limiter>;
+  readonly #by: LimitsBy;
+  /** By whose they are, and what they are. */
+  readonly #limiters = new Map<string, Promise<Limiter>>();
 
-  private constructor(by: LimitsBy, library: Library) {
-    this.#limiters = new Map(
-      LIMITED.filter((of) => by[of] !== undefined)
-        .map((of) => [of, new Limiter(of, by[of]!, library)]),
-    );
+  constructor(by: LimitsBy = {}) {
+    this.#by = by;
   }
 
-  /** `null` where nothing is limited; the library is read only where something is. */
-  static async make(by: LimitsBy): Promise<TunnelLimits | null> {
-    const isAny = Object.values(by).some((limits) => Object.values(limits).some((one) => one > 0));
-    return isAny ? new TunnelLimits(by, await import("rate-limiter-flexible")) : null;
+  /** With the library, if it takes that: no connection has to wait for it. */
+  static async make(by: LimitsBy): Promise<TunnelLimits> {
+    const limits = new TunnelLimits(by);
+    await Promise.all(LIMITED.map((of) => isAny(by[of]) && limits.#limiter(of, by[of]!)));
+    return limits;
   }
 
   /**
    * Takes a place for one more connection of whom `key` stands for.
    *
+   * @param own what counts for him before that of all
    * @throws {TunnelRefused} RATE_LIMITED
    */
-  enter(of: Limited, key: string): Promise<Place> {
-    return this.#limiters.get(of)?.enter(key) ?? Promise.resolve(FREE);
+  async enter(of: Limited, key: string, own?: Limits): Promise<Place> {
+    const limits = own === undefined ? this.#by[of] : { ...this.#by[of], ...own };
+    return isAny(limits) ? await (await this.#limiter(of, limits!)).enter(key) : FREE;
   }
+
+  #limiter(of: Limited, limits: Limits): Promise<Limiter> {
+    const { maxConnections = 0, newPerSecond = 0, bytesPerSecond = 0 } = limits;
+    const name = [of, maxConnections, newPerSecond, bytesPerSecond].join();
+    const known = this.#limiters.get(name);
+    if (known !== undefined) return known;
+    const made = import("rate-limiter-flexible").then((library) =>
+      new Limiter(of, limits, library)
+    );
+    this.#limiters.set(name, made);
+    return made;
+  }
+}
+
+function isAny(limits: Limits | undefined): boolean {
+  return limits !== undefined && Object.values(limits).some((one) => one > 0);
 }
 
 const FREE: Place = { leave() {} };

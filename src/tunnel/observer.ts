@@ -1,5 +1,6 @@
 import type { TunnelCode } from "../protocol/tunnel/code.ts";
 import type { Agent } from "./agents.ts";
+import type { Limits } from "./limits.ts";
 import type { LinkEnd } from "./link.ts";
 import type { RelayEnd, Traffic } from "./relay.ts";
 import type { TunnelTarget } from "./target.ts";
@@ -32,6 +33,8 @@ export interface Asked {
   readonly target: TunnelTarget;
   /** What he was let in by; he has no connection any more once that is over. */
   readonly pass?: Pass;
+  /** What he may have, before what all users may. */
+  readonly limits?: Limits;
 }
 
 /** What a gateway tells. No method throws or waits. */

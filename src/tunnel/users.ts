@@ -1,6 +1,7 @@
 import { messageOf } from "../net/error.ts";
 import { networkOf } from "../proxy/client_shares.ts";
 import { isRightAtOnce, isRightByHash, Known, sha256 } from "./known_user.ts";
+import type { Limits } from "./limits.ts";
 import { Tries } from "./tries.ts";
 
 /** What a user may be. */
@@ -24,6 +25,8 @@ export interface User {
   readonly groups?: readonly string[];
   /** The ports of the gateway that his agents may open, from and to. Default those of all users. */
   readonly openPorts?: readonly PortRange[];
+  /** What he may have as a client, each before what all users may; 0 for no limit. */
+  readonly limits?: Limits;
 }
 
 /** The first port, and the last. */

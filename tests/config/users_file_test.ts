@@ -24,23 +24,33 @@ Deno.test("users file: names, secrets, roles and groups", () => {
     token_sha256: ${SHA256.toUpperCase()}
     roles: agent
     groups: [home, office]
+    max_conns: 10
+    new_conns: 0
+    rate: 2MiB
 `,
     { file: "users.yaml" },
   );
   assert.deepEqual(users, [
     { name: "ann", passwordHash: HASH },
-    { name: "bob", tokenSha256: SHA256, roles: ["agent"], groups: ["home", "office"] },
+    {
+      ...{ name: "bob", tokenSha256: SHA256, roles: ["agent"], groups: ["home", "office"] },
+      limits: { maxConnections: 10, newPerSecond: 0, bytesPerSecond: 2 << 20 },
+    },
   ]);
   assert.deepEqual(parseUsers("users: []\n", { file: "users.yaml" }), []);
 });
 
 const WRONG: [text: string, ...want: string[]][] = [
+  [
+    `users:\n  - { name: ann, token_sha256: ${SHA256}, max_conns: many }\n`,
+    'users.yaml:2:109: users[0].max_conns: "many" is not a whole number; allowed: a whole number, 0 or more',
+  ],
   ["", "users.yaml:1:1: users: is missing; allowed: a list"],
   [
     "users:\n  - { name: ann, password: secret }\n",
     "users.yaml:2:5: users[0]: has no secret; allowed: password_hash, token_sha256 or certificate",
     "users.yaml:2:18: users[0].password: is not known; allowed: name, password_hash, token_sha256, " +
-    "certificate, roles, groups, open_ports",
+    "certificate, roles, groups, open_ports, max_conns, new_conns, rate",
   ],
   [
     'users:\n  - { name: ann, password_hash: "secret" }\n',

@@ -7,8 +7,10 @@ import { TunnelRefused } from "../../src/tunnel/target.ts";
 import { type User, Users } from "../../src/tunnel/users.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
+import { curl } from "./curl.ts";
 import { socksConnect } from "./socks_client.ts";
 import { withTunnel } from "./support.ts";
+import { echo, withTarget } from "./target.ts";
 
 async function rejected(work: Promise<unknown>): Promise<TunnelRefused> {
   const error = await within("a refusal", work.then(() => null, (error) => error));
@@ -17,7 +19,7 @@ async function rejected(work: Promise<unknown>): Promise<TunnelRefused> {
 }
 
 Deno.test("limits: connections at once are counted for each, and a place that is left is free", async () => {
-  const limits = (await TunnelLimits.make({ user: { maxConnections: 2 } }))!;
+  const limits = await TunnelLimits.make({ user: { maxConnections: 2 } });
   const [first] = await Promise.all([limits.enter("user", "ann"), limits.enter("user", "ann")]);
   const { code, message } = await rejected(limits.enter("user", "ann"));
   assert.equal(code, TunnelCode.RATE_LIMITED);
@@ -32,7 +34,7 @@ Deno.test("limits: connections at once are counted for each, and a place that is
 
 Deno.test("limits: new connections a second, and who is refused does not keep a place", async () => {
   const by = { target: { newPerSecond: 3, maxConnections: 4 } };
-  const limits = (await TunnelLimits.make(by))!;
+  const limits = await TunnelLimits.make(by);
   const startedMs = performance.now();
   for (let i = 0; i < 3; i++) (await limits.enter("target", "a:1")).leave();
   for (let i = 0; i < 5; i++) {
@@ -50,7 +52,7 @@ Deno.test("limits: new connections a second, and who is refused does not keep a 
 
 Deno.test("limits: bytes a second are those of all connections of one together", async () => {
   const rate = 100_000;
-  const limits = (await TunnelLimits.make({ agent: { bytesPerSecond: rate } }))!;
+  const limits = await TunnelLimits.make({ agent: { bytesPerSecond: rate } });
   const places = await Promise.all([1, 2].map(() => limits.enter("agent", "constructor")));
   const other = await limits.enter("agent", "other");
   const startedMs = performance.now();
@@ -69,16 +71,37 @@ Deno.test("limits: bytes a second are those of all connections of one together",
 });
 
 Deno.test("limits: who leaves waits for no more bytes", async () => {
-  const limits = (await TunnelLimits.make({ user: { bytesPerSecond: 1_000 } }))!;
+  const limits = await TunnelLimits.make({ user: { bytesPerSecond: 1_000 } });
   const place = await limits.enter("user", "ann");
   const held = place.throttle!(1_000_000)!;
   place.leave();
   await within("its end", held, 3_000);
 });
 
-Deno.test("limits: without any nothing is made of them", async () => {
-  assert.equal(await TunnelLimits.make({}), null);
-  assert.equal(await TunnelLimits.make({ user: { maxConnections: 0 } }), null);
+Deno.test("limits: without any everybody has a place, and nothing holds him up", async () => {
+  for (const by of [{}, { user: { maxConnections: 0 } }]) {
+    const limits = await TunnelLimits.make(by);
+    for (let i = 0; i < 3; i++) {
+      assert.equal((await limits.enter("user", "ann", { maxConnections: 0 })).throttle, undefined);
+    }
+  }
+});
+
+Deno.test("limits: what is said of one alone goes before what is said of all", async () => {
+  const limits = await TunnelLimits.make({ user: { maxConnections: 1, bytesPerSecond: 1_000 } });
+  const own = { maxConnections: 2 };
+  const first = await limits.enter("user", "ann", own);
+  assert.notEqual(first.throttle, undefined);
+  await limits.enter("user", "ann", own);
+  const { message } = await rejected(limits.enter("user", "ann", own));
+  assert.equal(message, "the user has 2 connections, as many as it may");
+  await limits.enter("user", "bob", own);
+  await limits.enter("user", "cid");
+  await rejected(limits.enter("user", "cid"));
+  for (let i = 0; i < 3; i++) await limits.enter("user", "dan", { maxConnections: 0 });
+  assert.equal((await limits.enter("user", "eve", { bytesPerSecond: 0 })).throttle, undefined);
+  first.leave();
+  await limits.enter("user", "ann", own);
 });
 
 /** What a gateway refuses, by whose limits they are. */
@@ -135,6 +158,28 @@ for (const of of LIMITED) {
     });
   });
 }
+
+Deno.test("limits of a gateway: a user's own, by SOCKS5 and by HTTP", async () => {
+  const users = ["ann", "bob"].map((name) => ({ name, ...PASSWORD }));
+  const list = new Users([{ ...users[0], limits: { maxConnections: 1 } }, users[1]]);
+  const mixed = { listen: { hostname: "127.0.0.1", port: 0 }, users: list };
+  const limits = { user: { maxConnections: 2 } };
+  await withTunnel({ gateway: { mixed, limits } }, async ({ gateway }) => {
+    await withTarget(echo, async (port) => {
+      const connect = (username: string) => {
+        return socksConnect({ port: gateway.mixedPort!, username, ...PASSWORD }, "127.0.0.1", port);
+      };
+      const clients = [await connect("ann"), await connect("bob"), await connect("bob")];
+      for (const name of ["ann", "bob"]) await assert.rejects(connect(name), /SOCKS5 reply 1/);
+      const proxy = `http://ann:${PASSWORD.password}@127.0.0.1:${gateway.mixedPort}`;
+      const { code, stderr } = await curl("-x", proxy, "-p", `http://127.0.0.1:${port}/`);
+      assert.deepEqual([code, /503|429/.test(stderr)], [56, true], stderr);
+      for (const client of clients) client.reset();
+      await until("their places", () => gateway.gateway.connections === 0);
+      (await connect("ann")).reset();
+    });
+  });
+});
 
 const RATE = 400_000;
 

@@ -40,6 +40,10 @@ export class Shop implements AsyncDisposable {
     return this.#server.socksPort!;
   }
 
+  get forwardPorts(): readonly number[] {
+    return this.#server.forwardPorts;
+  }
+
   /** Starts one. `port`: where it looks for the gateway. */
   async agent(
     options: TunnelOptions & { clientId?: string; caPem?: string },

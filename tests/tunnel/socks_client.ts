@@ -6,11 +6,11 @@ export interface SocksClient {
   readonly text: string;
   /** How many bytes came. */
   readonly bytes: number;
-  /** Bytes that were given to `write` and wait here. */
-  readonly unsent: number;
   /** How the other side ended. */
   readonly ended: Promise<"fin" | "reset">;
   write(data: string | Uint8Array): void;
+  /** Writes for as long as that is taken; tells how often it was. */
+  pour(): () => number;
   fin(): void;
   reset(): void;
   /** Reads no more. */
@@ -20,6 +20,21 @@ export interface SocksClient {
 }
 
 const utf8 = new TextEncoder();
+const POURED = new Uint8Array(65_536);
+
+/** Writes for as long as that is taken; tells how often it was. */
+export function pour(socket: net.Socket): () => number {
+  let taken = 0;
+  const more = () => {
+    socket.write(POURED, (error) => {
+      if (error) return;
+      taken++;
+      more();
+    });
+  };
+  more();
+  return () => taken;
+}
 
 /** Who one is at a proxy. */
 export interface SocksLogin {
@@ -85,11 +100,9 @@ export async function socksConnect(
     get text() {
       return text;
     },
-    get unsent() {
-      return socket.writableLength;
-    },
     ended: ended.promise,
     write: (data) => void socket.write(data),
+    pour: () => pour(socket),
     fin: () => void socket.end(),
     reset: () => void socket.resetAndDestroy(),
     pause: () => void socket.pause(),

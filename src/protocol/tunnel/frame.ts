@@ -9,7 +9,8 @@
 //              gateway to agent, with an identifier above all before it
 //   OPENED     window: the target is reached
 //   REFUSED    code u8, message in UTF-8: it is not
-//   DATA       bytes of a tcp stream, or one datagram of a udp stream
+//   DATA       bytes of the stream, cut anywhere; those of a udp stream are datagrams, each behind its
+//              length in two bytes (see frameDatagram), as on a stream of QUIC
 //   CREDIT     how much more the peer may send on this stream
 //   FIN        empty: no more DATA comes on this stream, this way
 //   RESET      code u8, message in UTF-8: the stream is over, both ways

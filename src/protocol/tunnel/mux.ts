@@ -1,10 +1,10 @@
 import { type TunnelCode, TunnelError } from "./code.ts";
 import { decodeFrame } from "./decode.ts";
 import { frameHeaderBytes, writeDataHeader } from "./encode.ts";
-import { MAX_BODY_BYTES, type Target, targetFault } from "./frame.ts";
+import { type Target, targetFault } from "./frame.ts";
 import { type MuxEvent, takeFrame } from "./mux_receive.ts";
 import { type MuxOptions, type MuxRole, MuxState } from "./mux_state.ts";
-import { creditOf, type MuxStream } from "./mux_stream.ts";
+import type { MuxStream } from "./mux_stream.ts";
 
 /**
  * One end of a link in the binary form, without its I/O, from the moment that AUTHED was sent or
@@ -74,7 +74,7 @@ export class Mux {
     if (!this.canOpen) throw new Error("No stream can be opened on this link");
     const { windowBytes } = state;
     const id = ++state.highestId;
-    state.add(id, protocol).receiveCredit = windowBytes;
+    state.add(id).receiveCredit = windowBytes;
     state.output.add({ type: "open", id, windowBytes, protocol, host, port });
     return id;
   }
@@ -106,13 +106,12 @@ export class Mux {
   }
 
   /**
-   * Sends as much of `bytes` on a tcp stream as its credit allows, by a copy; gives how much that is.
+   * Sends as much of `bytes` on a stream as its credit allows, by a copy; gives how much that is.
    * For the rest `credit` comes.
    */
   send(id: number, bytes: Uint8Array): number {
     const stream = this.#writable(id);
     if (stream === undefined) return 0;
-    if (stream.protocol !== "tcp") throw new Error(`Stream ${id} carries datagrams`);
     const { maxFrameBytes, output } = this.#state;
     const size = Math.min(bytes.length, stream.sendCredit);
     stream.sendCredit -= size;
@@ -121,18 +120,6 @@ export class Mux {
       output.add({ type: "data", id, bytes: part });
     }
     return size;
-  }
-
-  /** Sends a datagram on a udp stream, or drops it and gives `false` where it has no credit. */
-  sendDatagram(id: number, bytes: Uint8Array): boolean {
-    const stream = this.#writable(id);
-    if (stream === undefined) return false;
-    if (stream.protocol !== "udp") throw new Error(`Stream ${id} carries no datagrams`);
-    const credit = creditOf(bytes.length);
-    if (credit > stream.sendCredit || bytes.length > MAX_BODY_BYTES) return false;
-    stream.sendCredit -= credit;
-    this.#state.output.add({ type: "data", id, bytes });
-    return true;
   }
 
   /** How many bytes `writeDataHeader` writes for this stream. */
@@ -152,34 +139,30 @@ export class Mux {
     const { maxFrameBytes, output } = this.#state;
     const stream = this.#writable(id);
     const length = bytes.length - at - frameHeaderBytes(id);
-    const credit = creditOf(length);
-    if (stream === undefined || credit > stream.sendCredit || length < 0) {
+    if (stream === undefined || length > stream.sendCredit || length < 0) {
       throw new Error(`Stream ${id} takes no ${length} bytes`);
     }
-    const isDatagram = stream.protocol === "udp";
-    if (length > (isDatagram ? MAX_BODY_BYTES : maxFrameBytes) || (length === 0 && !isDatagram)) {
-      throw new Error(`DATA of ${length} bytes on a ${stream.protocol} stream`);
-    }
+    if (length > maxFrameBytes || length === 0) throw new Error(`DATA of ${length} bytes`);
     if (stream.openedTurn === output.turn) throw new Error("OPENED waits in output");
     writeDataHeader(bytes, at, id);
-    stream.sendCredit -= credit;
+    stream.sendCredit -= length;
   }
 
-  /** The most that goes into one DATA frame of a tcp stream. */
+  /** The most that goes into one DATA frame. */
   get maxFrameBytes(): number {
     return this.#state.maxFrameBytes;
   }
 
   /**
-   * So much of the `data` of a stream went on, or never will: `creditOf` of each. The peer may send
-   * as much again; it is told when that is half of the window.
+   * So many bytes of the `data` of a stream went on, or never will. The peer may send as many again;
+   * it is told when that is half of the window.
    */
-  consumed(id: number, credit: number): void {
+  consumed(id: number, count: number): void {
     const { output, windowBytes } = this.#state;
     const stream = this.#state.get(id);
     if (stream === undefined) return;
-    if (credit > stream.unconsumed) throw new Error(`Consumed ${credit} of ${stream.unconsumed}`);
-    const bytes = stream.consumed(credit, windowBytes);
+    if (count > stream.unconsumed) throw new Error(`Consumed ${count} of ${stream.unconsumed}`);
+    const bytes = stream.consumed(count, windowBytes);
     if (bytes > 0) output.add({ type: "credit", id, bytes });
   }
 

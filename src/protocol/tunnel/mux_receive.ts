@@ -1,7 +1,7 @@
 import { TunnelCode } from "./code.ts";
 import { type Frame, invalid, MAX_WINDOW_BYTES } from "./frame.ts";
 import type { MuxState } from "./mux_state.ts";
-import { creditOf, type MuxStream } from "./mux_stream.ts";
+import type { MuxStream } from "./mux_stream.ts";
 
 /**
  * What a link tells its owner. Nothing more comes of a stream after `refused` and `reset`, nor after
@@ -56,21 +56,20 @@ export function takeFrame(state: MuxState, frame: Frame): MuxEvent | null {
 type Of<Type extends Frame["type"]> = Extract<Frame, { type: Type }>;
 
 function takeData(state: MuxState, frame: Of<"data">): MuxEvent | null {
-  const credit = creditOf(frame.bytes.length);
+  const { length } = frame.bytes;
+  // It would cost the peer nothing.
+  if (length === 0) throw invalid(`Empty DATA on stream ${frame.id}`);
   const stream = find(state, frame);
   if (stream === undefined) {
-    state.takeLate(credit);
+    state.takeLate(length);
     return null;
   }
   checkSender(stream, frame);
-  if (frame.bytes.length === 0 && stream.protocol === "tcp") {
-    throw invalid(`Empty DATA on stream ${stream.id}`);
+  if (length > stream.receiveCredit) {
+    throw invalid(`${length} bytes of DATA with a credit of ${stream.receiveCredit}`);
   }
-  if (credit > stream.receiveCredit) {
-    throw invalid(`${credit} bytes of DATA with a credit of ${stream.receiveCredit}`);
-  }
-  stream.receiveCredit -= credit;
-  stream.unconsumed += credit;
+  stream.receiveCredit -= length;
+  stream.unconsumed += length;
   return frame;
 }
 
@@ -95,7 +94,7 @@ function takeOpen(state: MuxState, frame: Of<"open">): MuxEvent | null {
     state.output.reply({ type: "refused", id, code: TunnelCode.RATE_LIMITED, message });
     return null;
   }
-  state.add(id, frame.protocol).sendCredit = frame.windowBytes;
+  state.add(id).sendCredit = frame.windowBytes;
   return frame;
 }
 

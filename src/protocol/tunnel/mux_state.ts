@@ -1,4 +1,4 @@
-import { invalid, MAX_BODY_BYTES, MAX_WINDOW_BYTES, type StreamProtocol } from "./frame.ts";
+import { invalid, MAX_BODY_BYTES, MAX_WINDOW_BYTES } from "./frame.ts";
 import { MuxOutput } from "./mux_output.ts";
 import { MuxStream } from "./mux_stream.ts";
 
@@ -62,8 +62,8 @@ export class MuxState {
     return stream;
   }
 
-  add(id: number, protocol: StreamProtocol): MuxStream {
-    const stream = new MuxStream(id, protocol);
+  add(id: number): MuxStream {
+    const stream = new MuxStream(id);
     this.#streams.set(id, stream);
     return stream;
   }

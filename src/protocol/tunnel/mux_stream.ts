@@ -1,17 +1,6 @@
-import type { StreamProtocol } from "./frame.ts";
-
-/**
- * What DATA of so many bytes takes of a window, of `send` and of `consumed` alike: its bytes, but an
- * empty datagram is not for nothing, or there could be any number of them.
- */
-export function creditOf(bytes: number): number {
-  return bytes === 0 ? 1 : bytes;
-}
-
 /** A stream that is not over yet. */
 export class MuxStream {
   readonly id: number;
-  readonly protocol: StreamProtocol;
   /** Whether OPENED came, or was sent. */
   isOpen = false;
   /** In which turn of the output OPENED waits; what goes past the output must not overtake it. */
@@ -29,18 +18,17 @@ export class MuxStream {
   /** What was consumed, and not given back yet. */
   #taken = 0;
 
-  constructor(id: number, protocol: StreamProtocol) {
+  constructor(id: number) {
     this.id = id;
-    this.protocol = protocol;
   }
 
   /**
    * So much was consumed. Gives how much to give back in a CREDIT frame: nothing until half of the
    * window was consumed, nor once no more comes.
    */
-  consumed(credit: number, windowBytes: number): number {
-    this.unconsumed -= credit;
-    this.#taken += credit;
+  consumed(count: number, windowBytes: number): number {
+    this.unconsumed -= count;
+    this.#taken += count;
     const back = this.#taken;
     if (this.remoteEnded || 2 * back < windowBytes || back === 0) return 0;
     this.#taken = 0;

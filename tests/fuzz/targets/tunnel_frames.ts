@@ -9,7 +9,6 @@ import { FrameDecoder } from "../../../src/protocol/tunnel/frame_decoder.ts";
 import { Mux } from "../../../src/protocol/tunnel/mux.ts";
 import type { MuxEvent } from "../../../src/protocol/tunnel/mux_receive.ts";
 import type { MuxRole } from "../../../src/protocol/tunnel/mux_state.ts";
-import { creditOf } from "../../../src/protocol/tunnel/mux_stream.ts";
 import type { Parser } from "../../../src/protocol/wire/parser.ts";
 import type { Bytes, Codec, Decoder, Target } from "../driver.ts";
 import { join } from "../input.ts";
@@ -138,7 +137,7 @@ class Link implements Parser<MuxEvent> {
   #serve(event: MuxEvent): void {
     if (event.type === "open") assert.ok(this.mux.accept(event.id));
     if (event.type === "fin" && event.id % 2 === 0) this.mux.fin(event.id);
-    if (event.type === "data") this.#keep(event.id, creditOf(event.bytes.length));
+    if (event.type === "data") this.#keep(event.id, event.bytes.length);
   }
 
   /** Keeps what comes until it is most of a window. */

@@ -57,6 +57,8 @@ const rows: readonly FaultRow[] = [
   { frame: data(1, "a"), in: "ended by the peer", want: /DATA behind FIN on stream 1/ },
   { frame: fin(1), in: "ended by the peer", want: /FIN behind FIN on stream 1/ },
   { frame: data(1, ""), in: "open", want: /Empty DATA on stream 1/ },
+  { frame: data(1, ""), in: "open", protocol: "udp", want: /Empty DATA on stream 1/ },
+  { frame: data(1, ""), in: "ended", want: /Empty DATA on stream 1/ },
   { frame: data(1, "123456789"), in: "open", want: /9 bytes of DATA with a credit of 8/ },
   { frame: data(1, "123456789"), in: "ended by us", want: /9 bytes of DATA with a credit of 8/ },
   { frame: data(1, "123456789"), in: "open", protocol: "udp", want: /9 bytes of DATA/ },

@@ -2,18 +2,16 @@
 // books of what may happen, and compares.
 import assert from "node:assert/strict";
 import { TunnelCode } from "../../../src/protocol/tunnel/code.ts";
-import type { StreamProtocol, Target } from "../../../src/protocol/tunnel/frame.ts";
+import type { Target } from "../../../src/protocol/tunnel/frame.ts";
 import { Mux } from "../../../src/protocol/tunnel/mux.ts";
 import type { MuxEvent } from "../../../src/protocol/tunnel/mux_receive.ts";
 import type { MuxOptions } from "../../../src/protocol/tunnel/mux_state.ts";
-import { creditOf } from "../../../src/protocol/tunnel/mux_stream.ts";
 
 /** How a stream ended at one end. */
 export type Ending = "fin" | "reset by us" | "reset by the peer" | "refused";
 
 /** One end of a stream, as its owner knows it. */
 export interface Side {
-  readonly protocol: StreamProtocol;
   isOpen: boolean;
   /** What is to be sent yet, in bytes. */
   left: number;
@@ -66,7 +64,7 @@ export class Owner {
     if (!this.mux.canOpen) return;
     const id = this.mux.open(target);
     assert.ok(!this.sides.has(id));
-    this.sides.set(id, this.#side(target.protocol));
+    this.sides.set(id, this.#side());
   }
 
   /** Answers an OPEN: nothing where it was answered. */
@@ -91,12 +89,11 @@ export class Owner {
       assert.equal(room, 0);
       return;
     }
-    if (side.protocol === "udp") this.#sendDatagram(id, side, length);
-    else if (past) this.#sendPast(id, side, Math.min(length, room, this.mux.maxFrameBytes));
+    if (past) this.#sendPast(id, side, Math.min(length, room, this.mux.maxFrameBytes));
     else {
       const taken = this.mux.send(id, bytesOf(id, side.sent, length));
       assert.equal(taken, Math.min(length, room));
-      this.#spent(side, taken, taken);
+      this.#spent(side, taken);
     }
   }
 
@@ -108,22 +105,13 @@ export class Owner {
     room.set(bytesOf(id, side.sent, length), 16);
     this.mux.writeDataHeader(room, 16 - size, id);
     this.wire.push(room.subarray(16 - size));
-    this.#spent(side, length, length);
+    this.#spent(side, length);
   }
 
-  #sendDatagram(id: number, side: Side, length: number): void {
-    const credit = creditOf(length);
-    const goes = credit <= this.mux.sendable(id);
-    const datagram = new Uint8Array(length).fill(byteAt(id, side.sent));
-    assert.equal(this.mux.sendDatagram(id, datagram), goes);
-    side.left -= length;
-    if (goes) this.#spent(side, 1, credit, 0);
-  }
-
-  #spent(side: Side, sent: number, credit: number, left = sent): void {
+  #spent(side: Side, sent: number): void {
     side.sent += sent;
-    side.spent += credit;
-    side.left -= left;
+    side.spent += sent;
+    side.left -= sent;
   }
 
   consume(id: number, credit: number): void {
@@ -177,7 +165,7 @@ export class Owner {
     const { id } = event;
     if (event.type === "open") {
       assert.ok(!this.sides.has(id), "a stream is opened once");
-      this.sides.set(id, this.#side(event.protocol));
+      this.sides.set(id, this.#side());
       return;
     }
     const side = this.sides.get(id)!;
@@ -196,19 +184,15 @@ export class Owner {
 
   #takeData(id: number, side: Side, bytes: Uint8Array): void {
     assert.ok(side.isOpen && !side.finReceived);
-    const isDatagram = side.protocol === "udp";
-    const want = isDatagram
-      ? new Uint8Array(bytes.length).fill(byteAt(id, side.received))
-      : bytesOf(id, side.received, bytes.length);
-    assert.deepEqual(bytes.slice(), want);
-    side.received += isDatagram ? 1 : bytes.length;
-    side.unconsumed += creditOf(bytes.length);
+    assert.deepEqual(bytes.slice(), bytesOf(id, side.received, bytes.length));
+    side.received += bytes.length;
+    side.unconsumed += bytes.length;
     assert.ok(side.unconsumed <= this.windowBytes, "what waits is bounded by the window");
   }
 
-  #side(protocol: StreamProtocol): Side {
+  #side(): Side {
     const counts = { sent: 0, received: 0, spent: 0, unconsumed: 0, consumed: 0 };
     const ends = { isOpen: false, finSent: false, finReceived: false, ending: null };
-    return { protocol, left: this.#toSend, ...counts, ...ends };
+    return { left: this.#toSend, ...counts, ...ends };
   }
 }

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { TunnelCode } from "../../../src/protocol/tunnel/code.ts";
 import { Mux } from "../../../src/protocol/tunnel/mux.ts";
 import type { MuxOptions } from "../../../src/protocol/tunnel/mux_state.ts";
-import { creditOf } from "../../../src/protocol/tunnel/mux_stream.ts";
 import { bytes, CODE, credit, data, fin, muxIn, open, opened, refused } from "./mux_support.ts";
 import { reset, sent, take } from "./mux_support.ts";
 
@@ -162,32 +161,6 @@ Deno.test("mux: a window of one byte never gets stuck", () => {
   assert.deepEqual(sent(mux).slice(1), Array(5).fill("credit 1 +1"));
 });
 
-Deno.test("mux: datagrams go whole or not at all, and the empty one costs a byte", () => {
-  const mux = muxIn("open", "agent", "udp");
-  assert.ok(!mux.sendDatagram(1, bytes("123456789")));
-  assert.ok(mux.sendDatagram(1, bytes("1234567")));
-  assert.ok(!mux.sendDatagram(1, bytes("12")));
-  assert.ok(mux.sendDatagram(1, bytes("")));
-  assert.ok(!mux.sendDatagram(1, bytes("")));
-  assert.deepEqual(sent(mux), ["data 1 1234567", "data 1"]);
-  for (let i = 0; i < 8; i++) assert.equal(take(mux, data(1, "")), "data 1");
-  assert.equal(creditOf(0), 1);
-  mux.consumed(1, 4 * creditOf(0));
-  assert.deepEqual(sent(mux), ["credit 1 +4"]);
-  assert.throws(() => mux.send(1, bytes("a")), /carries datagrams/);
-});
-
-Deno.test("mux: a datagram larger than any frame is dropped, one larger than a part is not", () => {
-  const mux = new Mux({ role: "agent", maxFrameBytes: 10 });
-  take(mux, open(1, "udp", 1 << 20));
-  mux.accept(1);
-  mux.output();
-  assert.ok(!mux.sendDatagram(1, new Uint8Array(65_537)));
-  assert.ok(mux.sendDatagram(1, new Uint8Array(65_536)));
-  assert.equal(mux.sendable(1), (1 << 20) - 65_536);
-  assert.throws(() => muxIn("open", "agent").sendDatagram(1, bytes("a")), /carries no datagrams/);
-});
-
 Deno.test("mux: DATA is made before a payload without a copy, and costs the same", () => {
   const mux = muxIn("open", "agent");
   const size = mux.dataHeader(1);
@@ -203,7 +176,7 @@ Deno.test("mux: what can't be sent past the output is a bug of the caller", () =
   const mux = muxIn("open", "agent");
   const write = (length: number) => () => mux.writeDataHeader(new Uint8Array(2 + length), 0, 1);
   assert.throws(write(9), /takes no 9 bytes/);
-  assert.throws(write(0), /DATA of 0 bytes on a tcp stream/);
+  assert.throws(write(0), /DATA of 0 bytes/);
   assert.throws(() => mux.writeDataHeader(new Uint8Array(1), 0, 1), /takes no -1 bytes/);
   assert.equal(mux.sendable(1), 8);
   mux.fin(1);
@@ -229,7 +202,6 @@ Deno.test("mux: nothing can be done with a stream that is over", () => {
       assert.equal(mux.streams, 0);
       assert.equal(mux.sendable(1), 0);
       assert.equal(mux.send(1, bytes("a")), 0);
-      assert.equal(mux.sendDatagram(1, bytes("a")), false);
       assert.equal(mux.fin(1), false);
       assert.equal(mux.reset(1, CODE, ""), false);
       assert.equal(mux.accept(1), false);
