@@ -56,8 +56,8 @@ const way = {
     kind: optionalFile,
     default: "",
     meaning:
-      "certificates in PEM that the gateway's may be signed by, beside the public ones; read " +
-      "again when they change",
+      "certificates in PEM that the gateway's may be signed by, beside the public ones, or its own " +
+      "that signed itself; read again when they change",
   }),
   pins: envFlag({
     name: "pin",
