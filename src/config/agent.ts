@@ -31,7 +31,7 @@ const way = {
     default: "",
     meaning:
       "a YAML file whose section client says what flags and environment don't; what may be " +
-      "reached is read again when it changes, and on SIGHUP",
+      "reached, and who it is, are read again when it changes, and on SIGHUP",
   }),
   gateways: envFlag({
     name: "gateway",
