@@ -102,7 +102,7 @@ for (const { name, first } of FIRST) {
 }
 
 Deno.test("JSON auth: who says nothing is let go", async () => {
-  await withGateway({ gateway: { handshakeTimeoutMs: 200 } }, async ({ connect }) => {
+  await withGateway({ gateway: { handshakeTimeoutMs: 2_000 } }, async ({ connect }) => {
     assert.equal(await (await connect()).closeCode(), 1006);
   });
 });
