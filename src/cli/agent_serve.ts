@@ -10,7 +10,7 @@ import { Registry } from "../observe/registry.ts";
 import { registerRuntime } from "../observe/runtime.ts";
 import { AGENT_PREFIX } from "../observe/tunnel_metrics.ts";
 import { type Auth, type OpenPort, TUNNEL_VERSION } from "../protocol/tunnel/auth.ts";
-import { type AgentObserver, TunnelAgent } from "../tunnel/agent.ts";
+import { TunnelAgent } from "../tunnel/agent.ts";
 import { agentDial } from "../tunnel/agent_dial.ts";
 import type { ConnectTarget } from "../tunnel/link.ts";
 import { Reach } from "../tunnel/reach.ts";
@@ -52,7 +52,12 @@ export async function runAgent(
   lag.start();
   const keepAll = giveBackSoon();
   const connecting = new Connecting(config);
-  const watches = new FileWatches(log, watchedFiles(configured, { caCerts, connecting, log }));
+  const auth = authOf(config, id);
+  const use = (next: AgentConfig) => {
+    connecting.use(next);
+    auth.login = loginOf(next);
+  };
+  const watches = new FileWatches(log, watchedFiles(configured, { caCerts, use, log }));
   const flush = () => log.flushSync();
   addEventListener("unload", flush);
   // Who reads the first line may ask for the end at once.
@@ -60,13 +65,12 @@ export async function runAgent(
   const metrics = admin === null ? null : formatAddress(admin);
   log.info("agent.started", startFields(config, { id, metrics }));
   const sweeper = new Sweeper(SWEEP_MS);
-  const agent = start(config, {
-    id,
-    caCerts,
-    clientCertificate,
-    sweeper,
-    observer,
-    connect: connecting.connect,
+  const { pins } = config;
+  const agent = new TunnelAgent({
+    ...config,
+    ...{ auth, caCerts, clientCertificate, sweeper, observer, connect: connecting.connect },
+    certificateHashes: pins.length === 0 ? undefined : [...pins],
+    ...{ stableMs: STABLE_MS, minDelayMs: MIN_DELAY_MS },
   });
   await stopped;
   draining = true;
@@ -84,33 +88,19 @@ export async function runAgent(
   return ExitCode.OK;
 }
 
-function start(
+/** Who it is; each link is told what holds then. */
+function authOf(
   config: AgentConfig,
-  { id, ...parts }: {
-    id: string;
-    caCerts: string[];
-    clientCertificate: ClientCertificate | undefined;
-    sweeper: Sweeper;
-    observer: AgentObserver;
-    connect: ConnectTarget;
-  },
-): TunnelAgent {
-  const { user, token, group, maxStreams, pins } = config;
-  const login: Auth["login"] = token !== null
-    ? { token }
-    : user === null
-    ? null
-    : { username: user.name, password: user.password };
-  return new TunnelAgent({
-    ...config,
-    ...parts,
-    certificateHashes: pins.length === 0 ? undefined : [...pins],
-    ...{ stableMs: STABLE_MS, minDelayMs: MIN_DELAY_MS },
-    auth: {
-      ...{ version: TUNNEL_VERSION, clientId: id, login, group, agent: `h3ws ${VERSION}` },
-      ...{ openPorts: config.openPorts, maxConns: maxStreams },
-    },
-  });
+  clientId: string,
+): Omit<Auth, "login"> & { login: Auth["login"] } {
+  const { group, openPorts, maxStreams: maxConns } = config;
+  const who = { version: TUNNEL_VERSION, clientId, agent: `h3ws ${VERSION}` };
+  return { ...who, login: loginOf(config), group, openPorts, maxConns };
+}
+
+function loginOf({ token, user }: AgentConfig): Auth["login"] {
+  if (token !== null) return { token };
+  return user === null ? null : { username: user.name, password: user.password };
 }
 
 async function ownCertificate(config: AgentConfig): Promise<ClientCertificate | undefined> {
@@ -152,14 +142,14 @@ class Connecting {
 
 function watchedFiles(
   { config: { caFile }, file }: TunnelConfigured<AgentConfig>,
-  { caCerts, connecting, log }: { caCerts: string[]; connecting: Connecting; log: Log },
+  { caCerts, use, log }: { caCerts: string[]; use: (next: AgentConfig) => void; log: Log },
 ): Watched[] {
   return [
     ...(caFile === null ? [] : [watchCa(caFile, caCerts, log)]),
     ...(file === null ? [] : [
       watchConfig(file, {
-        uses: ["allow", "forbid", "service"],
-        use: (next) => connecting.use(next),
+        uses: ["allow", "forbid", "service", "user", "token"],
+        use,
         log,
       }),
     ]),

@@ -23,7 +23,7 @@ const way = {
     default: "",
     meaning:
       "a YAML file whose section client says what flags and environment don't; what may be " +
-      "reached is read again when it changes, and on SIGHUP",
+      "reached, and who it is, are read again when it changes, and on SIGHUP",
   }),
   gateways: envFlag({
     name: "gateway",
@@ -48,8 +48,8 @@ const way = {
     kind: optionalFile,
     default: "",
     meaning:
-      "certificates in PEM that the gateway's may be signed by, beside the public ones; read " +
-      "again when they change",
+      "certificates in PEM that the gateway's may be signed by, beside the public ones, or its own " +
+      "that signed itself; read again when they change",
   }),
   pins: envFlag({
     name: "pin",

@@ -103,8 +103,8 @@ function checkCa(pem: string): void {
   }
 }
 
-/** RFC 6125 §6.4.4: the names stand in subjectAltName. */
-function namesOf(certPem: string): string[] {
+/** RFC 6125 §6.4.4: the names stand in subjectAltName. In lower case. */
+export function namesOf(certPem: string): string[] {
   const { subjectAltName } = new X509Certificate(certPem);
   return (subjectAltName ?? "").split(", ")
     .filter((name) => name.startsWith("DNS:"))

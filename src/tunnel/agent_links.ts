@@ -2,6 +2,7 @@ import type { ClientCertificate } from "../net/dial.ts";
 import { messageOf, NetError } from "../net/error.ts";
 import type { OutboundProxy } from "../net/outbound_proxy.ts";
 import { connectQuic } from "../net/quic_connect.ts";
+import { selfSignedFor } from "../net/self_signed.ts";
 import type { Sweeper } from "../net/sweeper.ts";
 import type { Auth, Authed } from "../protocol/tunnel/auth.ts";
 import { answered, authInTime, HEARTBEAT_MS, PATIENCE } from "./agent_auth.ts";
@@ -63,7 +64,9 @@ export async function connectGateway(options: AgentLinkOptions): Promise<Link> {
   const failed: string[] = [];
   for (const transport of transportsOf(options)) {
     try {
-      return await (transport === "quic" ? byQuic(options) : bySocket(options, transport));
+      return await trusting(options, (trusted) => {
+        return transport === "quic" ? byQuic(trusted) : bySocket(trusted, transport);
+      });
     } catch (error) {
       if (error instanceof TunnelRefused || options.signal.aborted) throw error;
       failed.push(`${transport}: ${messageOf(error)}`);
@@ -73,6 +76,29 @@ export async function connectGateway(options: AgentLinkOptions): Promise<Link> {
     "unreachable",
     `Cannot link to ${options.url.host}: ${failed.join("; ") || whyNoQuic(options)}`,
   );
+}
+
+/**
+ * A gateway that signed itself is known by its very certificate, where that is among those that are
+ * trusted: AnyProxy's `gateway_tls_cert` is that. All others are known by who signed them.
+ */
+async function trusting(
+  options: AgentLinkOptions,
+  connect: (options: AgentLinkOptions) => Promise<Link>,
+): Promise<Link> {
+  const { url, caCerts = [], certificateHashes } = options;
+  const own = selfSignedFor(hostOf(url), caCerts);
+  if (certificateHashes !== undefined || own.length === 0) return await connect(options);
+  try {
+    return await connect({ ...options, certificateHashes: own });
+  } catch (error) {
+    if (!(error instanceof NetError && error.kind === "tls")) throw error;
+    return await connect(options);
+  }
+}
+
+function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, "");
 }
 
 function transportsOf(options: AgentLinkOptions): readonly AgentTransport[] {
@@ -94,7 +120,7 @@ async function bySocket(options: AgentLinkOptions, transport: "ws" | "json"): Pr
 async function byQuic(options: AgentLinkOptions): Promise<Link> {
   const { url, address, auth, caCerts, certificateHashes, maxStreams, onOpen, onBug } = options;
   const { heartbeatMs = HEARTBEAT_MS } = options;
-  const serverName = url.hostname.replace(/^\[|\]$/g, "");
+  const serverName = hostOf(url);
   const timeout = AbortSignal.timeout(options.quicTimeoutMs);
   const quic = await connectQuic({
     hostname: address ?? serverName,

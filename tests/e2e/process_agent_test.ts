@@ -1,5 +1,6 @@
 // `h3ws agent` as a process: by which ways it comes to its gateway, and what it may reach then.
 import assert from "node:assert/strict";
+import { withFolder } from "../cli/support.ts";
 import { portOf, startAgent, startGateway, withHello } from "../support/tunnel_process.ts";
 import type { TunnelProcess } from "../support/tunnel_process.ts";
 import { startSocksProxy } from "../support/socks_proxy.ts";
@@ -54,4 +55,27 @@ Deno.test("process: an agent by a SOCKS5 proxy, whose password nobody is told", 
   assert.equal(await end(agent), 0);
   assert.ok(!JSON.stringify(agent.log).includes("hidden"));
   assert.equal(await end(gateway), 0);
+});
+
+Deno.test("process: an agent whose password was changed links again by what its file says then", async () => {
+  await withFolder(async (folder) => {
+    await using gateway = await startGateway({ flags: LISTEN });
+    const [url, , , , ca] = await agentFlags(gateway);
+    const file = `${folder}/agent.yaml`;
+    const write = (password: string) =>
+      Deno.writeTextFile(
+        file,
+        `client: { gateway_addr: "${url}", gateway_tls_cert: "${ca}", client_id: me, ` +
+          `auth_username: ann, auth_password: ${password}, max_retry_interval: 500ms }\n`,
+      );
+    await write("expired");
+    await using agent = await startAgent({ flags: ["--config", file] });
+    assert.match(String((await agent.logged("gateway.failed")).reason), /password is wrong/);
+    await write("secret");
+    agent.kill("SIGHUP");
+    assert.equal((await agent.logged("config.reloaded")).afterRestart, undefined);
+    await agent.logged("gateway.connect");
+    assert.equal(await end(agent), 0);
+    assert.equal(await end(gateway), 0);
+  });
 });
