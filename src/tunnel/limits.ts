@@ -27,7 +27,7 @@ export interface Place {
   leave(): void;
 }
 
-type Library = typeof import("rate-limiter-flexible");
+type Library = typeof import("./rate_limiter.ts");
 
 const SECOND = 1;
 /** A chunk waits in parts, so that each second is made use of, and others have their turn. */
@@ -47,7 +47,7 @@ export class TunnelLimits {
   /** `null` where nothing is limited; the library is read only where something is. */
   static async make(by: LimitsBy): Promise<TunnelLimits | null> {
     const isAny = Object.values(by).some((limits) => Object.values(limits).some((one) => one > 0));
-    return isAny ? new TunnelLimits(by, await import("rate-limiter-flexible")) : null;
+    return isAny ? new TunnelLimits(by, await import("./rate_limiter.ts")) : null;
   }
 
   /**
