@@ -4,6 +4,7 @@
  * file, dist/h3ws.js, which runs as `deno run -A --unstable-net dist/h3ws.js`.
  */
 
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { formatSize, main, ROOT, run, runDeno, ScriptError, VERSION } from "./project.ts";
 
@@ -20,7 +21,36 @@ export async function bundle({ output, minify = false }: BundleOptions): Promise
   if (minify) flags.push("--minify", "--keep-names");
   await runDeno(["bundle", ...flags, `${ROOT}main.ts`]);
   if (minify) await restoreRequire(output);
+  await toAscii(output);
   await checkVersion(output);
+}
+
+/**
+ * The same as `h3ws.js` in a folder, with the parts beside it that not every command needs: each
+ * that is loaded stays in memory.
+ */
+export async function bundleInParts(folder: string): Promise<void> {
+  const flags = ["--quiet", "--platform", "deno", "--code-splitting", "--outdir", folder];
+  await runDeno(["bundle", ...flags, `${ROOT}main.ts`]);
+  await Deno.rename(join(folder, "main.js"), join(folder, "h3ws.js"));
+  for await (const { name } of Deno.readDir(folder)) await toAscii(join(folder, name));
+  await checkVersion(join(folder, "h3ws.js"));
+}
+
+/**
+ * V8 takes ASCII as it stands in the file, and else makes a copy: with two bytes for each character
+ * where one alone needs them. In JavaScript the escape means the same in a string, a regular
+ * expression and a name, and nothing in a comment.
+ */
+async function toAscii(file: string): Promise<void> {
+  const escape = (_: string, slashes: string, unit: string) => {
+    // A character that is escaped already is itself.
+    const before = slashes.slice(slashes.length % 2);
+    return `${before}\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  };
+  const text = await Deno.readTextFile(file);
+  // Without the flag u: by UTF-16 units, as the escapes are.
+  await Deno.writeTextFile(file, text.replaceAll(/(\\*)([^\0-\x7f])/g, escape));
 }
 
 /**

@@ -6,7 +6,7 @@
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { bundle } from "./bundle.ts";
+import { bundleInParts } from "./bundle.ts";
 import { DENO_VERSION, formatSize, main, ROOT, run, ScriptError, VERSION } from "./project.ts";
 
 /** `npm` is a script on Windows, which can't be started by its bare name. */
@@ -32,8 +32,9 @@ export function manifest(): Record<string, unknown> {
 export async function pack(directory: string): Promise<string> {
   const folder = join(directory, "npm");
   await Deno.mkdir(join(folder, "bin"), { recursive: true });
-  await Deno.mkdir(join(folder, "dist"), { recursive: true });
-  await bundle({ output: join(folder, "dist", "h3ws.js") });
+  // Parts of another time must not be packed with these.
+  await Deno.remove(join(folder, "dist"), { recursive: true }).catch(() => {});
+  await bundleInParts(join(folder, "dist"));
   await Deno.copyFile(join(ROOT, "scripts/npm/h3ws.js"), join(folder, "bin", "h3ws.js"));
   await Deno.chmod(join(folder, "bin", "h3ws.js"), 0o755);
   for (const name of ["README.md", "LICENSE"]) {

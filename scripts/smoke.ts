@@ -14,6 +14,8 @@ const DEADLINE_MS = 20_000;
 
 const suffix = Deno.build.os === "windows" ? ".exe" : "";
 const bin = Deno.env.get("H3WS_BIN") ?? `${ROOT}dist/h3ws${suffix}`;
+// It has nearly the name of one of ours, which would be told.
+Deno.env.delete("H3WS_BIN");
 const prefix = bin.endsWith(".js")
   ? [Deno.execPath(), "run", "-A", "--unstable-net", "--no-config", bin]
   : [bin];
@@ -130,6 +132,8 @@ async function roundTrip(folder: string): Promise<void> {
     expect(code === 0, `bench: exit ${code}\n${stderr}`);
     const { errors } = JSON.parse(stdout);
     expect(errors === 0, `bench counted errors: ${stdout}`);
+    const scraped = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
+    expect(/^h3ws_proxy_accepted_total \d*[1-9]/m.test(scraped), `/metrics: ${scraped}`);
     proxy.kill("SIGTERM");
     const status = await proxy.status;
     // On Windows there is no SIGTERM: kill ends the process at once.

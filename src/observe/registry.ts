@@ -1,6 +1,6 @@
 import type { Registry as PromRegistry } from "prom-client";
 
-type Library = typeof import("prom-client");
+type Library = typeof import("./prom.ts");
 
 /** Makes one metric, and puts it into the registry. */
 type Make = (library: Library, registry: PromRegistry) => void;
@@ -22,7 +22,7 @@ export class Registry {
 
   /** All of them, in prom-client's registry. */
   async read(): Promise<PromRegistry> {
-    const library = await import("prom-client");
+    const library = await import("./prom.ts");
     return this.#made ??= this.#make(library);
   }
 

@@ -27,7 +27,7 @@ export interface Place {
   leave(): void;
 }
 
-type Library = typeof import("rate-limiter-flexible");
+type Library = typeof import("./rate_limiter.ts");
 
 const SECOND = 1;
 /** A chunk waits in parts, so that each second is made use of, and others have their turn. */
@@ -66,7 +66,7 @@ export class TunnelLimits {
     const name = [of, maxConnections, newPerSecond, bytesPerSecond].join();
     const known = this.#limiters.get(name);
     if (known !== undefined) return known;
-    const made = import("rate-limiter-flexible").then((library) =>
+    const made = import("./rate_limiter.ts").then((library) =>
       new Limiter(of, limits, library)
     );
     this.#limiters.set(name, made);

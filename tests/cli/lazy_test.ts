@@ -5,6 +5,10 @@ import { LISTED } from "../../src/cli/listed.ts";
 import { loadCommands } from "../../src/cli/main.ts";
 import { loadedWith } from "../support/loaded_with.ts";
 
+interface Module {
+  dependencies?: { specifier: string; isDynamic?: boolean }[];
+}
+
 const isTunnel = (specifier: string) => specifier.includes("/src/tunnel/");
 const isPackage = (specifier: string) => specifier.startsWith("npm:");
 
@@ -31,6 +35,18 @@ Deno.test("lazy: what serves loads nothing to write metrics or read a file with 
   }
   // It would be seen.
   assert.ok((await loadedWith("src/config/file.ts")).some((one) => one.includes("yaml")));
+});
+
+Deno.test("lazy: a package is loaded through a module of ours, so that a bundle in parts has its names", async () => {
+  const { href } = new URL("../../main.ts", import.meta.url);
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json", href] })
+    .output();
+  const { modules } = JSON.parse(new TextDecoder().decode(stdout)) as { modules: Module[] };
+  const asked = modules.flatMap(({ dependencies = [] }) => dependencies)
+    .filter(({ isDynamic }) => isDynamic)
+    .map(({ specifier }) => specifier);
+  assert.ok(asked.length > 20);
+  assert.deepEqual(asked.filter((specifier) => !/^\.{1,2}\//.test(specifier)), []);
 });
 
 /** "npm:commander@15.1.0" is commander. */
