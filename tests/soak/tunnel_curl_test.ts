@@ -10,6 +10,7 @@ import {
   type TunnelProcess,
   writePair,
 } from "../support/tunnel_process.ts";
+import { filesOf } from "../tunnel/target.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
 
@@ -145,12 +146,16 @@ for (const { transport, down, up } of ROWS) {
       // Whatever takes memory once has taken it then.
       await both(64 * MIB);
       const before = [gateway, agent].map(peakBytes);
+      const files = [gateway, agent].map(({ pid }) => filesOf(pid));
       await both(GIB);
       const grown = [gateway, agent].map((one, i) => peakBytes(one) - before[i]);
       assert.ok(grown.every((bytes) => bytes < MAX_GROWTH_BYTES), `${grown} bytes more`);
       await until("nothing left", async () => {
         const open = await metric(gateway.admin, "h3ws_gateway_active_connections");
         return open + await metric(agent.admin, "h3ws_agent_active_connections") === 0;
+      });
+      await until("no more files than before", () => {
+        return [gateway, agent].every(({ pid }, i) => filesOf(pid) <= files[i]);
       });
     });
   });

@@ -74,8 +74,12 @@ export function isIdle(
 
 /** Descriptors of this process (Linux; 0 elsewhere). */
 export function openFiles(): number {
-  if (Deno.build.os !== "linux") return 0;
-  return [...Deno.readDirSync("/proc/self/fd")].length;
+  return Deno.build.os === "linux" ? filesOf("self") : 0;
+}
+
+/** proc(5): descriptors of a process. */
+export function filesOf(pid: number | "self"): number {
+  return [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
 }
 
 /** Waits until this process has no more descriptors than that. */

@@ -67,3 +67,28 @@ export class Association {
     this.close();
   }
 }
+
+/** A UDP port that leads to a target through an association, as a client without SOCKS5 needs it. */
+export function udpShim(client: Association, { host, port }: { host: string; port: number }) {
+  const socket = Deno.listenDatagram(LOOPBACK);
+  const askers: Deno.Addr[] = [];
+  const there = (async () => {
+    for await (const [bytes, from] of socket) {
+      askers.push(from);
+      await client.send(host, port, bytes);
+    }
+  })();
+  const back = (async () => {
+    for await (const [bytes] of client.socket) {
+      await socket.send(decodeDatagram(bytes)!.data, askers.shift()!);
+    }
+  })();
+  return {
+    port: (socket.addr as Deno.NetAddr).port,
+    async close() {
+      socket.close();
+      client.close();
+      await Promise.all([there, back]);
+    },
+  };
+}

@@ -1,9 +1,9 @@
 // RFC 1928 §7: datagrams through a gateway.
 import assert from "node:assert/strict";
 import { until } from "../support/until.ts";
-import { answerTo, queryFor } from "./dns.ts";
+import { answerTo, nameIn, queryFor } from "./dns.ts";
 import { type TestTunnel, withTunnel } from "./support.ts";
-import { Association, udpEcho } from "./udp.ts";
+import { Association, udpEcho, udpShim } from "./udp.ts";
 
 const bytes = (...values: number[]) => Uint8Array.from(values);
 
@@ -63,6 +63,33 @@ Deno.test("udp associate: a DNS client gets its answer", async () => {
   } finally {
     server.close();
   }
+});
+
+Deno.test("udp associate: a resolver asks a server of DNS behind the agent", async () => {
+  const server = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const { port } = server.addr as Deno.NetAddr;
+  const asked: string[] = [];
+  const serving = (async () => {
+    for await (const [query, from] of server) {
+      asked.push(nameIn(query));
+      await server.send(answerTo(query, "192.0.2.7"), from);
+    }
+  })();
+  await play(async ({ tunnel: { gateway } }) => {
+    const client = await Association.open(gateway.socksPort!);
+    const shim = udpShim(client, { host: "localhost", port });
+    const nameServer = { ipAddr: "127.0.0.1", port: shim.port };
+    try {
+      for (const name of ["h3ws.example.", "another.example."]) {
+        assert.deepEqual(await Deno.resolveDns(name, "A", { nameServer }), ["192.0.2.7"]);
+        assert.ok(asked.includes(name));
+      }
+    } finally {
+      await shim.close();
+    }
+  });
+  server.close();
+  await serving;
 });
 
 Deno.test("udp associate: it ends with its TCP connection, and frees its port", async () => {
