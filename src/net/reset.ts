@@ -81,8 +81,8 @@ export interface Resetter {
 }
 
 /**
- * What can reset this connection; `null` where nothing can. To be asked for before anything is
- * written: under a write there is no way to the descriptor.
+ * What can reset this connection; `null` where nothing can. Not to be asked for under a write: then
+ * there is no way to the descriptor.
  */
 export function resetterOf(conn: Deno.Conn): Resetter | null {
   if (system === null || NodeHandle === null) return null;

@@ -8,6 +8,9 @@ import { Turns } from "./turns.ts";
 
 const EMPTY = new Uint8Array(0);
 
+/** So few bytes the system takes at once, whether the peer reads or not. */
+const NEVER_WAITS = 2 * 1024;
+
 /** A TCP, TLS or unix connection of Deno's as a `ByteStream`. */
 export class ConnStream implements ByteStream {
   readonly headroom = HEADROOM;
@@ -18,8 +21,12 @@ export class ConnStream implements ByteStream {
   #buffer: Uint8Array<ArrayBuffer> = EMPTY;
   readonly #turns = new Turns();
   #closed = false;
-  /** By which `abort` ends what is not over, in place of FIN. */
-  readonly #resetter: Resetter | null;
+  /** Whether `abort` ends what is not over by RST, in place of FIN. */
+  readonly #resets: boolean;
+  /** What does so, once it was asked for. */
+  #resetter: Resetter | null = null;
+  /** Bytes, as long as it was not. */
+  #written = 0;
   /** Of what is moved by ops: of tunnels' connections, which the process always waits for. */
   readonly #rid: number | null;
   #ended = false;
@@ -28,7 +35,7 @@ export class ConnStream implements ByteStream {
   constructor(conn: Deno.Conn, { resets = false }: { resets?: boolean } = {}) {
     this.#conn = conn;
     this.#size = new ReadSize(resets ? TUNNEL_READ_SIZE : undefined);
-    this.#resetter = resets ? resetterOf(conn) : null;
+    this.#resets = resets;
     this.#rid = resets && OPS !== null ? internalNumber(conn, "Deno.internal.rid") : null;
   }
 
@@ -66,6 +73,7 @@ export class ConnStream implements ByteStream {
     const turn = this.#turns.take();
     if (turn !== null) await turn;
     try {
+      if (this.#resets && this.#written < NEVER_WAITS) this.#beforeWrite(bytes.length);
       if (this.#rid === null) await this.#writeAll(bytes);
       else await OPS!.writeAll(this.#rid, bytes);
     } catch (error) {
@@ -73,6 +81,12 @@ export class ConnStream implements ByteStream {
     } finally {
       this.#turns.done();
     }
+  }
+
+  /** It costs a descriptor, and under a write that waits it can't be had. */
+  #beforeWrite(bytes: number): void {
+    this.#written += bytes;
+    if (this.#written >= NEVER_WAITS) this.#resetter = resetterOf(this.#conn);
   }
 
   async #writeAll(bytes: Uint8Array): Promise<void> {
@@ -109,7 +123,8 @@ export class ConnStream implements ByteStream {
     this.#closed = true;
     try {
       // Behind both FINs what was written is still on its way, and RST would take it back.
-      if (!(this.#ended && this.#finished)) this.#resetter?.reset();
+      const isOver = this.#ended && this.#finished;
+      if (this.#resets && !isOver) (this.#resetter ??= resetterOf(this.#conn))?.reset();
       this.#conn.close();
     } catch {
       // Already closed.

@@ -11,6 +11,8 @@ const certificates = await makeCertificates({ hosts: ["localhost"], days: 1 });
 interface Ends {
   here: QuicStream;
   there: QuicStream;
+  /** What `here` was made of. */
+  web: Deno.QuicBidirectionalStream;
   /** Ends the connection below. */
   close(): void;
 }
@@ -40,7 +42,7 @@ async function withStream(ops: boolean, body: (ends: Ends) => Promise<void>): Pr
     const { value } = await far.incomingBidirectionalStreams.getReader().read();
     const there = new QuicStream(value!.readable, value!.writable, { ops });
     assert.deepEqual(await there.read(), new Uint8Array([7]));
-    await body({ here, there, close });
+    await body({ here, there, web: opened, close });
   } finally {
     close();
     await within("the end", closed);
@@ -68,6 +70,17 @@ async function readAll(stream: QuicStream): Promise<Uint8Array> {
 
 Deno.test("quic io: this Deno has the ops that streams go by", () => {
   assert.equal(hasOps, true, "streams go by Web streams, at a third more CPU: see net/quic_io.ts");
+});
+
+Deno.test("quic io: by ops: Web streams hold nothing for readers and writers", async () => {
+  await withStream(true, ({ web }) => {
+    for (const stream of [web.readable, web.writable]) {
+      const held = stream as unknown as Record<symbol, unknown>;
+      const left = Object.getOwnPropertySymbols(stream).filter((part) => held[part] !== undefined);
+      assert.deepEqual(left.map(({ description }) => description), ["[[resourceBacking]]"]);
+    }
+    return Promise.resolve();
+  });
 });
 
 for (const ops of [true, false]) {

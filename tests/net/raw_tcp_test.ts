@@ -42,6 +42,33 @@ Deno.test("raw TCP: Deno's connections can be reset here", {
   ignore: Deno.build.os !== "linux",
 }, () => assert.equal(canReset, true));
 
+/** The descriptors of this process. */
+function openFiles(): number {
+  return [...Deno.readDirSync("/proc/self/fd")].length;
+}
+
+Deno.test(
+  "raw TCP by Deno: one that is quiet takes one descriptor, and can be reset while it is read",
+  {
+    ignore: !canReset,
+  },
+  async () => {
+    const before = openFiles();
+    let listening = 0;
+    await withPair(false, async (client, server) => {
+      listening = openFiles() - before;
+      await client.write(Uint8Array.of(1));
+      assert.deepEqual([...(await server.read())!], [1]);
+      // The listener, and both ends.
+      assert.equal(listening, 3);
+      const reading = [client.read().catch(() => {}), server.read()];
+      client.abort();
+      await assert.rejects(within("RST", reading[1]), { kind: "reset" });
+      await within("the end of the read", reading[0]);
+    });
+  },
+);
+
 for (const byNode of [false, true]) {
   const name = `raw TCP by ${byNode ? "node:net" : "Deno"}`;
 

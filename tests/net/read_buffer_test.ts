@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ReadSize } from "../../src/net/read_buffer.ts";
+import { ReadSize, TUNNEL_READ_SIZE } from "../../src/net/read_buffer.ts";
 
 const KIB = 1024;
 
@@ -52,4 +52,14 @@ Deno.test("ReadSize: bounds of its own", () => {
   assert.equal(size.size, 512);
   for (let i = 0; i < 4; i++) size.took(1);
   assert.equal(size.size, 256);
+});
+
+Deno.test("ReadSize: a tunnel's begins smaller, and is busy no sooner than others", () => {
+  const size = new ReadSize(TUNNEL_READ_SIZE);
+  assert.equal(size.size, 512);
+  size.took(512);
+  assert.equal(size.size, 2 * KIB);
+  assert.equal(size.busy, false);
+  size.took(2 * KIB);
+  assert.equal(size.busy, true);
 });
