@@ -66,9 +66,7 @@ export class TunnelLimits {
     const name = [of, maxConnections, newPerSecond, bytesPerSecond].join();
     const known = this.#limiters.get(name);
     if (known !== undefined) return known;
-    const made = import("./rate_limiter.ts").then((library) =>
-      new Limiter(of, limits, library)
-    );
+    const made = import("./rate_limiter.ts").then((library) => new Limiter(of, limits, library));
     this.#limiters.set(name, made);
     return made;
   }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { NetError } from "../../src/net/error.ts";
 import { pipe } from "../../src/net/pipe.ts";
 import type { AgentObserver } from "../../src/tunnel/agent.ts";
-import type { TunnelTarget } from "../../src/tunnel/target.ts";
+import type { ConnectTarget } from "../../src/tunnel/link.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
 import { socksConnect } from "./socks_client.ts";
@@ -23,8 +23,10 @@ for (
       refused: (_, { message }) => void told.push(message),
     };
     const [ours, theirs] = pipe();
-    const connect = async (_: TunnelTarget, signal: AbortSignal) => {
-      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    const connect: ConnectTarget = async (_, signal) => {
+      await new Promise<void>((resolve) => {
+        signal.addEventListener("abort", () => resolve(), { once: true });
+      });
       return theirs;
     };
     const options = {

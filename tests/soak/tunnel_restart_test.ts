@@ -10,11 +10,11 @@ import { socketsHeldTo } from "../support/held_sockets.ts";
 import type { GatewayServer } from "../../src/tunnel/gateway_server.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
-import { freePort, startAgentProcess, startGatewayProcess } from "./processes.ts";
-import { Shop } from "./shop.ts";
-import { socksConnect } from "./socks_client.ts";
-import { startAgent, startGateway, Told } from "./support.ts";
-import { echo, echoClient, filesBack, openFiles, withTarget } from "./target.ts";
+import { freePort, startAgentProcess, startGatewayProcess } from "../tunnel/processes.ts";
+import { Shop } from "../tunnel/shop.ts";
+import { socksConnect } from "../tunnel/socks_client.ts";
+import { startAgent, startGateway, Told } from "../tunnel/support.ts";
+import { echo, echoClient, filesBack, openFiles, withTarget } from "../tunnel/target.ts";
 
 /** As net/quic_connect.ts keeps them, to be used again. */
 const MAX_SPARE_ENDPOINTS = 16;

@@ -5,9 +5,9 @@ import type * as net from "node:net";
 import { socketsHeldTo } from "../support/held_sockets.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
-import { pour, socksConnect } from "./socks_client.ts";
-import { withTunnel } from "./support.ts";
-import { filesBack, isIdle, openFiles, pourOrEcho, withTarget } from "./target.ts";
+import { pour, socksConnect } from "../tunnel/socks_client.ts";
+import { withTunnel } from "../tunnel/support.ts";
+import { filesBack, isIdle, openFiles, pourOrEcho, withTarget } from "../tunnel/target.ts";
 
 const TRANSPORTS = { quic: ["quic"], ws: ["ws"], json: ["json"] } as const;
 
