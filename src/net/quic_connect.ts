@@ -1,6 +1,7 @@
 import { isIPv4 } from "node:net";
 import { NetError, toNetError } from "./error.ts";
 import { addressesOf, type Attempt, raceAddresses } from "./happy_eyeballs.ts";
+import { collect } from "./memory.ts";
 import { QuicConnection, type QuicTransport, transportOptions } from "./quic.ts";
 
 /** Where to connect to by QUIC, and whom to trust. */
@@ -44,6 +45,21 @@ export async function connectQuic(options: QuicConnectOptions): Promise<QuicConn
 const spareEndpoints: Record<string, Deno.QuicEndpoint[]> = { "0.0.0.0": [], "::": [] };
 const MAX_SPARE_ENDPOINTS = 16;
 
+/** Those of attempts that failed are not used again. V8 sees no reason to collect so little. */
+const MAX_LEFT_ENDPOINTS = 16;
+/** They live on for three probe timeouts (RFC 9000 §10.2), which begin at 1 s where nobody answers. */
+const LEFT_FOR_MS = 4_000;
+let leftEndpoints = 0;
+
+function leave(endpoint: Deno.QuicEndpoint): void {
+  endpoint.close();
+  if (++leftEndpoints !== MAX_LEFT_ENDPOINTS) return;
+  Deno.unrefTimer(setTimeout(() => {
+    leftEndpoints = 0;
+    collect();
+  }, LEFT_FOR_MS));
+}
+
 function attemptQuic(address: string, options: QuicConnectOptions): Attempt<Deno.QuicConn> {
   const { hostname, port, serverName, alpnProtocols, caCerts, certificateHashes } = options;
   // Of an endpoint of its own, for only its end ends an attempt.
@@ -64,8 +80,8 @@ function attemptQuic(address: string, options: QuicConnectOptions): Attempt<Deno
   });
   let closed = false;
   const close = () => {
+    if (!closed) leave(endpoint);
     closed = true;
-    endpoint.close();
   };
   // One that an attempt failed on may be broken itself.
   connected.then((conn) => conn.closed).then(() => {
