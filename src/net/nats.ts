@@ -1,10 +1,10 @@
 import {
   type Authenticator,
-  connect,
   credsAuthenticator,
   type NatsConnection,
 } from "@nats-io/transport-node";
 import { messageOf, NetError } from "./error.ts";
+import { connectNats } from "./nats_transport.ts";
 
 export interface NatsOptions {
   /** `nats://` or `tls://`, with `user:password@` or `token@`; several servers of one NATS. */
@@ -75,7 +75,7 @@ export class Nats {
   async #run(): Promise<void> {
     while (!this.#closed) {
       try {
-        const connection = await connect(connectionOptions(this.#options));
+        const connection = await connectNats(connectionOptions(this.#options));
         this.#connection = connection;
         if (this.#closed) await connection.close();
         else await this.#hold(connection);

@@ -109,7 +109,8 @@ export class ConnStream implements ByteStream {
   }
 
   isLost(): boolean {
-    return !this.#closed && this.#resetter !== null && this.#resetter.isLost();
+    if (this.#closed || !this.#resets) return false;
+    return (this.#resetter ??= resetterOf(this.#conn))?.isLost() ?? false;
   }
 
   unsent(): Promise<number | null> {
