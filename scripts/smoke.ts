@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
- * `H3WS_BIN=dist/h3ws deno task smoke [--allow-skip]`: starts a built h3ws as a user would and
- * sends real traffic through it. H3WS_BIN is an executable, or the bundle (`.js`).
+ * `H3WS_PROGRAM=dist/h3ws deno task smoke [--allow-skip]`: starts a built h3ws as a user would and
+ * sends real traffic through it. H3WS_PROGRAM is an executable, or the bundle (`.js`).
  */
 
 import { connect } from "node:net";
@@ -13,9 +13,7 @@ import { main, ROOT, run, type RunResult, ScriptError, VERSION } from "./project
 const DEADLINE_MS = 20_000;
 
 const suffix = Deno.build.os === "windows" ? ".exe" : "";
-const bin = Deno.env.get("H3WS_BIN") ?? `${ROOT}dist/h3ws${suffix}`;
-// It has nearly the name of one of ours, which would be told.
-Deno.env.delete("H3WS_BIN");
+const bin = Deno.env.get("H3WS_PROGRAM") ?? `${ROOT}dist/h3ws${suffix}`;
 const prefix = bin.endsWith(".js")
   ? [Deno.execPath(), "run", "-A", "--unstable-net", "--no-config", bin]
   : [bin];

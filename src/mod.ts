@@ -232,6 +232,7 @@ export type {
 export type { AgentStats, GatewayStats } from "./observe/gateway.ts";
 export type { AgentProcessStats } from "./observe/agent.ts";
 export type { PassedStats } from "./observe/tunnel_counters.ts";
+export type { Limits as GatewayLimits } from "./tunnel/limits.ts";
 export type { LinkTransport } from "./tunnel/link.ts";
 
 // What the proxy tells, and what counts it and writes it down.

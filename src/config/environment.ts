@@ -18,9 +18,14 @@ export function misspeltVariables(env: Environment, known: readonly string[]): s
   return variablesLikeOurs(env)
     .flatMap((name) => {
       const allowed = allowedMistakes(name.length - PREFIX.length);
-      const nearest = known.includes(name)
-        ? undefined
-        : nearestOf(name.toUpperCase(), known, { allowed });
+      const nearest = known.includes(name) ? undefined : nearestOf(
+        name.toUpperCase(),
+        // Of a short name, letters in front of it make another one: H3WS_HAPROXY is not H3WS_PROXY.
+        known.filter((one) =>
+          name.length - one.length <= allowedMistakes(one.length - PREFIX.length)
+        ),
+        { allowed },
+      );
       return nearest === undefined ? [] : `${name}: is not known; did you mean ${nearest}?`;
     });
 }

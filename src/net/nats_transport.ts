@@ -24,7 +24,7 @@ class HeardTransport extends NodeTransport {
 function heard<T extends Socket>(socket: T): T {
   const removeAll = socket.removeAllListeners;
   // It asks how many arguments there are.
-  socket.removeAllListeners = (...events) => {
+  socket.removeAllListeners = (...events: [event?: string | symbol]) => {
     removeAll.apply(socket, events);
     return socket.on("error", ignore);
   };

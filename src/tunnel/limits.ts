@@ -6,6 +6,7 @@ import { TunnelRefused } from "./target.ts";
 export interface Limits {
   /** Connections at once. */
   readonly maxConnections?: number;
+  /** New connections in a second. */
   readonly newPerSecond?: number;
   /** Both ways together, of all its connections. */
   readonly bytesPerSecond?: number;

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { misspeltVariables } from "../../src/config/environment.ts";
+import { agentFlags } from "../../src/config/agent.ts";
+import { gatewayFlags } from "../../src/config/gateway.ts";
 import { proxyFlags } from "../../src/config/proxy.ts";
 
-const KNOWN = Object.values(proxyFlags).map(({ env }) => env!);
+const KNOWN = Object.values({ ...proxyFlags, ...gatewayFlags, ...agentFlags })
+  .map(({ env }) => env!).filter((env) => env !== undefined);
 
 const MISSPELT: [name: string, nearest: string][] = [
   ["H3WS_LISTN", "H3WS_LISTEN"],
@@ -33,7 +36,7 @@ Deno.test("environment: what is known, and what is like none of it, is passed ov
   const others = [
     ...["PATH", "H3_LISTEN", "LISTEN", "H3WS", "H3WS_", "H3WS_X", "H3WS_FOO", "__proto__"],
     // Of the tests, and of a Kubernetes service that is named h3ws.
-    ...["H3WS_BIN", "H3WS_CHROMIUM", "H3WS_PYTHON", "H3WS_QUICHE"],
+    ...["H3WS_PROGRAM", "H3WS_CHROMIUM", "H3WS_PYTHON", "H3WS_QUICHE", "H3WS_HAPROXY"],
     ...["H3WS_PORT", "H3WS_SERVICE_HOST", "H3WS_SERVICE_PORT", "H3WS_PORT_443_UDP"],
     ...["H3WS_PORT_443_UDP_ADDR", "H3WS_PORT_443_UDP_PORT", "H3WS_PORT_443_UDP_PROTO"],
   ];

@@ -57,6 +57,8 @@ Deno.test("process: --auth-url is asked of agents and clients; who it does not k
       await assert.rejects(socksConnect(wrong, "127.0.0.1", port));
       assert.equal((await gateway.logged("auth.failed")).front, "socks5");
       assert.deepEqual(asked, [
+        // By its request, and by AUTH.
+        "/agent ann:secret 127.0.0.1",
         "/agent ann:secret 127.0.0.1",
         "/client ann:secret 127.0.0.1",
         "/client ann:wrong 127.0.0.1",

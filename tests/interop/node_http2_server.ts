@@ -62,7 +62,15 @@ export class NodeHttp2Server {
       ? http2.createServer({ settings })
       : http2.createSecureServer({ cert: certPem, key: keyPem, settings, allowHTTP1 });
     const made = new NodeHttp2Server(server, options);
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    await new Promise<void>((resolve, reject) => {
+      server.once("listening", resolve);
+      // Another process may listen first at the port that the system chose.
+      server.once("error", (error: NodeJS.ErrnoException) => {
+        if (error.code === "EADDRINUSE") server.listen(0, "127.0.0.1");
+        else reject(error);
+      });
+      server.listen(0, "127.0.0.1");
+    });
     return made;
   }
 

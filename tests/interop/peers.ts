@@ -34,12 +34,13 @@ export type PeerVariable =
  */
 export function peerTests(
   variable: PeerVariable,
+  { sanitizeOps = true }: { sanitizeOps?: boolean } = {},
 ): (name: string, body: (peer: string, t: Deno.TestContext) => Promise<void>) => void {
   const peer = Deno.env.get(variable) ?? "";
   const ignore = peer === "";
   const why = ignore ? ` (skipped: ${variable} is not set)` : "";
   return (name, body) =>
-    Deno.test(`${name}${why}`, { ignore, sanitizeOps: true, sanitizeResources: true }, (t) => {
+    Deno.test(`${name}${why}`, { ignore, sanitizeOps, sanitizeResources: true }, (t) => {
       return body(peer, t);
     });
 }
