@@ -4,7 +4,7 @@ import type { Accepted } from "../net/accepted.ts";
 import { Cancel } from "../net/cancel.ts";
 import { NetError } from "../net/error.ts";
 import type { Sweeper } from "../net/sweeper.ts";
-import { authenticationRequired, proxyCredentials } from "../protocol/http1/proxy_authorization.ts";
+import { proxyCredentials } from "../protocol/http1/proxy_authorization.ts";
 import {
   type AbsoluteRequest,
   type ConnectRequest,
@@ -13,10 +13,10 @@ import {
 } from "../protocol/http1/proxy_request.ts";
 import type { Field } from "../protocol/wire/field.ts";
 import { ipOf } from "../proxy/headers.ts";
-import type { ClientGate, LetIn } from "./client_gate.ts";
+import type { ClientGate, LetIn, NotLetIn } from "./client_gate.ts";
 import type { Gateway } from "./gateway.ts";
 import { HttpWay } from "./http_way.ts";
-import { answerRefused, respondText } from "./http_refusal.ts";
+import { answerNotLetIn, answerRefused, respondText } from "./http_refusal.ts";
 import type { Asked } from "./observer.ts";
 import { TunnelRefused } from "./target.ts";
 
@@ -31,8 +31,6 @@ export interface HttpFrontOptions {
   onBug: (where: string, error: unknown) => void;
 }
 
-/** What a browser shows whoever is asked for a password. */
-const REALM = "proxy";
 const MAX_HEADER_BYTES = 16_384;
 /** A client that takes nothing of its answer for so long is cut off. */
 const WRITE_TIMEOUT_MS = 60_000;
@@ -82,10 +80,7 @@ class HttpClient {
 
   async serve(offer: Offer): Promise<void> {
     const letIn = await this.#enter(offer.request);
-    if (letIn === null) {
-      const { status, fields } = authenticationRequired(REALM);
-      return await offer.respond(status, fields);
-    }
+    if (letIn === null || "not" in letIn) return await answerNotLetIn(offer, letIn);
     const asked = readProxyRequest(headOf(offer.request));
     switch (asked.kind) {
       case "answer":
@@ -97,7 +92,7 @@ class HttpClient {
     }
   }
 
-  async #enter({ fields, remote }: OfferRequest): Promise<LetIn | null> {
+  async #enter({ fields, remote }: OfferRequest): Promise<LetIn | NotLetIn | null> {
     const { gate } = this.#options;
     if (!gate.asks) return gate.anybody();
     const credentials = proxyCredentials(fields);

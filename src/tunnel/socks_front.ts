@@ -136,8 +136,11 @@ class SocksSession {
   async #authenticate(username: string, password: string): Promise<boolean> {
     const { remote } = this.#accepted;
     const who = { username, password, ip: ipOf(remote), remote };
-    this.#letIn = await this.#options.gate.enter("socks5", who);
-    return this.#letIn !== null;
+    const entered = await this.#options.gate.enter("socks5", who);
+    // RFC 1929 §2: its answer has no place for why not.
+    if ("not" in entered) return false;
+    this.#letIn = entered;
+    return true;
   }
 
   async #serve(
