@@ -201,8 +201,8 @@ class Managed implements ManagedAgent {
       sweeper,
       observer: {
         ...observer,
-        linked(gateway, link) {
-          observer.linked(gateway, link);
+        linked(...told) {
+          observer.linked(...told);
           linked.resolve();
         },
       },

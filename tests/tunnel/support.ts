@@ -35,7 +35,8 @@ export class Told {
 
   get agent(): AgentObserver {
     return {
-      linked: (_, { transport }) => this.#say(`linked ${transport}`),
+      linked: (_, { transport }, { instead }) =>
+        this.#say(`linked ${transport}${instead === null ? "" : ` instead of ${instead}`}`),
       unlinked: (_, { end }) => this.#say(`unlinked ${end.by}: ${end.reason}`),
       portRefused: (_, { message }) => this.#say(`port refused: ${message}`),
       failed: (_, { reason }) => this.#say(`failed ${reason}`),
