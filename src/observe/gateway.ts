@@ -137,6 +137,9 @@ export function createGatewayObserver(options: GatewayObserverOptions): Counting
       counts.authFailures[front]++;
       log.warning("auth.failed", { front, client: remote, user: user || null, reason });
     },
+    clientRefused({ front, remote, reason }) {
+      log.debug("client.refused", { front, client: remote, reason });
+    },
     asked: ({ id }) => counts.asked(id),
     retried(asked, { agent, reason }) {
       counts.retries++;

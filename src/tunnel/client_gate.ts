@@ -49,6 +49,11 @@ export class ClientGate {
     return { user: "", group: this.#options.group ?? DEFAULT_GROUP };
   }
 
+  /** Tells of one who does not speak what is spoken there. */
+  refused(front: Front, remote: string, reason: string): void {
+    this.#options.observer.clientRefused?.({ front, remote, reason });
+  }
+
   /** `name`, or `name@group` for one of several groups. */
   async enter(
     front: Front,

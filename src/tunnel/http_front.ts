@@ -3,7 +3,8 @@ import type { Offer, OfferRequest } from "../ingress/offer.ts";
 import type { Accepted } from "../net/accepted.ts";
 import { Cancel } from "../net/cancel.ts";
 import { NetError } from "../net/error.ts";
-import type { Sweeper } from "../net/sweeper.ts";
+import { readAhead } from "../net/unread.ts";
+import { Deadline, type Sweeper } from "../net/sweeper.ts";
 import { proxyCredentials } from "../protocol/http1/proxy_authorization.ts";
 import {
   type AbsoluteRequest,
@@ -17,6 +18,7 @@ import type { ClientGate, LetIn, NotLetIn } from "./client_gate.ts";
 import type { Gateway } from "./gateway.ts";
 import { HttpWay } from "./http_way.ts";
 import { answerNotLetIn, answerRefused, respondText } from "./http_refusal.ts";
+import { badRequest, lastWords } from "./last_words.ts";
 import type { Asked } from "./observer.ts";
 import { TunnelRefused } from "./target.ts";
 
@@ -31,6 +33,9 @@ export interface HttpFrontOptions {
   onBug: (where: string, error: unknown) => void;
 }
 
+/** SOCKS4 and SOCKS5 begin with them. */
+const SOCKS_VERSIONS: readonly number[] = [4, 5];
+const NO_SOCKS = "this is a port of HTTP; --socks or --mixed takes SOCKS5";
 const MAX_HEADER_BYTES = 16_384;
 /** A client that takes nothing of its answer for so long is cut off. */
 const WRITE_TIMEOUT_MS = 60_000;
@@ -46,8 +51,10 @@ export class HttpFront {
   /** Serves one client to its end, one request after the other. Never rejects. */
   async take(accepted: Accepted): Promise<void> {
     const { sweeper, handshakeTimeoutMs, keepAliveMs, onBug } = this.#options;
+    const heard = await this.#notSocks(accepted);
+    if (heard === null) return;
     const client = new HttpClient(this.#options);
-    await new H1Connection(accepted, {
+    await new H1Connection(heard, {
       sweeper,
       maxHeaderBytes: MAX_HEADER_BYTES,
       headTimeoutMs: handshakeTimeoutMs,
@@ -61,6 +68,31 @@ export class HttpFront {
       onBug,
     }).run();
     client.close();
+  }
+
+  /** `null` for who speaks SOCKS, and waits for an answer without the end of a head. */
+  async #notSocks(accepted: Accepted): Promise<Accepted | null> {
+    const { sweeper, keepAliveMs, gate, onBug } = this.#options;
+    const { stream, first } = readAhead(accepted.stream);
+    const deadline = new Deadline(
+      sweeper,
+      keepAliveMs,
+      () => stream.abort("nothing was asked for"),
+    );
+    try {
+      const version = (await first)?.[0];
+      if (version === undefined || !SOCKS_VERSIONS.includes(version)) {
+        return { ...accepted, stream };
+      }
+      gate.refused("http", accepted.remote, NO_SOCKS);
+      await lastWords(stream, badRequest(NO_SOCKS), sweeper);
+    } catch (error) {
+      if (!(error instanceof NetError)) onBug("http", error);
+    } finally {
+      deadline.clear();
+    }
+    stream.abort();
+    return null;
   }
 }
 

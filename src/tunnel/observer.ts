@@ -44,6 +44,8 @@ export interface GatewayObserver {
   agentGone(agent: Agent, end: LinkEnd): void;
   /** Somebody was not let in, as an agent or as a client. */
   authFailed(info: { front: Front | "agent"; remote: string; user: string; reason: string }): void;
+  /** Somebody did not speak what is spoken there. */
+  clientRefused?(info: { front: Front; remote: string; reason: string }): void;
   /** A connection is asked for; then comes `opened` or `refused`. */
   asked?(asked: Asked): void;
   /** That agent did not connect, and the next one is asked. */
