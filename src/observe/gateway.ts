@@ -140,6 +140,10 @@ export function createGatewayObserver(options: GatewayObserverOptions): Counting
     clientRefused({ front, remote, reason }) {
       log.debug("client.refused", { front, client: remote, reason });
     },
+    portOpened({ target, ...port }) {
+      log.info("port.open", { ...port, target: targetText(target) });
+    },
+    portRefused: (port) => log.warning("port.refused", { ...port }),
     asked: ({ id }) => counts.asked(id),
     retried(asked, { agent, reason }) {
       counts.retries++;

@@ -98,7 +98,7 @@ export class GatewayServer {
     const { udpIdleTimeoutMs = UDP_IDLE_TIMEOUT_MS, openPorts = NO_PORTS } = options;
     this.#fronts = new Fronts({ ...options, gateway, udpIdleTimeoutMs });
     const udp = { idleTimeoutMs: udpIdleTimeoutMs, maxFlows: MAX_FLOWS };
-    const ports = new OpenPorts({ ...openPorts, ...udp, gateway, sweeper, onBug });
+    const ports = new OpenPorts({ ...openPorts, ...udp, gateway, sweeper, observer, onBug });
     this.#ports = ports;
     this.#links = new GatewayLinks({
       gateway,

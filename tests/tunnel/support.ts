@@ -24,6 +24,9 @@ export class Told {
       agentConnected: ({ id, group, link }) => this.#say(`agent+ ${id} ${group} ${link.transport}`),
       agentGone: ({ id }, { by, reason }) => this.#say(`agent- ${id} ${by}: ${reason}`),
       authFailed: ({ front, user, reason }) => this.#say(`auth ${front} ${user}: ${reason}`),
+      portOpened: ({ protocol, port, user, target }) =>
+        this.#say(`port+ ${protocol} ${port} ${user} ${target.host}:${target.port}`),
+      portRefused: ({ user, reason }) => this.#say(`port- ${user}: ${reason}`),
       clientRefused: ({ front, reason }) => this.#say(`client ${front}: ${reason}`),
       opened: ({ target }, { agent }) =>
         this.#say(`open ${target.host}:${target.port} ${agent.id}`),
