@@ -136,7 +136,7 @@ Deno.test("process: --user-max-conns, and a user's own max_conns before it", asy
         assert.match(String(reason), why);
       };
       const clients = [await connect("bob")];
-      await refused("bob", /the user has 1 connections/);
+      await refused("bob", /the user has 1 connection,/);
       clients.push(await connect("ann"), await connect("ann"));
       await refused("ann", /the user has 2 connections/);
       clients.pop()!.reset();
