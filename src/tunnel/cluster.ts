@@ -37,6 +37,7 @@ const HEARTBEAT_MS = 2_000;
 /** A change is told at once, but not more often. */
 const MIN_TELL_MS = 100;
 const MAX_STREAMS = 10_000;
+const NATS_PORT = 4222;
 
 /** A link that somebody else has asked for, or we. */
 interface Held {
@@ -213,8 +214,12 @@ export class Cluster implements Elsewhere, Swept {
     }
   }
 
-  #lost(reason: string): void {
-    this.#options.observer.cluster?.({ type: "lost", reason });
+  #lost(why: string): void {
+    const { urls, observer } = this.#options;
+    // A URL's login is nobody's to read.
+    const servers = urls.map(({ hostname, port }) => `${hostname}:${port || NATS_PORT}`);
+    const reason = `${servers.join(", ")}: ${why}; it is tried again`;
+    observer.cluster?.({ type: "lost", reason });
     for (const id of this.gateways) this.#gone(id, "NATS is gone");
     for (const { socket } of [...this.#links.values()]) socket.lose("NATS is gone");
   }
