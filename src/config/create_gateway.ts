@@ -63,7 +63,7 @@ export interface CreateGatewayOptions {
   idleTimeoutMs?: number;
   /** How long anybody may take to say who he is and what he wants. Default 10 s. */
   handshakeTimeoutMs?: number;
-  /** Between Pings to agents; a link that is silent for three times as long is lost. Default 15 s. */
+  /** Between Pings to agents; a link that is silent for three times as long is lost. Default 5 s. */
   heartbeatMs?: number;
   /** What may be under way on one connection that its reader has not taken. Default 256 KiB. */
   windowBytes?: number;

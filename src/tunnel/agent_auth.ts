@@ -4,8 +4,8 @@ import type { Authed } from "../protocol/tunnel/auth.ts";
 import type { Frame } from "../protocol/tunnel/frame.ts";
 import { TunnelRefused } from "./target.ts";
 
-/** A NAT forgets UDP after 30 s, or sooner. */
-export const HEARTBEAT_MS = 15_000;
+/** A gateway that came again at once answers no QUIC of before: nobody waits for it for long. */
+export const HEARTBEAT_MS = 5_000;
 /** A gateway that is silent for so many heartbeats is gone. */
 export const PATIENCE = 3;
 

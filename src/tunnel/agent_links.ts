@@ -41,7 +41,7 @@ export interface AgentLinkOptions {
   connectTimeoutMs: number;
   /**
    * How often a silent gateway is asked whether it is there, by QUIC and by WebSocket; it is gone
-   * after three times as long. Default 15 s.
+   * after three times as long. Default 5 s.
    */
   heartbeatMs?: number;
   sweeper: Sweeper;

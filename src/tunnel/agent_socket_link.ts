@@ -18,7 +18,7 @@ import { MuxLink, TUNNEL_SUBPROTOCOL } from "./mux_link.ts";
 import { TunnelRefused } from "./target.ts";
 
 /** AnyProxy's agents ping every 30 s. */
-const JSON_HEARTBEATS = 2;
+const JSON_HEARTBEATS = 6;
 
 /** Above all that is sent by frames and by JSON. */
 const MAX_MESSAGE_BYTES = 1024 * 1024;
