@@ -220,7 +220,7 @@ export class TunnelAgent {
     const openedMs = performance.now();
     const carried = relay({
       ...ends,
-      ...{ sweeper, idleTimeoutMs, traffic: observer.traffic?.(served) },
+      ...{ sweeper, idle: { idleTimeoutMs }, traffic: observer.traffic?.(served) },
       onBug: (where, error) => observer.bug(where, error),
     });
     return carried.then((end) => {

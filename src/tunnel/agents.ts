@@ -78,6 +78,11 @@ export class Agents {
     return [...this.#groups.keys()];
   }
 
+  /** Those of a group that are here. */
+  of(group: string): readonly Agent[] {
+    return this.#groups.get(group) ?? [];
+  }
+
   /** Whether a group has one. */
   has(group: string): boolean {
     return this.#groups.has(group);

@@ -7,13 +7,15 @@ import type { WebSocketRequest } from "../server/request.ts";
 import { Admission } from "./admission.ts";
 import type { AgentBalance } from "./agents.ts";
 import type { Cluster, ClusterConfig } from "./cluster.ts";
-import { Fronts, type FrontsConfig, MAX_FLOWS } from "./fronts.ts";
+import { Fronts, type FrontsConfig } from "./fronts.ts";
 import { Gateway } from "./gateway.ts";
 import { type LimitsBy, TunnelLimits } from "./limits.ts";
 import { GatewayLinks } from "./gateway_links.ts";
 import { TUNNEL_SUBPROTOCOL } from "./mux_link.ts";
 import type { GatewayObserver } from "./observer.ts";
 import { OpenPorts } from "./open_ports.ts";
+import type { IdleTimes } from "./relay.ts";
+import { UdpPlaces } from "./udp_places.ts";
 import type { PortRange, Users } from "./users.ts";
 
 /** Above all that is sent by frames and by JSON. */
@@ -21,6 +23,9 @@ const MAX_MESSAGE_BYTES = 1024 * 1024;
 /** An agent that is silent for so many heartbeats is gone. */
 const PATIENCE = 3;
 const UDP_IDLE_TIMEOUT_MS = 60_000;
+const UDP_UNANSWERED_TIMEOUT_MS = 10_000;
+/** Targets of one client by UDP, or clients of one port. */
+const MAX_FLOWS = 1_024;
 const NOT_FOUND = "Not Found\n";
 /** RFC 9110 §11.6.1: a 401 MUST have one. */
 const CHALLENGE = 'Basic realm="agents", charset="UTF-8"';
@@ -65,6 +70,8 @@ export interface GatewayServerOptions extends FrontsConfig {
   heartbeatMs: number;
   /** A flow of datagrams that is silent for so long ends; default 60 s. */
   udpIdleTimeoutMs?: number;
+  /** The same for one that the target has not answered; default 10 s. */
+  udpUnansweredTimeoutMs?: number;
   windowBytes: number;
   sweeper: Sweeper;
   observer: GatewayObserver;
@@ -95,9 +102,10 @@ export class GatewayServer {
       list?.onGone(() => gateway.endOver());
     }
     const { heartbeatMs, maxStreamsPerAgent: maxStreams } = options;
-    const { udpIdleTimeoutMs = UDP_IDLE_TIMEOUT_MS, openPorts = NO_PORTS } = options;
-    this.#fronts = new Fronts({ ...options, gateway, udpIdleTimeoutMs });
-    const udp = { idleTimeoutMs: udpIdleTimeoutMs, maxFlows: MAX_FLOWS };
+    const { openPorts = NO_PORTS } = options;
+    const places = new UdpPlaces(gateway.agents);
+    const udp = { ...udpTimes(options), places, maxFlows: MAX_FLOWS };
+    this.#fronts = new Fronts({ ...options, gateway, udp });
     const ports = new OpenPorts({ ...openPorts, ...udp, gateway, sweeper, onBug });
     this.#ports = ports;
     this.#links = new GatewayLinks({
@@ -239,4 +247,10 @@ function notFound(): Response {
 
 async function rejectNotFound(request: WebSocketRequest): Promise<void> {
   await request.reject(404, {}, NOT_FOUND);
+}
+
+function udpTimes(options: GatewayServerOptions): Required<IdleTimes> {
+  const { udpIdleTimeoutMs: idleTimeoutMs = UDP_IDLE_TIMEOUT_MS } = options;
+  const { udpUnansweredTimeoutMs = UDP_UNANSWERED_TIMEOUT_MS } = options;
+  return { idleTimeoutMs, unansweredTimeoutMs: Math.min(idleTimeoutMs, udpUnansweredTimeoutMs) };
 }
