@@ -34,8 +34,11 @@ export class QuicLink implements GatewayLink {
   readonly closed: Promise<LinkEnd>;
   readonly #options: QuicLinkOptions;
   readonly #streams = new Map<number, QuicTunnelStream>();
+  /** Agent: those that we have not answered, and how each is given up. */
+  readonly #asked = new Map<number, () => void>();
+  /** Agent: those whose RESET may have come before their OPEN, which goes by another stream. */
+  readonly #early = new Set<number>();
   #opened = 0;
-  #opening = 0;
   readonly #ending = new LinkEnding();
   /** How streams ended, for the control stream. */
   readonly #untold: Frame[] = [];
@@ -51,7 +54,7 @@ export class QuicLink implements GatewayLink {
   }
 
   get streams(): number {
-    return this.#streams.size + this.#opening;
+    return this.#streams.size + this.#asked.size;
   }
 
   async #run(): Promise<LinkEnd> {
@@ -83,9 +86,21 @@ export class QuicLink implements GatewayLink {
 
   #take(frame: Frame): void {
     if (frame.type === "fin") this.#streams.get(frame.id)?.end();
-    else if (frame.type === "reset") {
-      this.#streams.get(frame.id)?.fail(new NetError("reset", frame.message));
-    } else if (frame.type !== "drain") throw invalid(`${frame.type} on the control stream`);
+    else if (frame.type === "reset") this.#reset(frame.id, frame.message);
+    else if (frame.type !== "drain") throw invalid(`${frame.type} on the control stream`);
+  }
+
+  /** RFC 9000 §2.2: what goes by two streams comes in any order. */
+  #reset(id: number, message: string): void {
+    const stream = this.#streams.get(id);
+    if (stream !== undefined) return stream.fail(new NetError("reset", message));
+    const giveUp = this.#asked.get(id);
+    if (giveUp !== undefined) return giveUp();
+    const { onOpen, maxStreams } = this.#options;
+    if (onOpen === undefined) return;
+    this.#early.add(id);
+    // Most of them were over before; no more are on their way than there can be at once.
+    if (this.#early.size > maxStreams) this.#early.delete(this.#early.values().next().value!);
   }
 
   #fail(error: unknown): void {
@@ -115,23 +130,30 @@ export class QuicLink implements GatewayLink {
     });
     if (frame === null) return void stream.abort();
     if (frame.type !== "open") throw invalid(`${frame.type} where OPEN belongs`);
-    const { id, protocol, host, port } = frame;
+    if (this.#early.delete(frame.id)) return void stream.abort();
+    this.#serve(stream, frame);
+  }
+
+  /** Agent: asks for its target. */
+  #serve(stream: QuicStream, { id, protocol, host, port }: Frame & { type: "open" }): void {
     const gone = new Cancel();
     let answered = false;
+    const settle = () => {
+      answered = true;
+      this.#asked.delete(id);
+    };
     const giveUp = () => {
       if (answered) return;
-      this.#opening--;
-      answered = true;
+      settle();
       gone.abort(new NetError("lost", "nobody waits for it any more"));
       void stream.abort();
     };
-    this.#opening++;
+    this.#asked.set(id, giveUp);
     // Before our answer nothing comes but an end.
     const first = stream.read();
     first.then(giveUp, giveUp);
     const answer = (frame: Frame): Promise<void> => {
-      answered = true;
-      this.#opening--;
+      settle();
       return stream.write(encodePrefixed(frame)).catch(() => {});
     };
     this.#options.onOpen?.({ protocol, host, port }, {
