@@ -18,6 +18,11 @@ import { TunnelRefused, type TunnelTarget } from "./target.ts";
 /** What ALPN calls a link by QUIC (RFC 7301). */
 export const TUNNEL_ALPN = "h3ws-tunnel/1";
 
+/** FIN and RESET. */
+const MAX_UNTOLD_A_STREAM = 2;
+/** That much may wait on a link of ever so few streams. */
+const MIN_MAX_UNTOLD = 64;
+
 export interface QuicLinkOptions {
   quic: QuicConnection;
   /** The stream that AUTH went by. */
@@ -184,6 +189,12 @@ export class QuicLink implements GatewayLink {
   }
 
   readonly #tell = (frame: Frame): void => {
+    if (this.#ending.end !== null) return;
+    // A peer that does not read the control stream would have us hold them all.
+    if (this.#untold.length >= MAX_UNTOLD_A_STREAM * this.#options.maxStreams + MIN_MAX_UNTOLD) {
+      const { RATE_LIMITED } = TunnelCode;
+      return this.#fail(new TunnelError(RATE_LIMITED, "connection", "Too many answers wait"));
+    }
     this.#untold.push(frame);
     if (!this.#telling) void this.#tellAll();
   };

@@ -2,6 +2,7 @@
 // streams comes in any order.
 import assert from "node:assert/strict";
 import type { ByteStream } from "../../src/net/byte_stream.ts";
+import { Cancel } from "../../src/net/cancel.ts";
 import { pipe } from "../../src/net/pipe.ts";
 import type { QuicConnection } from "../../src/net/quic.ts";
 import { TunnelCode } from "../../src/protocol/tunnel/code.ts";
@@ -97,4 +98,35 @@ Deno.test("quic link: no more RESETs are remembered than there are streams at on
   assert.equal(asked.length, 1);
   assert.equal(link.streams, 1);
   link.close("that was all");
+});
+
+Deno.test("quic link: who does not read how streams end, and has more of them end, is let go", async () => {
+  const closed = Promise.withResolvers<{ code: number; reason: string }>();
+  const quic = {
+    closed: closed.promise,
+    close: (code: number, reason: string) => closed.resolve({ code, reason }),
+    tryOpenStream: () => {
+      const [ours, theirs] = pipe();
+      const answer = async () => {
+        await theirs.read();
+        // Only then is OPEN written, as a pipe has it.
+        theirs.read().catch(() => {});
+        await theirs.write(encodePrefixed({ type: "opened", id: 1, windowBytes: 65_536 }));
+      };
+      answer().catch(() => {});
+      return Promise.resolve(ours);
+    },
+  };
+  // Nobody reads it.
+  const [control] = pipe();
+  const link = new QuicLink({
+    ...{ quic: quic as unknown as QuicConnection, control: new FrameStream(control) },
+    ...{ maxStreams: 4, onBug: (_, error) => assert.fail(String(error)) },
+  });
+  const target = { protocol: "tcp", host: "a.example", port: 80 } as const;
+  const reject = async () => {
+    for (let i = 0; i < 500; i++) (await link.open(target, new Cancel())).abort("given up");
+  };
+  await assert.rejects(within("a refusal", reject()), { kind: "lost" });
+  assert.equal((await within("the end", link.closed)).reason, "Too many answers wait");
 });
