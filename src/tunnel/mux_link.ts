@@ -11,6 +11,7 @@ import type { GatewayLink, LinkEnd, LinkTransport } from "./link.ts";
 import type { Asked } from "./observer.ts";
 import { MuxStream } from "./mux_stream.ts";
 import { closeSocket, LinkEnding } from "./link_ending.ts";
+import { drains } from "./refusals.ts";
 import { TunnelRefused, type TunnelTarget } from "./target.ts";
 
 /** The subprotocol of frames (RFC 6455 §1.9). */
@@ -85,6 +86,10 @@ export class MuxLink implements GatewayLink {
 
   get streams(): number {
     return this.mux.streams;
+  }
+
+  get isDraining(): boolean {
+    return this.mux.isDraining;
   }
 
   /** Reads to the end of the link. */
@@ -199,6 +204,7 @@ export class MuxLink implements GatewayLink {
 
   async open(target: TunnelTarget, signal: CancelSignal, asked?: Asked): Promise<ByteStream> {
     if (this.#ending.end !== null) throw new NetError("lost", "the tunnel is gone");
+    if (this.mux.isDraining) throw drains();
     const isStuck = this.#waiting > this.#options.maxStreams + MIN_MAX_WAITING;
     if (isStuck || !this.mux.canOpen) {
       throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the agent is full");
@@ -248,6 +254,12 @@ export class MuxLink implements GatewayLink {
 
   send(message: Uint8Array): Promise<void> {
     return this.#options.socket.send(message);
+  }
+
+  drain(forMs: number): void {
+    if (this.#ending.end !== null) return;
+    this.mux.drain(forMs);
+    this.flush();
   }
 
   close(reason: string): void {

@@ -13,6 +13,7 @@ import type { GatewayLink, LinkEnd } from "./link.ts";
 import type { AskedStream } from "./mux_link.ts";
 import { LinkEnding } from "./link_ending.ts";
 import { QuicTunnelStream } from "./quic_tunnel_stream.ts";
+import { drains } from "./refusals.ts";
 import { TunnelRefused, type TunnelTarget } from "./target.ts";
 
 /** What ALPN calls a link by QUIC (RFC 7301). */
@@ -44,6 +45,7 @@ export class QuicLink implements GatewayLink {
   /** Agent: those whose RESET may have come before their OPEN, which goes by another stream. */
   readonly #early = new Set<number>();
   #opened = 0;
+  #draining = false;
   readonly #ending = new LinkEnding();
   /** How streams ended, for the control stream. */
   readonly #untold: Frame[] = [];
@@ -60,6 +62,10 @@ export class QuicLink implements GatewayLink {
 
   get streams(): number {
     return this.#streams.size + this.#asked.size;
+  }
+
+  get isDraining(): boolean {
+    return this.#draining;
   }
 
   async #run(): Promise<LinkEnd> {
@@ -92,7 +98,8 @@ export class QuicLink implements GatewayLink {
   #take(frame: Frame): void {
     if (frame.type === "fin") this.#streams.get(frame.id)?.end();
     else if (frame.type === "reset") this.#reset(frame.id, frame.message);
-    else if (frame.type !== "drain") throw invalid(`${frame.type} on the control stream`);
+    else if (frame.type === "drain") this.#draining = true;
+    else throw invalid(`${frame.type} on the control stream`);
   }
 
   /** RFC 9000 §2.2: what goes by two streams comes in any order. */
@@ -213,6 +220,7 @@ export class QuicLink implements GatewayLink {
   async open({ protocol, host, port }: TunnelTarget, signal: CancelSignal): Promise<ByteStream> {
     const { quic, maxStreams } = this.#options;
     if (this.#ending.end !== null) throw new NetError("lost", "the tunnel is gone");
+    if (this.#draining) throw drains();
     if (this.streams >= maxStreams) throw full();
     const stream = await quic.tryOpenStream({ size: tunnelReads() });
     if (stream === null) throw full();
@@ -243,6 +251,10 @@ export class QuicLink implements GatewayLink {
     } finally {
       signal.removeEventListener("abort", giveUp);
     }
+  }
+
+  drain(forMs: number): void {
+    this.#tell({ type: "drain", ms: forMs });
   }
 
   close(reason: string): void {
