@@ -1,5 +1,6 @@
 import type { ByteStream } from "../net/byte_stream.ts";
 import type { CancelSignal } from "../net/cancel.ts";
+import { timerMs } from "../net/numbers.ts";
 import { pause } from "../net/pause.ts";
 import { backoff, type BackoffOptions } from "../client/backoff.ts";
 import { messageOf } from "../net/error.ts";
@@ -12,6 +13,7 @@ import { GatewayPlaces, type Place } from "./gateway_places.ts";
 import type { ConnectTarget, Link, LinkEnd } from "./link.ts";
 import type { AskedStream } from "./mux_link.ts";
 import { relay, type RelayEnd, type Traffic } from "./relay.ts";
+import { drains } from "./refusals.ts";
 import { TunnelRefused, type TunnelTarget } from "./target.ts";
 
 /** A connection that a gateway asks an agent for. */
@@ -88,7 +90,8 @@ export class TunnelAgent {
   readonly #loops: Promise<void>[];
   #streams = 0;
   #served = 0;
-  #draining = false;
+  /** As long as it drains; `null` before. */
+  #drainMs: number | null = null;
   /** Called when the last connection has ended. */
   #onIdle: (() => void) | null = null;
 
@@ -169,6 +172,7 @@ export class TunnelAgent {
     this.#links.add(link);
     place.links++;
     this.#options.observer.linked(url.host, link);
+    if (this.#drainMs !== null) link.drain(this.#drainMs);
     if (this.#stopped.signal.aborted) link.close("the agent shuts down");
     const end = await link.closed;
     this.#links.delete(link);
@@ -230,7 +234,7 @@ export class TunnelAgent {
 
   async #open(target: TunnelTarget, signal: CancelSignal) {
     const { connect, maxStreams } = this.#options;
-    if (this.#draining) throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the agent shuts down");
+    if (this.#drainMs !== null) throw drains();
     if (this.#streams > maxStreams) {
       throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the agent has all it can carry");
     }
@@ -239,9 +243,11 @@ export class TunnelAgent {
 
   /** Takes no more connections; ends every link once they have ended, or after `forMs`. */
   async drain(forMs: number): Promise<void> {
-    this.#draining = true;
+    const drainMs = Math.ceil(Math.max(0, timerMs(forMs)));
+    this.#drainMs = drainMs;
+    for (const link of this.#links) link.drain(drainMs);
     if (this.#streams > 0) {
-      const late = pause(forMs, this.#stopped.signal);
+      const late = pause(drainMs, this.#stopped.signal);
       await Promise.race([late, new Promise<void>((resolve) => this.#onIdle = resolve)]);
     }
     await this.stop();

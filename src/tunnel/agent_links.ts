@@ -135,9 +135,13 @@ async function byQuic(options: AgentLinkOptions): Promise<Link> {
     signal: AbortSignal.any([timeout, options.signal]),
   });
   try {
-    const control = new FrameStream(await quic.openStream());
-    await control.send({ type: "auth", auth });
-    options.onAuthed(answered(await authInTime(control.expect(), options)));
+    const enter = async () => {
+      const control = new FrameStream(await quic.openStream());
+      await control.send({ type: "auth", auth });
+      return { control, answer: await control.expect() };
+    };
+    const { control, answer } = await authInTime(enter(), options);
+    options.onAuthed(answered(answer));
     return new QuicLink({ quic, control, maxStreams, onOpen, onBug });
   } catch (error) {
     quic.close(0, "");

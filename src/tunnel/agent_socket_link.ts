@@ -53,7 +53,9 @@ export async function linkBySocket(
     // RFC 6455 §4.1: a server may choose none. One that knows nothing of ours is of AnyProxy.
     return await (socket.protocol === "" ? byJson(socket, options) : byFrames(socket, options));
   } catch (error) {
-    void socket.close(CloseCode.GOING_AWAY, "").catch(() => {});
+    // Who ends waits for no Close of a gateway that may be silent.
+    if (options.signal.aborted) socket.abort("the agent shuts down");
+    else void socket.close(CloseCode.GOING_AWAY, "").catch(() => {});
     throw error;
   }
 }
@@ -78,8 +80,8 @@ function dialFor(
 
 async function byFrames(socket: Socket, options: AgentLinkOptions): Promise<Link> {
   const { auth, maxStreams, windowBytes, onOpen, onBug } = options;
-  await socket.send(encodeFrame({ type: "auth", auth }));
-  const message = await authInTime(socket.receive(), options);
+  const sent = socket.send(encodeFrame({ type: "auth", auth }));
+  const message = await authInTime(sent.then(() => socket.receive()), options);
   if (message === null || typeof message === "string") {
     throw new NetError("lost", "the gateway closed before it answered AUTH");
   }

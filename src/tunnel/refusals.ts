@@ -25,3 +25,8 @@ export function refusedBy(error: unknown): TunnelRefused {
   const { kind, message } = toNetError(error);
   return new TunnelRefused(TunnelCode.CONNECTION_FAILED, `${kind}: ${message}`, error);
 }
+
+/** An agent that ends lets what is open go on. */
+export function drains(): TunnelRefused {
+  return full("the agent shuts down");
+}
