@@ -137,7 +137,7 @@ class HttpClient {
   ): HttpWay {
     const target = { protocol: "tcp", host, port } as const;
     const ask = { ...askOf(request, letIn), target };
-    if (this.#way?.isTo(ask) === true) return this.#way;
+    if (this.#way?.takes(ask) === true) return this.#way;
     this.#way?.close();
     const { gateway, sweeper, keepAliveMs } = this.#options;
     return this.#way = new HttpWay({ gateway, sweeper, keepAliveMs, ask });

@@ -1,0 +1,32 @@
+// How long what the HTTP proxy of a gateway keeps for a client's next request is of use.
+import assert from "node:assert/strict";
+import { Users } from "../../src/tunnel/users.ts";
+import { until } from "../support/until.ts";
+import { Raw, withRawTarget } from "./raw.ts";
+import { LOOPBACK, withTunnel } from "./support.ts";
+
+const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+
+/** Asks through a kept connection, and answers for the target. */
+async function get(client: Raw, port: number, target: Promise<Raw>): Promise<string> {
+  const credentials = `Proxy-Authorization: Basic ${btoa("bob:pw")}`;
+  await client.send(`GET http://127.0.0.1:${port}/ HTTP/1.1\r\nHost: x\r\n${credentials}\r\n\r\n`);
+  const asked = await target;
+  await asked.until("\r\n\r\n");
+  await asked.send(OK);
+  return await client.until("hi");
+}
+
+Deno.test("http front: who is let in anew behind the end of his pass is served by the new one", async () => {
+  const bob = { name: "bob", password: "pw" };
+  const users = new Users([bob]);
+  await withTunnel({ gateway: { http: { listen: LOOPBACK, users } } }, async ({ gateway }) => {
+    await withRawTarget(async ({ port, accept }) => {
+      using client = await Raw.connect(gateway.httpPort!);
+      assert.match(await get(client, port, accept()), /^HTTP\/1.1 200 /);
+      users.replace([{ ...bob, limits: { maxConnections: 5 } }]);
+      await until("the old connection has ended", () => gateway.gateway.connections === 0);
+      assert.match(await get(client, port, accept()), /^HTTP\/1.1 200 /);
+    });
+  });
+});
