@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { Users } from "../../src/tunnel/users.ts";
 import { until } from "../support/until.ts";
+import { within } from "../support/within.ts";
 import { Raw, withRawTarget } from "./raw.ts";
 import { LOOPBACK, withTunnel } from "./support.ts";
 
@@ -30,3 +31,25 @@ Deno.test("http front: who is let in anew behind the end of his pass is served b
     });
   });
 });
+
+for (const kind of ["httpPort", "mixedPort"] as const) {
+  Deno.test(`http front: drain ends what is only kept, and what is answered says so (${kind})`, async () => {
+    await withTunnel({}, async ({ gateway }) => {
+      await withRawTarget(async ({ port, accept }) => {
+        using idle = await Raw.connect(gateway[kind]!);
+        await get(idle, port, accept());
+        using busy = await Raw.connect(gateway[kind]!);
+        await busy.send(`GET http://127.0.0.1:${port}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+        const target = await accept();
+        await target.until("\r\n\r\n");
+        assert.equal(gateway.gateway.connections, 2);
+        const drained = gateway.drain(30_000);
+        assert.equal(await idle.rest(), "");
+        await until("the kept one has ended", () => gateway.gateway.connections === 1);
+        await target.send(OK);
+        assert.match(await busy.until("hi"), /^HTTP\/1.1 200 [^]*\r\nconnection: close\r\n/i);
+        await within("the drain", drained);
+      });
+    });
+  });
+}
