@@ -83,6 +83,8 @@ export interface ManagedGateway extends AsyncDisposable {
   readonly httpPort: number | null;
   /** That of both; `null` for none. */
   readonly mixedPort: number | null;
+  /** Those of `forwards`, in their order; none while it does not run. */
+  readonly forwardPorts: number[];
   /**
    * Connects through the agents of a group, `default` if no other is said, whenever the gateway runs:
    * what `createProxy` does with its option `gateway`, and what any `dial` takes as its `dialer`.
@@ -237,6 +239,10 @@ class Managed implements ManagedGateway {
 
   get mixedPort(): number | null {
     return this.#server?.mixedPort ?? null;
+  }
+
+  get forwardPorts(): number[] {
+    return this.#server?.forwardPorts ?? [];
   }
 
   dialer(group: string = DEFAULT_GROUP): Dialer {

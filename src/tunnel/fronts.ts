@@ -63,6 +63,7 @@ type Kind = "socks" | "http" | "mixed";
 export class Fronts {
   readonly #options: FrontsOptions;
   readonly #servers = new Map<Kind, RawTcpServer>();
+  readonly #fronts: ClientFront[] = [];
   readonly #forwards: ForwardPort[] = [];
 
   constructor(options: FrontsOptions) {
@@ -99,6 +100,7 @@ export class Fronts {
     const { observer, sweeper, maxConnections } = this.#options;
     const onBug = (where: string, error: unknown) => observer.bug(where, error);
     const front = this.#front(kind, new ClientGate({ users, group, observer }), onBug);
+    this.#fronts.push(front);
     let clients = 0;
     const left = () => void clients--;
     const onAccept = (accepted: Accepted) => {
@@ -135,9 +137,13 @@ export class Fronts {
     return { gateway, sweeper, ...udp, onBug };
   }
 
-  /** Takes no new clients; those that are there go on. Ports that forward refuse by the gateway. */
+  /**
+   * Takes no new clients; what goes on for those that are there does so to its end. Ports that
+   * forward refuse by the gateway.
+   */
   close(): void {
     for (const server of this.#servers.values()) server.close();
+    for (const front of this.#fronts) front.drain?.();
   }
 
   /** Frees all ports, and ends all clients. */

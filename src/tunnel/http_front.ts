@@ -40,6 +40,8 @@ const WRITE_TIMEOUT_MS = 60_000;
 /** RFC 9110 §3.7: clients that take this for their HTTP proxy. */
 export class HttpFront {
   readonly #options: HttpFrontOptions;
+  readonly #connections = new Set<H1Connection>();
+  #draining = false;
 
   constructor(options: HttpFrontOptions) {
     this.#options = options;
@@ -47,9 +49,27 @@ export class HttpFront {
 
   /** Serves one client to its end, one request after the other. Never rejects. */
   async take(accepted: Accepted): Promise<void> {
-    const { sweeper, handshakeTimeoutMs, keepAliveMs, onBug } = this.#options;
     const client = new HttpClient(this.#options);
-    await new H1Connection(accepted, {
+    const connection = this.#connection(accepted, client);
+    this.#connections.add(connection);
+    if (this.#draining) connection.drain();
+    await connection.run();
+    this.#connections.delete(connection);
+    client.close();
+  }
+
+  /**
+   * RFC 9112 §9.6: a connection that waits for its next request ends now, any other with the answer
+   * that is under way, which says so.
+   */
+  drain(): void {
+    this.#draining = true;
+    for (const connection of this.#connections) connection.drain();
+  }
+
+  #connection(accepted: Accepted, client: HttpClient): H1Connection {
+    const { sweeper, handshakeTimeoutMs, keepAliveMs, onBug } = this.#options;
+    return new H1Connection(accepted, {
       sweeper,
       maxHeaderBytes: MAX_HEADER_BYTES,
       headTimeoutMs: handshakeTimeoutMs,
@@ -57,12 +77,14 @@ export class HttpFront {
       contentTimeoutMs: Infinity,
       idleTimeoutMs: keepAliveMs,
       writeTimeoutMs: WRITE_TIMEOUT_MS,
-      onOffer: (offer) => client.serve(offer),
+      onOffer: async (offer) => {
+        await client.serve(offer);
+        if (this.#draining) client.close();
+      },
       onHeadRefused: () => {},
       onPeerError: () => {},
       onBug,
-    }).run();
-    client.close();
+    });
   }
 }
 
@@ -137,7 +159,7 @@ class HttpClient {
   ): HttpWay {
     const target = { protocol: "tcp", host, port } as const;
     const ask = { ...askOf(request, letIn), target };
-    if (this.#way?.isTo(ask) === true) return this.#way;
+    if (this.#way?.takes(ask) === true) return this.#way;
     this.#way?.close();
     const { gateway, sweeper, keepAliveMs } = this.#options;
     return this.#way = new HttpWay({ gateway, sweeper, keepAliveMs, ask });

@@ -171,6 +171,30 @@ Deno.test("createAgent: ports that it asks for, and an agent behind them by a to
   assert.equal(await answer.text(), "private /x\n");
 });
 
+Deno.test("createGateway: hosts of forwards, open ports and routes are the same in any case", async () => {
+  await using backend = startPrivateBackend();
+  const { port } = backend;
+  const free = freePort();
+  await using gateway = gatewayWith({
+    forwards: [`127.0.0.1:0=LocalHost:${port}`, `127.0.0.1:0=default/127.0.0.1:${port}`],
+    openPorts: [`${free}`],
+  });
+  assert.deepEqual(gateway.forwardPorts, []);
+  await gateway.start();
+  const openPorts = [`${free}=LOCALHOST:${port}`];
+  await using agent = agentOf(gateway, { allowed: ["127.0.0.1", "localhost"], openPorts });
+  await within("the agent", agent.start());
+  for (const at of [...gateway.forwardPorts, free]) {
+    const answer = await fetch(`http://127.0.0.1:${at}/x`, { headers: { connection: "close" } });
+    assert.equal(await answer.text(), "private /x\n");
+  }
+  const { signal } = new AbortController();
+  const through = (hostname: string) =>
+    dial({ hostname, port, dialer: gateway.dialer() }, signal).then((stream) => stream.abort());
+  await through("LocalHost");
+  await assert.rejects(through("a b"), { name: "NetError", message: '"a b" is no host' });
+});
+
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
