@@ -47,6 +47,11 @@ const WRONG: [args: string[], want: string][] = [
     "2 h3ws: --user: is missing; allowed: --user name:password, --token, or --cert and --key\n",
   ],
   [
+    ["agent", GW, "--user", "ann:"],
+    "2 h3ws: --user: has an empty password; allowed: name:password, the name without : and control " +
+    "characters\n",
+  ],
+  [
     ["agent", GW, "--key", "/nowhere.pem"],
     "2 h3ws: --key: stands alone; allowed: --cert, too\n",
   ],
