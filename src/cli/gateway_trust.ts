@@ -1,7 +1,9 @@
+import { X509Certificate } from "node:crypto";
 import type { CertFiles } from "../config/file.ts";
 import { UsageError } from "../config/error.ts";
 import type { GatewayConfig } from "../config/gateway.ts";
 import { type Address, formatAddress } from "../net/address.ts";
+import { isLoopback } from "../proxy/cmux_host.ts";
 import type { Certificates } from "./certificates.ts";
 import type { Environment } from "../config/flags.ts";
 import { programName } from "./program.ts";
@@ -36,7 +38,7 @@ function isAny(hostname: string): boolean {
 
 /** How agents come to trust it, and clients to use it. No password is in it. */
 export function tellGatewayTrust(
-  { hosts, notAfter }: Pick<MadePair, "hosts" | "notAfter">,
+  { hosts, notAfter, certPem }: Pick<MadePair, "hosts" | "notAfter" | "certPem">,
   { config: { listen, socks, anonymous, user }, port, socksPort, folder, env }: {
     config: Pick<GatewayConfig, "listen" | "socks" | "anonymous" | "user">;
     port: number;
@@ -57,11 +59,27 @@ export function tellGatewayTrust(
     const at = formatAddress({ hostname, port: socksPort });
     lines.push(`  curl -x socks5h://${anonymous ? "" : `${who}@`}${at} http://a.example/`);
   }
+  // Neither ca.pem nor the names of the certificate are of use there.
+  const there = formatAddress({ hostname: isOwn ? listen.hostname : "THIS-MACHINE", port });
+  const elsewhere = `
+On another machine an agent knows the certificate by its SHA-256, whatever the gateway's name is:
+
+  ${program} agent wss://${there} --user ${who} --pin ${sha256Of(certPem)}
+`;
   return `
 The gateway's certificate is for ${hosts.join(", ")}, until ${until}, and made for this run alone:
 ${program} certs makes one that stays, --cert and --key name it. Agents can trust its CA:
 
 ${lines.join("\n")}
-
+${isLocal(listen.hostname) ? "" : elsewhere}
 `;
+}
+
+/** Whether no other machine comes there. */
+function isLocal(hostname: string): boolean {
+  return hostname === "localhost" || isLoopback(hostname);
+}
+
+function sha256Of(certPem: string): string {
+  return new X509Certificate(certPem).fingerprint256.replaceAll(":", "").toLowerCase();
 }

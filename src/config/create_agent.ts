@@ -106,6 +106,9 @@ const MIN_DELAY_MS = 500;
  * @throws {UsageError} for a gateway, a host, a service or a port that is none
  */
 export function createAgent(options: CreateAgentOptions): ManagedAgent {
+  if (!Array.isArray(options.gateways)) {
+    throw new TypeError("gateways: is missing; a list of wss://host:port");
+  }
   if (options.gateways.length === 0) throw new TypeError("gateways: there is none");
   if (options.login === undefined && options.clientCertificate === undefined) {
     throw new TypeError("login or clientCertificate: one of them must be given");
@@ -201,8 +204,8 @@ class Managed implements ManagedAgent {
       sweeper,
       observer: {
         ...observer,
-        linked(gateway, link) {
-          observer.linked(gateway, link);
+        linked(...told) {
+          observer.linked(...told);
           linked.resolve();
         },
       },

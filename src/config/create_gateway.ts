@@ -150,11 +150,14 @@ const DRAIN_MS = 10_000;
  * for (const one of [proxy, agent, gateway]) await one.drain();
  * ```
  *
- * @throws {TypeError} for a number that is none, and a hash of a password that is none
+ * @throws {TypeError} without users, for a number that is none, and a hash of a password that is none
  * @throws {UsageError} for an address, a port or a path that is none
  */
 export function createGateway(options: CreateGatewayOptions): ManagedGateway {
   const { users, log = errorsAlone } = options;
+  if (typeof users !== "function" && !Array.isArray(users)) {
+    throw new TypeError("users: is missing; a list, or a function");
+  }
   const own = typeof users === "function"
     ? new Users([], { authenticate: users })
     : new Users(users);

@@ -28,6 +28,7 @@ export const optionalLogin: Kind<NameAndPassword | null> = {
 
 function parseLogin(text: string, allowed: string): NameAndPassword | null {
   if (text === "") return null;
+  if (/^[^:\p{Cc}]+:$/u.test(text)) throw new ValueError("has an empty password", allowed, null);
   const found = /^([^:\p{Cc}]+):(\P{Cc}+)$/u.exec(text);
   if (found === null) throw new ValueError("is no name with a password", allowed, null);
   return { name: found[1], password: found[2] };

@@ -42,6 +42,16 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/**
+ * Why `fetch` failed. Deno says it in the cause alone, behind the URL, whose query may be a secret.
+ */
+export function fetchFailureOf(error: unknown): string {
+  const { cause } = error as { cause?: unknown };
+  const found = /: client error \(\w+\): (?:tcp connect error: )?(.+?)(?: \(os error \d+\))?$/
+    .exec(messageOf(cause));
+  return found?.[1] ?? messageOf(error);
+}
+
 const BY_CODE: Record<string, NetErrorKind> = {
   ECONNRESET: "reset",
   EPIPE: "reset",

@@ -50,9 +50,11 @@ export function createAgentObserver(options: AgentObserverOptions): CountingAgen
   registerTunnel(registry, "agent", counts);
   registerLinks(registry, counts);
   return {
-    linked(gateway, link) {
+    linked(gateway, link, { instead }) {
       counts.linked(gateway, link);
-      log.info("gateway.connect", { gateway, transport: link.transport, agent: clientId });
+      const { transport } = link;
+      const why = instead !== null && { instead };
+      log.info("gateway.connect", { gateway, transport, agent: clientId, ...why });
     },
     unlinked(gateway, { end, retryMs }) {
       counts.unlinked(end, now());

@@ -137,6 +137,13 @@ export function createGatewayObserver(options: GatewayObserverOptions): Counting
       counts.authFailures[front]++;
       log.warning("auth.failed", { front, client: remote, user: user || null, reason });
     },
+    clientRefused({ front, remote, reason }) {
+      log.debug("client.refused", { front, client: remote, reason });
+    },
+    portOpened({ target, ...port }) {
+      log.info("port.open", { ...port, target: targetText(target) });
+    },
+    portRefused: (port) => log.warning("port.refused", { ...port }),
     asked: ({ id }) => counts.asked(id),
     retried(asked, { agent, reason }) {
       counts.retries++;

@@ -104,7 +104,8 @@ export function tellingOf(observer: Partial<ServerObserver>, log: ServerLog): Te
   return {
     socketOpened: (socket) => observer.socketOpened?.(socket),
     socketClosed: (socket) => {
-      log.info("socket.closed", { ...socket });
+      const durationMs = Math.round(socket.durationMs * 10) / 10;
+      log.info("socket.closed", { ...socket, durationMs });
       observer.socketClosed?.(socket);
     },
     rejected: (refused: RefusedRequest) => {

@@ -8,7 +8,7 @@ import { addressesOf } from "../net/happy_eyeballs.ts";
 import type { Sweeper } from "../net/sweeper.ts";
 import type { RefusedPort } from "../protocol/tunnel/auth.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
-import { type AgentLinkOptions, connectGateway } from "./agent_links.ts";
+import { type AgentLinkOptions, connectGateway, type Linked } from "./agent_links.ts";
 import { GatewayPlaces, type Place } from "./gateway_places.ts";
 import type { ConnectTarget, Link, LinkEnd } from "./link.ts";
 import type { AskedStream } from "./mux_link.ts";
@@ -27,7 +27,8 @@ export interface Served {
 
 /** What an agent tells. No method throws or waits. */
 export interface AgentObserver {
-  linked(gateway: string, link: Link): void;
+  /** `instead` is what was to be tried before, and why it did not stand, if anything. */
+  linked(gateway: string, link: Link, info: { instead: string | null }): void;
   /** Once for each `linked`; `retryMs` is `null` where it does not come back. */
   unlinked(gateway: string, info: { end: LinkEnd; retryMs: number | null }): void;
   /** A port of the gateway that was asked for is not open; all else goes on. */
@@ -138,19 +139,19 @@ export class TunnelAgent {
         continue;
       }
       const startedMs = performance.now();
-      const link = await this.#connect(way).catch((error: unknown) => error);
-      const isLink = link !== null && typeof link === "object" && "closed" in link;
-      const end = isLink ? await this.#hold(way, link as Link) : null;
+      const linked = await this.#connect(way).catch((error: unknown) => error);
+      const isLinked = linked !== null && typeof linked === "object" && "link" in linked;
+      const end = isLinked ? await this.#hold(way, linked as Linked) : null;
       if (end !== null && performance.now() - startedMs >= stableMs) failures = 0;
       const retryMs = signal.aborted ? null : delay(++failures);
       if (end !== null) observer.unlinked(host, { end, retryMs });
-      else if (!signal.aborted) observer.failed(host, { reason: messageOf(link), retryMs });
+      else if (!signal.aborted) observer.failed(host, { reason: messageOf(linked), retryMs });
       places.lookAgain();
       if (retryMs !== null) await pause(retryMs, signal);
     }
   }
 
-  #connect({ url, place: { address }, replica }: Way): Promise<Link> {
+  #connect({ url, place: { address }, replica }: Way): Promise<Linked> {
     const { auth, replicas, observer } = this.#options;
     const clientId = replicas === 1 ? auth.clientId : `${auth.clientId}-${replica + 1}`;
     return connectGateway({
@@ -168,10 +169,10 @@ export class TunnelAgent {
     });
   }
 
-  async #hold({ url, place }: Way, link: Link): Promise<LinkEnd> {
+  async #hold({ url, place }: Way, { link, instead }: Linked): Promise<LinkEnd> {
     this.#links.add(link);
     place.links++;
-    this.#options.observer.linked(url.host, link);
+    this.#options.observer.linked(url.host, link, { instead });
     if (this.#drainMs !== null) link.drain(this.#drainMs);
     if (this.#stopped.signal.aborted) link.close("the agent shuts down");
     const end = await link.closed;

@@ -1,5 +1,5 @@
 import type { ClientCertificate } from "../net/dial.ts";
-import { messageOf, NetError } from "../net/error.ts";
+import { NetError } from "../net/error.ts";
 import type { OutboundProxy } from "../net/outbound_proxy.ts";
 import { connectQuic } from "../net/quic_connect.ts";
 import { selfSignedFor } from "../net/self_signed.ts";
@@ -9,6 +9,7 @@ import { answered, authInTime, HEARTBEAT_MS, PATIENCE } from "./agent_auth.ts";
 import { FrameStream } from "./frame_stream.ts";
 import type { Link } from "./link.ts";
 import type { AskedStream } from "./mux_link.ts";
+import { failuresText, type LinkFailure, linkReasonOf } from "./link_failure.ts";
 import { QuicLink, TUNNEL_ALPN } from "./quic_link.ts";
 import { TunnelRefused, type TunnelTarget } from "./target.ts";
 
@@ -54,27 +55,36 @@ export interface AgentLinkOptions {
 
 const DEFAULT_PORT = 443;
 
+/** A link that stands. */
+export interface Linked {
+  readonly link: Link;
+  /** What was to be tried before, and why it did not stand; `null` where it is the first. */
+  readonly instead: string | null;
+}
+
 /**
  * A link to a gateway that has taken us, by the first transport that stands.
  *
  * @throws {TunnelRefused} with AUTH_FAILED when it did not take us
  * @throws {NetError} when none stands: with the errors of all of them in its message
  */
-export async function connectGateway(options: AgentLinkOptions): Promise<Link> {
-  const failed: string[] = [];
+export async function connectGateway(options: AgentLinkOptions): Promise<Linked> {
+  const failures: LinkFailure[] = [];
   for (const transport of transportsOf(options)) {
     try {
-      return await trusting(options, (trusted) => {
+      const link = await trusting(options, (trusted) => {
         return transport === "quic" ? byQuic(trusted) : bySocket(trusted, transport);
       });
+      return { link, instead: failures.length === 0 ? null : failuresText(failures) };
     } catch (error) {
       if (error instanceof TunnelRefused || options.signal.aborted) throw error;
-      failed.push(`${transport}: ${messageOf(error)}`);
+      const reason = linkReasonOf(error, options.certificateHashes !== undefined);
+      failures.push({ transport, reason });
     }
   }
   throw new NetError(
     "unreachable",
-    `Cannot link to ${options.url.host}: ${failed.join("; ") || whyNoQuic(options)}`,
+    `Cannot link to ${options.url.host}: ${failuresText(failures) || whyNoQuic(options)}`,
   );
 }
 
@@ -119,9 +129,9 @@ async function bySocket(options: AgentLinkOptions, transport: "ws" | "json"): Pr
 
 async function byQuic(options: AgentLinkOptions): Promise<Link> {
   const { url, address, auth, caCerts, certificateHashes, maxStreams, onOpen, onBug } = options;
-  const { heartbeatMs = HEARTBEAT_MS } = options;
+  const { heartbeatMs = HEARTBEAT_MS, quicTimeoutMs } = options;
   const serverName = hostOf(url);
-  const timeout = AbortSignal.timeout(options.quicTimeoutMs);
+  const timeout = AbortSignal.timeout(quicTimeoutMs);
   const quic = await connectQuic({
     hostname: address ?? serverName,
     serverName,
@@ -133,6 +143,9 @@ async function byQuic(options: AgentLinkOptions): Promise<Link> {
     keepaliveMs: heartbeatMs,
     idleTimeoutMs: PATIENCE * heartbeatMs,
     signal: AbortSignal.any([timeout, options.signal]),
+  }).catch((error) => {
+    if (!timeout.aborted) throw error;
+    throw new NetError("timeout", `no answer by UDP within ${quicTimeoutMs} ms`, error);
   });
   try {
     const enter = async () => {

@@ -15,6 +15,14 @@ export interface LetIn {
   readonly limits?: Limits;
 }
 
+/** Why somebody is not let in. */
+export interface NotLetIn {
+  /** He is nobody who is known, or not at this moment; nobody can say; or his group is not his. */
+  readonly not: "wrong" | "later" | "unknown" | "group";
+  /** What he may hear of it. */
+  readonly reason: string;
+}
+
 export interface ClientGateOptions {
   /** `null` where anybody may come in. */
   users: Users | null;
@@ -41,26 +49,35 @@ export class ClientGate {
     return { user: "", group: this.#options.group ?? DEFAULT_GROUP };
   }
 
+  /** Tells of one who does not speak what is spoken there. */
+  refused(front: Front, remote: string, reason: string): void {
+    this.#options.observer.clientRefused?.({ front, remote, reason });
+  }
+
   /** `name`, or `name@group` for one of several groups. */
   async enter(
     front: Front,
     who: { username: string; password: string; ip: string; remote: string },
-  ): Promise<LetIn | null> {
+  ): Promise<LetIn | NotLetIn> {
     const { users, observer, group: usual } = this.#options;
     const at = who.username.lastIndexOf("@");
     const wanted = at < 0 ? null : who.username.slice(at + 1);
     const username = at < 0 ? who.username : who.username.slice(0, at);
     const verdict = await users!.verify({ ...who, username, role: "client" });
-    const refuse = (reason: string) => {
-      observer.authFailed({ front, remote: who.remote, user: username, reason });
-      return null;
+    const refuse = (not: NotLetIn["not"], reason: string, more = "") => {
+      observer.authFailed({ front, remote: who.remote, user: username, reason: reason + more });
+      return { not, reason };
     };
-    if (verdict.kind === "later") return refuse("too many failures");
-    if (verdict.kind === "unknown") return refuse(`nobody can say now: ${verdict.reason}`);
-    if (verdict.kind === "wrong") return refuse("the username or the password is wrong");
+    const { kind } = verdict;
+    if (kind === "later") return refuse(kind, "too many failures");
+    // Where it is asked is for the log.
+    if (kind === "unknown") return refuse(kind, "nobody can say now", `: ${verdict.reason}`);
+    if (kind === "wrong") return refuse(kind, "the username or the password is wrong");
     const { user: { name, groups, limits }, pass } = verdict;
     const group = wanted ?? groups?.[0] ?? usual ?? DEFAULT_GROUP;
-    if (groups !== undefined && !groups.includes(group)) return refuse(`group ${group}`);
+    if (groups !== undefined && !groups.includes(group)) {
+      return refuse("group", `group ${group} is not one of this user's`);
+    }
     return { user: name, group, pass, limits };
   }
 }

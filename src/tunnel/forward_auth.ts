@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createHmac, randomBytes } from "node:crypto";
 import { z } from "zod";
-import { messageOf } from "../net/error.ts";
+import { fetchFailureOf } from "../net/error.ts";
 import type { Authenticate, AuthenticatedUser, Credentials } from "./users.ts";
 
 export interface ForwardAuthOptions {
@@ -89,7 +89,7 @@ async function ask(
     if (!response.ok) throw new Error(`it answered ${response.status}`);
     return userOf(credentials, body);
   } catch (error) {
-    const why = signal.aborted ? `no answer within ${timeoutMs} ms` : messageOf(error);
+    const why = signal.aborted ? `no answer within ${timeoutMs} ms` : fetchFailureOf(error);
     throw new Error(`${url.origin}${url.pathname}: ${why}`, { cause: error });
   }
 }

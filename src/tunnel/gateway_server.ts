@@ -106,7 +106,7 @@ export class GatewayServer {
     const places = new UdpPlaces(gateway.agents);
     const udp = { ...udpTimes(options), places, maxFlows: MAX_FLOWS };
     this.#fronts = new Fronts({ ...options, gateway, udp });
-    const ports = new OpenPorts({ ...openPorts, ...udp, gateway, sweeper, onBug });
+    const ports = new OpenPorts({ ...openPorts, ...udp, gateway, sweeper, observer, onBug });
     this.#ports = ports;
     this.#links = new GatewayLinks({
       gateway,

@@ -3,8 +3,9 @@ import type { Offer, OfferRequest } from "../ingress/offer.ts";
 import type { Accepted } from "../net/accepted.ts";
 import { Cancel } from "../net/cancel.ts";
 import { NetError } from "../net/error.ts";
-import type { Sweeper } from "../net/sweeper.ts";
-import { authenticationRequired, proxyCredentials } from "../protocol/http1/proxy_authorization.ts";
+import { readAhead } from "../net/unread.ts";
+import { Deadline, type Sweeper } from "../net/sweeper.ts";
+import { proxyCredentials } from "../protocol/http1/proxy_authorization.ts";
 import {
   type AbsoluteRequest,
   type ConnectRequest,
@@ -13,10 +14,11 @@ import {
 } from "../protocol/http1/proxy_request.ts";
 import type { Field } from "../protocol/wire/field.ts";
 import { ipOf } from "../proxy/headers.ts";
-import type { ClientGate, LetIn } from "./client_gate.ts";
+import type { ClientGate, LetIn, NotLetIn } from "./client_gate.ts";
 import type { Gateway } from "./gateway.ts";
 import { HttpWay } from "./http_way.ts";
-import { answerRefused, respondText } from "./http_refusal.ts";
+import { answerNotLetIn, answerRefused, respondText } from "./http_refusal.ts";
+import { badRequest, lastWords } from "./last_words.ts";
 import type { Asked } from "./observer.ts";
 import { TunnelRefused } from "./target.ts";
 
@@ -31,8 +33,9 @@ export interface HttpFrontOptions {
   onBug: (where: string, error: unknown) => void;
 }
 
-/** What a browser shows whoever is asked for a password. */
-const REALM = "proxy";
+/** SOCKS4 and SOCKS5 begin with them. */
+const SOCKS_VERSIONS: readonly number[] = [4, 5];
+const NO_SOCKS = "this is a port of HTTP; --socks or --mixed takes SOCKS5";
 const MAX_HEADER_BYTES = 16_384;
 /** A client that takes nothing of its answer for so long is cut off. */
 const WRITE_TIMEOUT_MS = 60_000;
@@ -49,8 +52,10 @@ export class HttpFront {
 
   /** Serves one client to its end, one request after the other. Never rejects. */
   async take(accepted: Accepted): Promise<void> {
+    const heard = await this.#notSocks(accepted);
+    if (heard === null) return;
     const client = new HttpClient(this.#options);
-    const connection = this.#connection(accepted, client);
+    const connection = this.#connection(heard, client);
     this.#connections.add(connection);
     if (this.#draining) connection.drain();
     await connection.run();
@@ -86,6 +91,31 @@ export class HttpFront {
       onBug,
     });
   }
+
+  /** `null` for who speaks SOCKS, and waits for an answer without the end of a head. */
+  async #notSocks(accepted: Accepted): Promise<Accepted | null> {
+    const { sweeper, keepAliveMs, gate, onBug } = this.#options;
+    const { stream, first } = readAhead(accepted.stream);
+    const deadline = new Deadline(
+      sweeper,
+      keepAliveMs,
+      () => stream.abort("nothing was asked for"),
+    );
+    try {
+      const version = (await first)?.[0];
+      if (version === undefined || !SOCKS_VERSIONS.includes(version)) {
+        return { ...accepted, stream };
+      }
+      gate.refused("http", accepted.remote, NO_SOCKS);
+      await lastWords(stream, badRequest(NO_SOCKS), sweeper);
+    } catch (error) {
+      if (!(error instanceof NetError)) onBug("http", error);
+    } finally {
+      deadline.clear();
+    }
+    stream.abort();
+    return null;
+  }
 }
 
 /** One connection of a client, whose requests may each be for another target. */
@@ -104,10 +134,7 @@ class HttpClient {
 
   async serve(offer: Offer): Promise<void> {
     const letIn = await this.#enter(offer.request);
-    if (letIn === null) {
-      const { status, fields } = authenticationRequired(REALM);
-      return await offer.respond(status, fields);
-    }
+    if (letIn === null || "not" in letIn) return await answerNotLetIn(offer, letIn);
     const asked = readProxyRequest(headOf(offer.request));
     switch (asked.kind) {
       case "answer":
@@ -119,7 +146,7 @@ class HttpClient {
     }
   }
 
-  async #enter({ fields, remote }: OfferRequest): Promise<LetIn | null> {
+  async #enter({ fields, remote }: OfferRequest): Promise<LetIn | NotLetIn | null> {
     const { gate } = this.#options;
     if (!gate.asks) return gate.anybody();
     const credentials = proxyCredentials(fields);

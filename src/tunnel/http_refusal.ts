@@ -2,7 +2,9 @@
 import type { Offer } from "../ingress/offer.ts";
 import { NetError } from "../net/error.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
+import { authenticationRequired } from "../protocol/http1/proxy_authorization.ts";
 import type { Field } from "../protocol/wire/field.ts";
+import type { NotLetIn } from "./client_gate.ts";
 import { failureKind, TunnelRefused } from "./target.ts";
 
 const TEXT: Field = ["content-type", "text/plain; charset=utf-8"];
@@ -18,6 +20,17 @@ export async function respondText(
   fields: readonly Field[] = [],
 ): Promise<void> {
   await offer.respond(status, [TEXT, ...fields], utf8.encode(`${text}\n`));
+}
+
+/** What a browser shows whoever is asked for a password. */
+const REALM = "proxy";
+
+/** Asks who it is, unless no other answer would help; `null` for who has said nothing. */
+export async function answerNotLetIn(offer: Offer, not: NotLetIn | null): Promise<void> {
+  if (not?.not === "group") return await respondText(offer, 403, not.reason);
+  if (not?.not === "unknown") return await respondText(offer, 503, not.reason, [RETRY_AFTER]);
+  const { status, fields } = authenticationRequired(REALM);
+  await offer.respond(status, fields);
 }
 
 /** Says why there is no connection to the target, or why it gave no answer. */

@@ -126,7 +126,8 @@ class Limiter {
     const { maxConnections } = this.#limits;
     const entry = this.#entries.get(key) ?? { connections: 0, queue: null };
     if (maxConnections && entry.connections >= maxConnections) {
-      throw limited(`the ${this.#of} has ${maxConnections} connections, as many as it may`);
+      const connections = maxConnections === 1 ? "1 connection" : `${maxConnections} connections`;
+      throw limited(`the ${this.#of} has ${connections}, as many as it may`);
     }
     entry.connections++;
     this.#entries.set(key, entry);

@@ -37,6 +37,14 @@ export interface Asked {
   readonly limits?: Limits;
 }
 
+/** A port of the gateway that an agent asked for. */
+export interface AskedPort {
+  readonly protocol: "tcp" | "udp";
+  readonly port: number;
+  readonly user: string;
+  readonly group: string;
+}
+
 /** What a gateway tells. No method throws or waits. */
 export interface GatewayObserver {
   agentConnected(agent: Agent): void;
@@ -44,6 +52,12 @@ export interface GatewayObserver {
   agentGone(agent: Agent, end: LinkEnd): void;
   /** Somebody was not let in, as an agent or as a client. */
   authFailed(info: { front: Front | "agent"; remote: string; user: string; reason: string }): void;
+  /** Somebody did not speak what is spoken there. */
+  clientRefused?(info: { front: Front; remote: string; reason: string }): void;
+  /** An agent has a port of the gateway that it asked for. */
+  portOpened?(info: AskedPort & { target: TunnelTarget }): void;
+  /** It has not; all else of it goes on. */
+  portRefused?(info: AskedPort & { reason: string }): void;
   /** A connection is asked for; then comes `opened` or `refused`. */
   asked?(asked: Asked): void;
   /** That agent did not connect, and the next one is asked. */

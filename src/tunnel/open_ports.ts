@@ -2,6 +2,7 @@ import { NetError } from "../net/error.ts";
 import type { OpenPort, RefusedPort } from "../protocol/tunnel/auth.ts";
 import type { Agent } from "./agents.ts";
 import { type ForwardPort, forwardPort, type ForwardTo } from "./forward_port.ts";
+import type { GatewayObserver } from "./observer.ts";
 import type { TunnelTarget } from "./target.ts";
 import type { UdpFlowsOptions } from "./udp_flows.ts";
 import type { PortRange, User } from "./users.ts";
@@ -11,6 +12,7 @@ export interface OpenPortsOptions extends UdpFlowsOptions {
   hostname: string;
   /** Those that may be opened by users of whom nothing else is said. */
   ranges: readonly PortRange[];
+  observer?: Pick<GatewayObserver, "portOpened" | "portRefused">;
 }
 
 /** What an agent has of the ports that it asked for. */
@@ -54,6 +56,7 @@ export class OpenPorts {
 
   /** Opens what this user's agents may have. The newest that asks for a port has it. */
   async claim(asked: readonly OpenPort[], user: User, group: string): Promise<PortClaims> {
+    const { observer } = this.#options;
     const refused: RefusedPort[] = [];
     const claims = new Map<string, Claim>();
     for (const port of asked) {
@@ -63,8 +66,14 @@ export class OpenPorts {
       const message = claims.has(keyOf(port))
         ? `${keyOf(port)} is asked for twice`
         : await this.#add(port, user, claim);
-      if (message !== null) refused.push({ protocol, remotePort, message });
-      else claims.set(keyOf(port), claim);
+      const info = { protocol, port: remotePort, user: user.name, group };
+      if (message !== null) {
+        observer?.portRefused?.({ ...info, reason: message });
+        refused.push({ protocol, remotePort, message });
+      } else {
+        observer?.portOpened?.({ ...info, target });
+        claims.set(keyOf(port), claim);
+      }
     }
     const release = () => this.#release(claims);
     const hold = (agent: Agent) => {
@@ -82,7 +91,10 @@ export class OpenPorts {
     const isAllowed = (user.openPorts ?? ranges).some(([first, last]) =>
       remotePort >= first && remotePort <= last
     );
-    if (!isAllowed) return `${key} may not be opened by ${user.name}`;
+    if (!isAllowed) {
+      return `${key} may not be opened by ${user.name}: the gateway's --open-ports, or open_ports ` +
+        "of the user, must name it";
+    }
     const opened = this.#opened.get(key);
     if (opened === undefined) return await this.#open(port, user, claim);
     if (opened.user !== user.name) return `${key} is in use by another user`;

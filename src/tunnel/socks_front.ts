@@ -1,4 +1,3 @@
-import { readPast } from "../ingress/read_past.ts";
 import type { Accepted } from "../net/accepted.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
 import { NetError } from "../net/error.ts";
@@ -15,6 +14,7 @@ import { ipOf } from "../proxy/headers.ts";
 import type { ClientGate, LetIn } from "./client_gate.ts";
 import { watchClient } from "./client_gone.ts";
 import type { GatewayConnection } from "./gateway.ts";
+import { badRequest, lastWords } from "./last_words.ts";
 import { failureKind, TunnelRefused } from "./target.ts";
 import { associate } from "./udp_associate.ts";
 import type { UdpFlowsOptions } from "./udp_flows.ts";
@@ -26,8 +26,9 @@ export interface SocksFrontOptions extends UdpFlowsOptions {
   handshakeTimeoutMs: number;
 }
 
-/** RFC 1928 §6: behind a failure the connection ends within 10 seconds. */
-const LINGER_MS = 2_000;
+/** What the methods of HTTP begin with. */
+const METHOD = /^[A-Z]/;
+const NO_HTTP = "this is a SOCKS5 port; --http or --mixed takes HTTP";
 
 const SUCCEEDED = encodeReply(Socks5Reply.SUCCEEDED);
 
@@ -78,6 +79,8 @@ class SocksSession {
   readonly #options: SocksFrontOptions;
   readonly #parser: Socks5Server;
   #letIn: LetIn | null;
+  /** Whether it began like a request of HTTP; `null` before it has begun. */
+  #isHttp: boolean | null = null;
 
   constructor(accepted: Accepted, options: SocksFrontOptions) {
     this.#accepted = accepted;
@@ -102,7 +105,10 @@ class SocksSession {
       request = await this.#request();
     } catch (error) {
       if (!(error instanceof Socks5Error)) throw error;
-      return await this.#end(error.answer);
+      const isHttp = this.#isHttp;
+      const { gate } = this.#options;
+      gate.refused("socks5", this.#accepted.remote, isHttp ? NO_HTTP : error.message);
+      return await this.#end(isHttp ? badRequest(NO_HTTP) : error.answer);
     } finally {
       deadline.clear();
     }
@@ -119,6 +125,7 @@ class SocksSession {
           this.#parser.end();
           return null;
         }
+        this.#isHttp ??= METHOD.test(String.fromCharCode(chunk[0]));
         this.#parser.push(chunk);
       } else if (event.type === "methods") {
         await this.#stream.write(encodeMethod(event.method));
@@ -136,8 +143,11 @@ class SocksSession {
   async #authenticate(username: string, password: string): Promise<boolean> {
     const { remote } = this.#accepted;
     const who = { username, password, ip: ipOf(remote), remote };
-    this.#letIn = await this.#options.gate.enter("socks5", who);
-    return this.#letIn !== null;
+    const entered = await this.#options.gate.enter("socks5", who);
+    // RFC 1929 §2: its answer has no place for why not.
+    if ("not" in entered) return false;
+    this.#letIn = entered;
+    return true;
   }
 
   async #serve(
@@ -177,19 +187,8 @@ class SocksSession {
     }
   }
 
-  /** Its answer, FIN, and then what it still sends is read past: RST would take the answer away. */
   async #end(answer: Uint8Array | null): Promise<null> {
-    const stream = this.#stream;
-    try {
-      if (answer !== null) await stream.write(answer);
-      await stream.closeWrite();
-    } catch {
-      // It did not want to know.
-      return null;
-    }
-    const deadline = new Deadline(this.#options.sweeper, LINGER_MS, () => stream.abort());
-    await readPast(() => stream.read(), () => {});
-    deadline.clear();
+    await lastWords(this.#stream, answer, this.#options.sweeper);
     return null;
   }
 }

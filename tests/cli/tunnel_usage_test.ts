@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { agentCommand } from "../../src/cli/agent.ts";
 import { defaultAgentId } from "../../src/cli/agent_id.ts";
 import { run } from "../../src/cli/args.ts";
+import { checkCommand } from "../../src/cli/check.ts";
 import { gatewayCommand } from "../../src/cli/gateway.ts";
 import { TestIo, withFolder } from "./support.ts";
 
@@ -40,6 +41,19 @@ const WRONG: [args: string[], want: string][] = [
   [
     ["agent"],
     "2 h3ws: --gateway: is missing; allowed: wss://host:port: h3ws agent wss://gw.example:8443\n",
+  ],
+  [
+    ["agent", GW],
+    "2 h3ws: --user: is missing; allowed: --user name:password, --token, or --cert and --key\n",
+  ],
+  [
+    ["agent", GW, "--user", "ann:"],
+    "2 h3ws: --user: has an empty password; allowed: name:password, the name without : and control " +
+    "characters\n",
+  ],
+  [
+    ["agent", GW, "--key", "/nowhere.pem"],
+    "2 h3ws: --key: stands alone; allowed: --cert, too\n",
   ],
   [
     ["agent", GW, "--user", "a:b", "--token", "c"],
@@ -99,6 +113,23 @@ Deno.test("tunnel usage: a name that is in the file of users too", () =>
     assert.equal(
       await told(["gateway", "--user", "a:b", "--users", file]),
       `2 h3ws: --user: "a" is a user of ${file} already; allowed: a name that is not there\n`,
+    );
+  }));
+
+Deno.test("tunnel usage: who an agent is may stand in its file, and need not in one that is checked", () =>
+  withFolder(async (folder) => {
+    const file = join(folder, "h3ws.yaml");
+    await Deno.writeTextFile(file, `client: { gateway_addr: "${GW}" }\n`);
+    const missing =
+      "--user: is missing; allowed: --user name:password, --token, or --cert and --key";
+    assert.equal(await told(["agent", "--config", file]), `2 h3ws: ${missing}\n`);
+    const io = new TestIo();
+    assert.equal(await run(["check", file], { commands: [checkCommand] }, io), 0, io.stderr);
+    const nowhere = join(folder, "ca.pem");
+    await Deno.writeTextFile(file, `client: { gateway_addr: "${GW}", token: c }\n`);
+    assert.equal(
+      await told(["agent", "--config", file, "--ca", nowhere]),
+      `1 h3ws: Cannot read ${nowhere}: no such file\n`,
     );
   }));
 

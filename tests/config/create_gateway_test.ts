@@ -220,6 +220,15 @@ Deno.test("createGateway and createAgent: what makes no sense is told before any
   });
   assert.throws(() => gatewayWith({ listen: "x" }), UsageError);
   assert.throws(() => gatewayWith({ users: [{ name: "a", passwordHash: "x" }] }), TypeError);
+  // From JavaScript.
+  assert.throws(() => createGateway({} as CreateGatewayOptions), {
+    name: "TypeError",
+    message: "users: is missing; a list, or a function",
+  });
+  assert.throws(() => createAgent({} as CreateAgentOptions), {
+    name: "TypeError",
+    message: "gateways: is missing; a list of wss://host:port",
+  });
   const gateway = { port: 1 } as ManagedGateway;
   assert.throws(() => agentOf(gateway, { gateways: [] }), {
     message: "gateways: there is none",

@@ -23,9 +23,13 @@ class FakeLink implements Link {
 function setUp() {
   const registry = new Registry();
   const lines: string[] = [];
-  const log = createLog((record: LogRecord) => lines.push(String(record.rawMessage)));
+  const fields: LogRecord["properties"][] = [];
+  const log = createLog((record: LogRecord) => {
+    lines.push(String(record.rawMessage));
+    fields.push(record.properties);
+  });
   const clock = { ms: 1_000_000 };
-  return { options: { registry, log, now: () => clock.ms }, registry, lines, clock };
+  return { options: { registry, log, now: () => clock.ms }, registry, lines, fields, clock };
 }
 
 const target = { protocol: "tcp", host: "a.example", port: 80 } as const;
@@ -171,12 +175,13 @@ Deno.test("gateway observer: no more than 1000 agents that are gone are remember
 });
 
 Deno.test("agent observer: links, retries and connections", async () => {
-  const { options, registry, lines, clock } = setUp();
+  const { options, registry, lines, fields, clock } = setUp();
   const observer = createAgentObserver({ ...options, clientId: "me" });
   assert.deepEqual([observer.stats().is_online, observer.stats().last_seen], [false, null]);
   observer.failed("gw:1", { reason: "refused", retryMs: 400.7 });
   const link = new FakeLink();
-  observer.linked("gw:1", link);
+  observer.linked("gw:1", link, { instead: "quic: no answer" });
+  assert.equal(fields.at(-1)?.instead, "quic: no answer");
   assert.deepEqual(observer.stats().gateways, [{ gateway: "gw:1", transport: "quic" }]);
   const served = { id: 1, gateway: "gw:1", target };
   observer.opened(served, { dialMs: 2 });

@@ -100,6 +100,15 @@ for (const [name, answer, why] of UNSURE) {
   });
 }
 
+Deno.test("forward-auth: a server that is not there is told by why it can't be asked", async () => {
+  const gone = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const url = new URL(`http://127.0.0.1:${gone.addr.port}/auth?secret=client%20error%20(1):`);
+  gone.close();
+  await assert.rejects(forwardAuth({ url })(ANN), {
+    message: `${url.origin}/auth: Connection refused`,
+  });
+});
+
 Deno.test("forward-auth: a 401 is a failure, which delays the next try", async () => {
   await withServer(() => new Response(null, { status: 401 }), async ({ url, asked }) => {
     const users = new Users([], {

@@ -11,6 +11,9 @@ import { endOf, Raw, withRawTarget } from "./raw.ts";
 import { LOOPBACK, testAgent, type TestTunnel, Told, withTunnel } from "./support.ts";
 import { udpEcho } from "./udp.ts";
 
+const NOT_OPENED = "may not be opened by ann: the gateway's --open-ports, or open_ports of the " +
+  "user, must name it";
+
 const localhost = "127.0.0.1";
 
 function forwardTo(protocol: "tcp" | "udp", port: number) {
@@ -153,9 +156,15 @@ Deno.test("open_ports: what is not allowed or in use is told, and the agent goes
       const options = { gateway: { openPorts }, openPorts: ports };
       await withTunnel(options, async ({ told }) => {
         assert.deepEqual(told.lines.filter((line) => line.startsWith("port refused")), [
-          "port refused: tcp port 22 may not be opened by ann",
+          `port refused: tcp port 22 ${NOT_OPENED}`,
           `port refused: tcp port ${taken.addr.port} is in use at the gateway`,
           `port refused: tcp port ${free} is asked for twice`,
+        ]);
+        assert.deepEqual(told.lines.filter((line) => /^port[+-]/.test(line)), [
+          `port- ann: tcp port 22 ${NOT_OPENED}`,
+          `port- ann: tcp port ${taken.addr.port} is in use at the gateway`,
+          `port+ tcp ${free} ann 127.0.0.1:${port}`,
+          `port- ann: tcp port ${free} is asked for twice`,
         ]);
         using client = await Raw.connect(free);
         await client.send("hello");
@@ -181,7 +190,7 @@ Deno.test("open_ports: none by default, and a user's own ranges before those of 
     await withTunnel({ agents, gateway, openPorts: ports }, ({ told }) => {
       assert.deepEqual(
         told.lines.filter((line) => line.startsWith("port refused")),
-        refused.map((port) => `port refused: tcp port ${port} may not be opened by ann`),
+        refused.map((port) => `port refused: tcp port ${port} ${NOT_OPENED}`),
       );
       return Promise.resolve();
     });

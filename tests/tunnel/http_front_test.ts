@@ -145,6 +145,32 @@ Deno.test("http front: --proxy-user right, wrong, and none", async () => {
   });
 });
 
+Deno.test("http front: a group that is not his is no wrong password, nor is that nobody can say", async () => {
+  const authenticate = ({ password }: { password: string }) => {
+    if (password === "down") return Promise.reject(new Error("http://auth.internal/: refused"));
+    return Promise.resolve({ name: "ann", groups: ["default"] });
+  };
+  const users = new Users([], { authenticate });
+  const gateway = { http: { listen: LOOPBACK, users } };
+  await withTunnel({ gateway }, async (tunnel) => {
+    await withTarget(async ({ port }) => {
+      const ask = (user: string) => {
+        const url = `http://localhost:${port}/`;
+        return curl(...proxy(tunnel), "--proxy-user", user, "-w", "%{http_code}", url);
+      };
+      assert.equal((await ask("ann:secret")).stdout, "hello /\n200");
+      assert.equal((await ask("ann@default:secret")).stdout, "hello /\n200");
+      const work = "group work is not one of this user's";
+      assert.equal((await ask("ann@work:secret")).stdout, `${work}\n403`);
+      assert.equal((await ask("ann:down")).stdout, "nobody can say now\n503");
+      assert.deepEqual(tunnel.told.lines.filter((line) => line.startsWith("auth")), [
+        `auth http ann: ${work}`,
+        "auth http ann: nobody can say now: http://auth.internal/: refused",
+      ]);
+    });
+  });
+});
+
 Deno.test("http front: 403, 502 and 504 say why there is no connection", async () => {
   const gateway = { connectTimeoutMs: 300 };
   await withTunnel({ gateway, allowed: ["127.0.0.1", "192.0.2.1"] }, async (tunnel) => {

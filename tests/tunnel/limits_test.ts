@@ -24,6 +24,11 @@ Deno.test("limits: connections at once are counted for each, and a place that is
   const { code, message } = await rejected(limits.enter("user", "ann"));
   assert.equal(code, TunnelCode.RATE_LIMITED);
   assert.equal(message, "the user has 2 connections, as many as it may");
+  const one = await TunnelLimits.make({ user: { maxConnections: 1 } });
+  await one.enter("user", "ann");
+  await assert.rejects(one.enter("user", "ann"), {
+    message: "the user has 1 connection, as many as it may",
+  });
   await limits.enter("user", "constructor");
   await limits.enter("agent", "ann");
   first.leave();

@@ -60,6 +60,8 @@ Deno.test("tunnel: where no UDP passes the link stands by WebSocket within 3 s",
     assert.ok(performance.now() - startedMs < 3_000, `${performance.now() - startedMs} ms`);
     const [{ link }] = tunnel.gateway.gateway.agents.list();
     assert.equal(link.transport, "ws/2");
+    const told = "linked ws/2 instead of quic: no answer by UDP within 1500 ms";
+    assert.ok(tunnel.told.lines.includes(told), tunnel.told.lines.join("\n"));
     await withTarget(echo, async (port) => {
       const client = await echoClient(tunnel.gateway.socksPort!, port);
       client.fin();

@@ -96,20 +96,13 @@ for (
   });
 }
 
-for (
-  const [name, bytes] of [["SOCKS4", [4, 1, 0, 80, 127, 0, 0, 1, 0]], [
-    "HTTP",
-    "GET / HTTP/1.1\r\n\r\n",
-  ]] as const
-) {
-  Deno.test(`socks front: ${name} is let go without a word`, async () => {
-    await withTunnel({ transports: ["ws"] }, async ({ gateway }) => {
-      using client = await Raw.connect(gateway.socksPort!);
-      await client.send(typeof bytes === "string" ? bytes : Uint8Array.from(bytes));
-      assert.equal(await client.rest(), "");
-    });
+Deno.test("socks front: SOCKS4 is let go without a word", async () => {
+  await withTunnel({ transports: ["ws"] }, async ({ gateway }) => {
+    using client = await Raw.connect(gateway.socksPort!);
+    await client.send(Uint8Array.of(4, 1, 0, 80, 127, 0, 0, 1, 0));
+    assert.equal(await client.rest(), "");
   });
-}
+});
 
 Deno.test("socks front: who is slow is let go, with 1,000 others; who is not, is served", async () => {
   const gateway = { handshakeTimeoutMs: 1_500 };

@@ -24,6 +24,10 @@ export class Told {
       agentConnected: ({ id, group, link }) => this.#say(`agent+ ${id} ${group} ${link.transport}`),
       agentGone: ({ id }, { by, reason }) => this.#say(`agent- ${id} ${by}: ${reason}`),
       authFailed: ({ front, user, reason }) => this.#say(`auth ${front} ${user}: ${reason}`),
+      portOpened: ({ protocol, port, user, target }) =>
+        this.#say(`port+ ${protocol} ${port} ${user} ${target.host}:${target.port}`),
+      portRefused: ({ user, reason }) => this.#say(`port- ${user}: ${reason}`),
+      clientRefused: ({ front, reason }) => this.#say(`client ${front}: ${reason}`),
       opened: ({ target }, { agent }) =>
         this.#say(`open ${target.host}:${target.port} ${agent.id}`),
       refused: ({ target }, { reason }) => this.#say(`refused ${target.host}: ${reason}`),
@@ -35,7 +39,8 @@ export class Told {
 
   get agent(): AgentObserver {
     return {
-      linked: (_, { transport }) => this.#say(`linked ${transport}`),
+      linked: (_, { transport }, { instead }) =>
+        this.#say(`linked ${transport}${instead === null ? "" : ` instead of ${instead}`}`),
       unlinked: (_, { end }) => this.#say(`unlinked ${end.by}: ${end.reason}`),
       portRefused: (_, { message }) => this.#say(`port refused: ${message}`),
       failed: (_, { reason }) => this.#say(`failed ${reason}`),
