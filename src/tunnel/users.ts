@@ -1,5 +1,6 @@
 import { messageOf } from "../net/error.ts";
 import { networkOf } from "../proxy/client_shares.ts";
+import { Familiar } from "./familiar.ts";
 import { isRightAtOnce, isRightByHash, Known, sha256 } from "./known_user.ts";
 import type { Limits } from "./limits.ts";
 import { Tries } from "./tries.ts";
@@ -91,6 +92,7 @@ const BUSY_MS = 1_000;
 export class Users {
   #known: ReadonlyMap<string, Known> = new Map();
   readonly #tries: Tries;
+  readonly #familiar: Familiar;
   readonly #authenticate: Authenticate | null;
   readonly #hashes = new Slots(MAX_HASHES, MAX_WAITING);
   readonly #listeners: (() => void)[] = [];
@@ -99,6 +101,7 @@ export class Users {
   constructor(users: readonly User[], options: UsersOptions = {}) {
     const { tries = new Tries(), authenticate = null } = options;
     this.#tries = tries;
+    this.#familiar = new Familiar(() => tries.nowMs);
     this.#authenticate = authenticate;
     this.replace(users);
   }
@@ -131,7 +134,7 @@ export class Users {
 
   /** Who it is that says so. */
   async verify(credentials: Credentials): Promise<Verdict> {
-    const keys = keysOf(credentials);
+    const keys = this.#keysOf(credentials);
     const later = this.#later(keys);
     if (later !== null) return later;
     let found: Verdict | null;
@@ -144,8 +147,25 @@ export class Users {
       this.#tries.failed(keys);
       return { kind: "wrong" };
     }
-    if (found.kind === "user") this.#tries.succeeded(keys);
+    if (found.kind === "user") this.#succeeded(credentials, keys);
     return found;
+  }
+
+  #succeeded({ username, ip }: Credentials, keys: readonly string[]): void {
+    this.#tries.succeeded(keys);
+    if (username !== "") this.#familiar.add(username, networkOf(ip));
+  }
+
+  /**
+   * Whose failures count. Who has no name fails as an address alone; and those of strangers, who
+   * may have many addresses, do not keep a user from where he got in: there they have a count apart.
+   */
+  #keysOf({ username, ip }: Credentials): string[] {
+    const network = networkOf(ip);
+    const from = `ip ${network}`;
+    if (username === "") return [from];
+    const isFamiliar = this.#familiar.has(username, network);
+    return [from, isFamiliar ? `at ${network} ${username}` : `user ${username}`];
   }
 
   #later(keys: readonly string[]): Verdict | null {
@@ -222,12 +242,6 @@ class Slots {
 
 function isTokenOrCertificate({ token, certificate }: Credentials): boolean {
   return token !== undefined || certificate !== undefined;
-}
-
-/** Whose failures count: who has no name fails as an address alone. */
-function keysOf({ username, ip }: Credentials): string[] {
-  const from = `ip ${networkOf(ip)}`;
-  return username === "" ? [from] : [from, `user ${username}`];
 }
 
 function mayBe({ roles }: User, role: Role): boolean {
