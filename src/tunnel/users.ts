@@ -1,9 +1,11 @@
+import type { CancelSignal } from "../net/cancel.ts";
 import { messageOf } from "../net/error.ts";
 import { networkOf } from "../proxy/client_shares.ts";
 import { Familiar } from "./familiar.ts";
-import { isRightAtOnce, isRightByHash, Known, sha256 } from "./known_user.ts";
+import { isRightAtOnce, isRightByHash, Known, macOf, sha256 } from "./known_user.ts";
 import type { Limits } from "./limits.ts";
 import { Tries } from "./tries.ts";
+import { Turns } from "./turns.ts";
 
 /** What a user may be. */
 export type Role = "agent" | "client";
@@ -84,9 +86,18 @@ export interface UsersOptions {
 
 /** Each takes 32 MiB and a core. */
 const MAX_HASHES = 4;
-/** Those who wait for a hash; who comes above that has to come again. */
-const MAX_WAITING = 1_000;
-const BUSY_MS = 1_000;
+/** Those who wait for a hash: as many as get theirs while they still may say who they are. */
+const MAX_WAITING = 50;
+
+const BUSY = "too many wait for their passwords to be looked at";
+const GONE = "whoever asked waits no more";
+
+/** For whom one is looked for. */
+interface Asked {
+  /** Whose failures count. */
+  readonly keys: readonly string[];
+  readonly signal: CancelSignal | null;
+}
 
 /** The users of a gateway. */
 export class Users {
@@ -94,7 +105,9 @@ export class Users {
   readonly #tries: Tries;
   readonly #familiar: Familiar;
   readonly #authenticate: Authenticate | null;
-  readonly #hashes = new Slots(MAX_HASHES, MAX_WAITING);
+  readonly #hashes = new Turns({ most: MAX_HASHES, maxWaiting: MAX_WAITING });
+  /** By the hash of what was said, until it is known whether it is right, or nobody looks. */
+  readonly #guesses = new Map<string, Promise<unknown>>();
   readonly #listeners: (() => void)[] = [];
 
   /** Throws `TypeError` for a hash that is none. */
@@ -132,14 +145,14 @@ export class Users {
     this.#listeners.push(listener);
   }
 
-  /** Who it is that says so. */
-  async verify(credentials: Credentials): Promise<Verdict> {
+  /** Who it is that says so. By `signal` nobody waits for it any more: no password is looked at then. */
+  async verify(credentials: Credentials, signal: CancelSignal | null = null): Promise<Verdict> {
     const keys = this.#keysOf(credentials);
     const later = this.#later(keys);
     if (later !== null) return later;
     let found: Verdict | null;
     try {
-      found = await this.#find(credentials, keys);
+      found = await this.#find(credentials, { keys, signal });
     } catch (error) {
       return { kind: "unknown", reason: messageOf(error) };
     }
@@ -174,7 +187,7 @@ export class Users {
   }
 
   /** `null` for nobody. */
-  async #find(credentials: Credentials, keys: readonly string[]): Promise<Verdict | null> {
+  async #find(credentials: Credentials, asked: Asked): Promise<Verdict | null> {
     const { password, role } = credentials;
     if (this.#authenticate !== null) {
       const user = await this.#authenticate(credentials);
@@ -185,7 +198,41 @@ export class Users {
     if (isBySecret || known !== null && isRightAtOnce(known, password)) {
       return verdictOf(known, role);
     }
-    if (!await this.#hashes.take()) return { kind: "later", waitMs: BUSY_MS };
+    return await this.#findByHash(credentials, known, asked);
+  }
+
+  /** Who opens many connections at once says the same in each: they wait for one hash. */
+  async #findByHash(
+    credentials: Credentials,
+    known: Known | null,
+    asked: Asked,
+  ): Promise<Verdict | null> {
+    const { username, password, ip, role } = credentials;
+    const said = JSON.stringify([networkOf(ip), username, password]);
+    const guess = macOf(said).toString("base64");
+    for (let same; (same = this.#guesses.get(guess)) !== undefined;) {
+      const verdict = await same;
+      if (known !== null && isRightAtOnce(known, password)) return verdictOf(known, role);
+      // It has counted as a failure, once.
+      if (verdict === null) return { kind: "wrong" };
+    }
+    const looking = this.#look(credentials, known, asked);
+    this.#guesses.set(guess, looking);
+    try {
+      return await looking;
+    } finally {
+      this.#guesses.delete(guess);
+    }
+  }
+
+  async #look(
+    { password, ip, role }: Credentials,
+    known: Known | null,
+    { keys, signal }: Asked,
+  ): Promise<Verdict | null> {
+    if (!await this.#hashes.take(networkOf(ip), signal)) {
+      return { kind: "unknown", reason: signal?.aborted ? GONE : BUSY };
+    }
     try {
       // Others may have failed, or been right, meanwhile.
       const later = this.#later(keys);
@@ -211,32 +258,6 @@ export class Users {
   #first(is: (user: User) => boolean): Known | null {
     for (const known of this.#known.values()) if (is(known.user)) return known;
     return null;
-  }
-}
-
-/** Where several do the same, so many at once. */
-class Slots {
-  #free: number;
-  readonly #maxWaiting: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(count: number, maxWaiting: number) {
-    this.#free = count;
-    this.#maxWaiting = maxWaiting;
-  }
-
-  /** `false` where too many wait already. */
-  async take(): Promise<boolean> {
-    if (this.#free > 0) this.#free--;
-    else if (this.#waiting.length >= this.#maxWaiting) return false;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    return true;
-  }
-
-  free(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#free++;
-    else next();
   }
 }
 
