@@ -3,7 +3,7 @@ import type { Offer, OfferRequest } from "../ingress/offer.ts";
 import type { Accepted } from "../net/accepted.ts";
 import { Cancel } from "../net/cancel.ts";
 import { NetError } from "../net/error.ts";
-import type { Sweeper } from "../net/sweeper.ts";
+import { Deadline, type Sweeper } from "../net/sweeper.ts";
 import { authenticationRequired, proxyCredentials } from "../protocol/http1/proxy_authorization.ts";
 import {
   type AbsoluteRequest,
@@ -81,7 +81,7 @@ class HttpClient {
   }
 
   async serve(offer: Offer): Promise<void> {
-    const letIn = await this.#enter(offer.request);
+    const letIn = await this.#enter(offer);
     if (letIn === null) {
       const { status, fields } = authenticationRequired(REALM);
       return await offer.respond(status, fields);
@@ -97,12 +97,21 @@ class HttpClient {
     }
   }
 
-  async #enter({ fields, remote }: OfferRequest): Promise<LetIn | null> {
-    const { gate } = this.#options;
+  async #enter(offer: Offer): Promise<LetIn | null> {
+    const { gate, sweeper, handshakeTimeoutMs } = this.#options;
     if (!gate.asks) return gate.anybody();
+    const { fields, remote } = offer.request;
     const credentials = proxyCredentials(fields);
     if (credentials === null) return null;
-    return await gate.enter("http", { ...credentials, ip: ipOf(remote), remote });
+    const gone = new Cancel();
+    const leave = () => gone.abort(new NetError("aborted", "the client is gone"));
+    offer.onGone(leave);
+    const deadline = new Deadline(sweeper, handshakeTimeoutMs, leave);
+    try {
+      return await gate.enter("http", { ...credentials, ip: ipOf(remote), remote }, gone);
+    } finally {
+      deadline.clear();
+    }
   }
 
   /** RFC 9110 §9.3.6: what follows are the target's bytes. */

@@ -119,6 +119,8 @@ class SocksSession {
           this.#parser.end();
           return null;
         }
+        // What was read ahead while it was looked at who it is comes first, in one chunk.
+        this.#stream = this.#accepted.stream;
         this.#parser.push(chunk);
       } else if (event.type === "methods") {
         await this.#stream.write(encodeMethod(event.method));
@@ -136,7 +138,11 @@ class SocksSession {
   async #authenticate(username: string, password: string): Promise<boolean> {
     const { remote } = this.#accepted;
     const who = { username, password, ip: ipOf(remote), remote };
-    this.#letIn = await this.#options.gate.enter("socks5", who);
+    // Whoever has sent its request already may have ended its side behind it.
+    const goneAtFin = this.#parser.buffered === 0;
+    const { stream, gone } = watchClient(this.#stream, { goneAtFin });
+    this.#stream = stream;
+    this.#letIn = await this.#options.gate.enter("socks5", who, gone);
     return this.#letIn !== null;
   }
 
@@ -154,7 +160,8 @@ class SocksSession {
   }
 
   async #associate(): Promise<null> {
-    const relayed = await associate({ ...this.#accepted, letIn: this.#letIn! }, this.#options);
+    const client = { ...this.#accepted, stream: this.#stream, letIn: this.#letIn! };
+    const relayed = await associate(client, this.#options);
     return relayed ? null : await this.#end(encodeReply(Socks5Reply.GENERAL_FAILURE));
   }
 
