@@ -21,6 +21,9 @@ import type { GatewayLink } from "./link.ts";
 import { MuxLink, TUNNEL_SUBPROTOCOL } from "./mux_link.ts";
 import { QuicLink, TUNNEL_ALPN } from "./quic_link.ts";
 
+/** Above all that an agent says by JSON. */
+const MAX_JSON_BYTES = 1024 * 1024;
+
 export interface GatewayLinksOptions {
   gateway: Gateway;
   admission: Admission;
@@ -95,6 +98,7 @@ export class GatewayLinks {
       const auth = await readJsonAuth(socket);
       if (auth === null) return "expected auth";
       return await this.#admit({ auth, ...sayingOf(request), gone }, (authed) => {
+        if (authed.success) socket.limitMessages(MAX_JSON_BYTES);
         return answerJsonAuth(socket, authed);
       }) ?? "AUTH_FAILED";
     });

@@ -1,6 +1,7 @@
 import type { ListenAddress } from "../ingress/listen.ts";
 import type { Sweeper } from "../net/sweeper.ts";
 import { splitCertificates } from "../net/tls_certificates.ts";
+import { MAX_FRAME_BYTES } from "../protocol/tunnel/frame.ts";
 import { serveBeside, type Server } from "../server/server.ts";
 import type { ServeOptions } from "../server/options.ts";
 import type { WebSocketRequest } from "../server/request.ts";
@@ -16,8 +17,6 @@ import type { GatewayObserver } from "./observer.ts";
 import { OpenPorts } from "./open_ports.ts";
 import type { PortRange, Users } from "./users.ts";
 
-/** Above all that is sent by frames and by JSON. */
-const MAX_MESSAGE_BYTES = 1024 * 1024;
 /** An agent that is silent for so many heartbeats is gone. */
 const PATIENCE = 3;
 const UDP_IDLE_TIMEOUT_MS = 60_000;
@@ -128,7 +127,8 @@ export class GatewayServer {
         pongTimeoutMs: (PATIENCE - 1) * heartbeatMs,
         // Behind that: a link that is idle is closed with a handshake, for which it has to live.
         readTimeoutMs: 2 * PATIENCE * heartbeatMs,
-        ...{ maxFrameBytes: MAX_MESSAGE_BYTES, maxMessageBytes: MAX_MESSAGE_BYTES },
+        // No stranger makes us keep more; JSON may bring more once it is known whose it is.
+        ...{ maxFrameBytes: MAX_FRAME_BYTES, maxMessageBytes: MAX_FRAME_BYTES },
         fetch: () => notFound(),
       },
       (request) => this.#take(request),
