@@ -62,6 +62,11 @@ export class Admission {
     return message;
   }
 
+  /** Somebody came who did not even say who he is. */
+  malformed(remote: string, reason: string): void {
+    this.#failed(null, remote, reason);
+  }
+
   async admit({ auth, remote, certificate = null, gone }: Applicant): Promise<Admitted> {
     const { users } = this.#options;
     if (auth.version > TUNNEL_VERSION) {

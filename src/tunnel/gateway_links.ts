@@ -7,7 +7,8 @@ import type { QuicConnection } from "../net/quic.ts";
 import { Deadline, type Sweeper } from "../net/sweeper.ts";
 import { decodeFrame } from "../protocol/tunnel/decode.ts";
 import { encodeFrame } from "../protocol/tunnel/encode.ts";
-import { TunnelError } from "../protocol/tunnel/code.ts";
+import { TunnelCode, TunnelError } from "../protocol/tunnel/code.ts";
+import type { Frame } from "../protocol/tunnel/frame.ts";
 import { CloseCode } from "../protocol/websocket/close.ts";
 import type { WebSocketRequest } from "../server/request.ts";
 import type { Admission, Admitted, Applicant } from "./admission.ts";
@@ -78,11 +79,16 @@ export class GatewayLinks {
     const { gateway, onBug, windowBytes } = this.#options;
     const socket = await request.accept({ protocol: TUNNEL_SUBPROTOCOL });
     const entered = await this.#inTime(endOf(socket), async (gone) => {
-      const auth = await readAuth(socket);
-      if (auth === null) return "expected AUTH";
-      return await this.#admit({ auth, ...sayingOf(request), gone }, (authed) => {
-        return socket.send(encodeFrame({ type: "authed", authed }));
-      }) ?? "AUTH_FAILED";
+      const said = sayingOf(request);
+      try {
+        const auth = await readAuth(socket);
+        if (auth === null) return "expected AUTH";
+        return await this.#admit({ auth, ...said, gone }, (authed) => {
+          return socket.send(encodeFrame({ type: "authed", authed }));
+        }) ?? "AUTH_FAILED";
+      } catch (error) {
+        return this.#malformed(said.remote, error);
+      }
     });
     if (typeof entered === "string") return await refuse(socket, entered);
     const { maxStreams } = entered;
@@ -126,11 +132,19 @@ export class GatewayLinks {
       });
       this.#options.gateway.take({ ...agent, link });
     } catch (error) {
-      if (!(error instanceof NetError || error instanceof TunnelError)) {
-        this.#options.onBug("tunnel quic", error);
+      if (error instanceof TunnelError) quic.close(0, this.#malformed(quic.remote, error));
+      else {
+        if (!(error instanceof NetError)) this.#options.onBug("tunnel quic", error);
+        quic.close(0, "");
       }
-      quic.close(0, error instanceof TunnelError ? error.message : "");
     }
+  }
+
+  /** Tells why what came was no AUTH; throws what says nothing of that. */
+  #malformed(remote: string, error: unknown): string {
+    if (!(error instanceof TunnelError)) throw error;
+    this.#options.admission.malformed(remote, error.message);
+    return error.message;
   }
 
   async #enter(quic: QuicConnection, gone: CancelSignal) {
@@ -138,8 +152,8 @@ export class GatewayLinks {
     if (stream === null) return null;
     const control = new FrameStream(stream);
     const frame = await control.expect();
-    if (frame.type !== "auth") throw new NetError("other", `${frame.type} where AUTH belongs`);
-    const agent = await this.#admit({ auth: frame.auth, remote: quic.remote, gone }, (authed) => {
+    const auth = authOf(frame.type, frame);
+    const agent = await this.#admit({ auth, remote: quic.remote, gone }, (authed) => {
       return control.send({ type: "authed", authed });
     });
     if (agent !== null) return { control, agent };
@@ -197,15 +211,19 @@ async function refuse(socket: Socket, reason: string): Promise<void> {
   await socket.close(CloseCode.POLICY_VIOLATION, reason);
 }
 
-/** What came first, if it is AUTH. */
+/**
+ * What came first, which has to be AUTH; `null` from who left.
+ *
+ * @throws {TunnelError} INVALID_MESSAGE for anything else
+ */
 async function readAuth(socket: Socket): Promise<Auth | null> {
   const message = await socket.receive();
-  if (message === null || typeof message === "string") return null;
-  try {
-    const frame = decodeFrame(message);
-    return frame?.type === "auth" ? frame.auth : null;
-  } catch (error) {
-    if (error instanceof TunnelError) return null;
-    throw error;
-  }
+  if (message === null) return null;
+  const frame = typeof message === "string" ? null : decodeFrame(message);
+  return authOf(frame?.type ?? "what is no frame", frame);
+}
+
+function authOf(what: string, frame: Frame | null): Auth {
+  if (frame?.type === "auth") return frame.auth;
+  throw new TunnelError(TunnelCode.INVALID_MESSAGE, "connection", `${what} where AUTH belongs`);
 }
