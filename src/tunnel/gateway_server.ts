@@ -82,6 +82,8 @@ export class GatewayServer {
   readonly #fronts: Fronts;
   readonly #ports: OpenPorts;
   #clientCas: readonly string[] = [];
+  /** Users outlive it: they hold it no longer than it runs. */
+  readonly #releases: (() => void)[] = [];
 
   constructor(options: GatewayServerOptions) {
     this.#options = options;
@@ -89,10 +91,6 @@ export class GatewayServer {
     const onBug = (where: string, error: unknown) => observer.bug(where, error);
     this.gateway = new Gateway(options);
     const { gateway } = this;
-    const { socks, http, mixed } = options;
-    for (const list of new Set([users, ...[socks, http, mixed].map((front) => front?.users)])) {
-      list?.onGone(() => gateway.endOver());
-    }
     const { heartbeatMs, maxStreamsPerAgent: maxStreams } = options;
     const { udpIdleTimeoutMs = UDP_IDLE_TIMEOUT_MS, openPorts = NO_PORTS } = options;
     this.#fronts = new Fronts({ ...options, gateway, udpIdleTimeoutMs });
@@ -134,12 +132,21 @@ export class GatewayServer {
       (request) => this.#take(request),
       this.#links.quic,
     );
+    this.#listenToUsers();
     try {
       await this.#fronts.listen();
       await this.#join();
     } catch (error) {
       await this.stop();
       throw error;
+    }
+  }
+
+  #listenToUsers(): void {
+    const { agents, socks, http, mixed } = this.#options;
+    const { gateway } = this;
+    for (const list of new Set([agents, ...[socks, http, mixed].map((front) => front?.users)])) {
+      if (list) this.#releases.push(list.onGone(() => gateway.endOver()));
     }
   }
 
@@ -224,6 +231,7 @@ export class GatewayServer {
 
   /** Ends everything. */
   async stop(): Promise<void> {
+    for (const release of this.#releases.splice(0)) release();
     this.#ports.close();
     this.gateway.stop();
     await this.#fronts.stop();

@@ -108,7 +108,7 @@ export class Users {
   readonly #hashes = new Turns({ most: MAX_HASHES, maxWaiting: MAX_WAITING });
   /** By the hash of what was said, until it is known whether it is right, or nobody looks. */
   readonly #guesses = new Map<string, Promise<unknown>>();
-  readonly #listeners: (() => void)[] = [];
+  readonly #listeners = new Set<() => void>();
 
   /** Throws `TypeError` for a hash that is none. */
   constructor(users: readonly User[], options: UsersOptions = {}) {
@@ -140,9 +140,13 @@ export class Users {
     return gone;
   }
 
-  /** Calls back whenever passes are over because their users are gone or changed. */
-  onGone(listener: () => void): void {
-    this.#listeners.push(listener);
+  /**
+   * Calls back whenever passes are over because their users are gone or changed, until what it gives
+   * is called.
+   */
+  onGone(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   /** Who it is that says so. By `signal` nobody waits for it any more: no password is looked at then. */

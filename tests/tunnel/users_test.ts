@@ -1,9 +1,11 @@
 // Passwords that many try at once, and users that change meanwhile.
 import assert from "node:assert/strict";
 import { Cancel } from "../../src/net/cancel.ts";
+import { Sweeper } from "../../src/net/sweeper.ts";
 import { hashPassword } from "../../src/tunnel/passwords.ts";
 import { Tries } from "../../src/tunnel/tries.ts";
 import { type Credentials, type User, Users } from "../../src/tunnel/users.ts";
+import { LOOPBACK, startGateway, Told } from "./support.ts";
 
 const ASK: Credentials = { username: "ann", password: "secret", ip: "192.0.2.7", role: "client" };
 const ANN: User = { name: "ann", passwordHash: await hashPassword("secret") };
@@ -93,12 +95,15 @@ Deno.test("users: a pass is over when its user is gone or changed, and stays whe
   const ann = await users.verify(ASK);
   const bob = await users.verify({ ...ASK, username: "bob", password: "x" });
   let told = 0;
-  users.onGone(() => told++);
+  const release = users.onGone(() => told++);
   assert.deepEqual(users.replace([{ ...ANN }, { name: "bob", password: "x" }]), []);
   assert.equal(told, 0);
   assert.deepEqual(users.replace([ANN]), ["bob"]);
   assert.equal(told, 1);
   assert.deepEqual([ann, bob].map((one) => one.kind === "user" && one.pass.isOver), [false, true]);
+  release();
+  assert.deepEqual(users.replace([]), ["ann"]);
+  assert.equal(told, 1, "who listens no more is not told");
 });
 
 Deno.test("users: where nobody can say it is no failure", async () => {
@@ -122,4 +127,32 @@ Deno.test("users: a function decides in place of a list, and its time counts", a
   assert.equal((await users.verify(ASK)).kind, "user");
   assert.equal((await users.verify({ ...ASK, role: "agent" })).kind, "wrong");
   assert.equal((await users.verify({ ...ASK, username: "past" })).kind, "wrong");
+});
+
+/** Counts who listens. */
+class Counted extends Users {
+  listeners = 0;
+
+  override onGone(listener: () => void): () => void {
+    const release = super.onGone(listener);
+    this.listeners++;
+    return () => {
+      this.listeners--;
+      release();
+    };
+  }
+}
+
+Deno.test("users: they outlive their gateways, and hold none that has stopped, or never listened", async () => {
+  const [agents, sweeper, told] = [new Counted([ANN]), new Sweeper(50), new Told()];
+  for (let i = 0; i < 2; i++) {
+    const gateway = await startGateway({ told, sweeper }, { gateway: { agents } });
+    assert.equal(agents.listeners, 1);
+    const listen = { ...LOOPBACK, port: gateway.port };
+    await assert.rejects(startGateway({ told, sweeper }, { gateway: { agents, listen } }));
+    assert.equal(agents.listeners, 1);
+    await gateway.stop();
+    assert.equal(agents.listeners, 0);
+  }
+  sweeper.stop();
 });
