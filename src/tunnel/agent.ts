@@ -33,7 +33,11 @@ export interface AgentObserver {
   unlinked(gateway: string, info: { end: LinkEnd; retryMs: number | null }): void;
   /** A port of the gateway that was asked for is not open; all else goes on. */
   portRefused(gateway: string, port: RefusedPort): void;
-  failed(gateway: string, info: { reason: string; retryMs: number | null }): void;
+  /** No link came to be; `code` is that of a gateway that was there, and did not take us. */
+  failed(
+    gateway: string,
+    info: { reason: string; code: TunnelCode | null; retryMs: number | null },
+  ): void;
   /** A connection is asked for; then comes `opened` or `refused`. */
   asked?(served: Served): void;
   opened(served: Served, info: { dialMs: number }): void;
@@ -145,7 +149,7 @@ export class TunnelAgent {
       if (end !== null && performance.now() - startedMs >= stableMs) failures = 0;
       const retryMs = signal.aborted ? null : delay(++failures);
       if (end !== null) observer.unlinked(host, { end, retryMs });
-      else if (!signal.aborted) observer.failed(host, { reason: messageOf(linked), retryMs });
+      else if (!signal.aborted) observer.failed(host, { ...whyFailed(linked), retryMs });
       places.lookAgain();
       if (retryMs !== null) await pause(retryMs, signal);
     }
@@ -260,4 +264,8 @@ export class TunnelAgent {
     for (const link of this.#links) link.close("the agent shuts down");
     await Promise.all(this.#loops);
   }
+}
+
+function whyFailed(error: unknown): { reason: string; code: TunnelCode | null } {
+  return { reason: messageOf(error), code: error instanceof TunnelRefused ? error.code : null };
 }

@@ -82,9 +82,11 @@ async function byFrames(socket: Socket, options: AgentLinkOptions): Promise<Link
   const { auth, maxStreams, windowBytes, onOpen, onBug } = options;
   const sent = socket.send(encodeFrame({ type: "auth", auth }));
   const message = await authInTime(sent.then(() => socket.receive()), options);
-  if (message === null || typeof message === "string") {
-    throw new NetError("lost", "the gateway closed before it answered AUTH");
+  if (message === null) {
+    const { reason } = await socket.closed;
+    throw new NetError("lost", reason || "the gateway closed before it answered AUTH");
   }
+  if (typeof message === "string") throw new NetError("other", "the gateway did not answer AUTH");
   options.onAuthed(answered(decodeFrame(message)));
   return new MuxLink({ socket, role: "agent", windowBytes, maxStreams, onOpen, onBug });
 }

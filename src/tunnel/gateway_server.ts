@@ -1,6 +1,7 @@
 import type { ListenAddress } from "../ingress/listen.ts";
 import type { Sweeper } from "../net/sweeper.ts";
 import { splitCertificates } from "../net/tls_certificates.ts";
+import { MAX_FRAME_BYTES } from "../protocol/tunnel/frame.ts";
 import { serveBeside, type Server } from "../server/server.ts";
 import type { ServeOptions } from "../server/options.ts";
 import type { WebSocketRequest } from "../server/request.ts";
@@ -18,8 +19,6 @@ import type { IdleTimes } from "./relay.ts";
 import { UdpPlaces } from "./udp_places.ts";
 import type { PortRange, Users } from "./users.ts";
 
-/** Above all that is sent by frames and by JSON. */
-const MAX_MESSAGE_BYTES = 1024 * 1024;
 /** An agent that is silent for so many heartbeats is gone. */
 const PATIENCE = 3;
 const UDP_IDLE_TIMEOUT_MS = 60_000;
@@ -90,6 +89,8 @@ export class GatewayServer {
   readonly #fronts: Fronts;
   readonly #ports: OpenPorts;
   #clientCas: readonly string[] = [];
+  /** Users outlive it: they hold it no longer than it runs. */
+  readonly #releases: (() => void)[] = [];
 
   constructor(options: GatewayServerOptions) {
     this.#options = options;
@@ -97,10 +98,6 @@ export class GatewayServer {
     const onBug = (where: string, error: unknown) => observer.bug(where, error);
     this.gateway = new Gateway(options);
     const { gateway } = this;
-    const { socks, http, mixed } = options;
-    for (const list of new Set([users, ...[socks, http, mixed].map((front) => front?.users)])) {
-      list?.onGone(() => gateway.endOver());
-    }
     const { heartbeatMs, maxStreamsPerAgent: maxStreams } = options;
     const { openPorts = NO_PORTS } = options;
     const places = new UdpPlaces(gateway.agents);
@@ -136,18 +133,28 @@ export class GatewayServer {
         pongTimeoutMs: (PATIENCE - 1) * heartbeatMs,
         // Behind that: a link that is idle is closed with a handshake, for which it has to live.
         readTimeoutMs: 2 * PATIENCE * heartbeatMs,
-        ...{ maxFrameBytes: MAX_MESSAGE_BYTES, maxMessageBytes: MAX_MESSAGE_BYTES },
+        // No stranger makes us keep more; JSON may bring more once it is known whose it is.
+        ...{ maxFrameBytes: MAX_FRAME_BYTES, maxMessageBytes: MAX_FRAME_BYTES },
         fetch: () => notFound(),
       },
       (request) => this.#take(request),
       this.#links.quic,
     );
+    this.#listenToUsers();
     try {
       await this.#fronts.listen();
       await this.#join();
     } catch (error) {
       await this.stop();
       throw error;
+    }
+  }
+
+  #listenToUsers(): void {
+    const { agents, socks, http, mixed } = this.#options;
+    const { gateway } = this;
+    for (const list of new Set([agents, ...[socks, http, mixed].map((front) => front?.users)])) {
+      if (list) this.#releases.push(list.onGone(() => gateway.endOver()));
     }
   }
 
@@ -232,6 +239,7 @@ export class GatewayServer {
 
   /** Ends everything. */
   async stop(): Promise<void> {
+    for (const release of this.#releases.splice(0)) release();
     this.#ports.close();
     this.gateway.stop();
     await this.#fronts.stop();

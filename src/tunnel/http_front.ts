@@ -133,7 +133,7 @@ class HttpClient {
   }
 
   async serve(offer: Offer): Promise<void> {
-    const letIn = await this.#enter(offer.request);
+    const letIn = await this.#enter(offer);
     if (letIn === null || "not" in letIn) return await answerNotLetIn(offer, letIn);
     const asked = readProxyRequest(headOf(offer.request));
     switch (asked.kind) {
@@ -146,12 +146,21 @@ class HttpClient {
     }
   }
 
-  async #enter({ fields, remote }: OfferRequest): Promise<LetIn | NotLetIn | null> {
-    const { gate } = this.#options;
+  async #enter(offer: Offer): Promise<LetIn | NotLetIn | null> {
+    const { gate, sweeper, handshakeTimeoutMs } = this.#options;
     if (!gate.asks) return gate.anybody();
+    const { fields, remote } = offer.request;
     const credentials = proxyCredentials(fields);
     if (credentials === null) return null;
-    return await gate.enter("http", { ...credentials, ip: ipOf(remote), remote });
+    const gone = new Cancel();
+    const leave = () => gone.abort(new NetError("aborted", "the client is gone"));
+    offer.onGone(leave);
+    const deadline = new Deadline(sweeper, handshakeTimeoutMs, leave);
+    try {
+      return await gate.enter("http", { ...credentials, ip: ipOf(remote), remote }, gone);
+    } finally {
+      deadline.clear();
+    }
   }
 
   /** RFC 9110 §9.3.6: what follows are the target's bytes. */

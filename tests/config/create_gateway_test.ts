@@ -16,7 +16,7 @@ import { UsageError } from "../../src/config/error.ts";
 import { ListenError } from "../../src/ingress/listen.ts";
 import { dial } from "../../src/net/dial.ts";
 import { NetError } from "../../src/net/error.ts";
-import { silentLog } from "../../src/observe/log.ts";
+import { type Fields, silentLog } from "../../src/observe/log.ts";
 import { startPrivateBackend } from "../support/private_backend.ts";
 import { testCertificates } from "../support/proxy.ts";
 import { until } from "../support/until.ts";
@@ -112,6 +112,26 @@ Deno.test("createGateway: a function says who comes in", async () => {
   await wrong.stop();
   await refused;
   assert.equal(gateway.agents().length, 1);
+});
+
+Deno.test("createAgent: a wrong password is a line of its errors, and told by its statistics", async () => {
+  await using gateway = gatewayWith();
+  await gateway.start();
+  for (const transports of [["quic"], ["ws"]] as const) {
+    const lines: string[] = [];
+    const error = (event: string, fields: Fields = {}) =>
+      void lines.push(`${event} ${fields.reason}`);
+    const log = { ...silentLog, error };
+    const login = { ...ANN, password: "wrong" };
+    await using wrong = agentOf(gateway, { id: "wrong", login, log, transports });
+    assert.equal(wrong.getStats().last_error, null);
+    const refused = assert.rejects(wrong.start(), /was stopped before/);
+    await until("its line", () => lines.length > 0);
+    assert.match(lines[0], /^gateway\.failed .*the username or the password is wrong/);
+    assert.match(wrong.getStats().last_error!, /the username or the password is wrong/);
+    await wrong.stop();
+    await refused;
+  }
 });
 
 Deno.test("createProxy: a backend behind agents, by the option gateway", async () => {

@@ -115,7 +115,18 @@ for (const [name, connect] of Object.entries(DOORS)) {
     await beside(async (shop) => {
       await using agent = await connect(shop.port);
       await agent.send(agent.encode({ type: "ping", payload: new Uint8Array(8) }));
-      await within("the end", agent.ended);
+      assert.match(await within("the end", agent.ended), /^ping where AUTH belongs$/);
+      assert.match(shop.told.lines.join("\n"), /^auth agent : ping where AUTH belongs$/m);
+    });
+  });
+
+  Deno.test(`hostile agent by ${name}: an AUTH that is malformed ends the link, and both sides are told why`, async () => {
+    await beside(async (shop) => {
+      await using agent = await connect(shop.port);
+      await agent.send(agent.encode({ type: "auth", auth: { ...Shop.auth("raw"), version: 0 } }));
+      const why = await within("the end", agent.ended);
+      assert.match(why, /version/);
+      await until("its line", () => shop.told.lines.includes(`auth agent : ${why}`));
     });
   });
 
