@@ -18,6 +18,8 @@ class FakeLink implements Link {
   close(reason: string): void {
     this.#end.resolve({ by: "us", reason });
   }
+
+  drain(): void {}
 }
 
 function setUp() {
