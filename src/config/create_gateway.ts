@@ -63,7 +63,7 @@ export interface CreateGatewayOptions {
   idleTimeoutMs?: number;
   /** How long anybody may take to say who he is and what he wants. Default 10 s. */
   handshakeTimeoutMs?: number;
-  /** Between Pings to agents; a link that is silent for three times as long is lost. Default 15 s. */
+  /** Between Pings to agents; a link that is silent for three times as long is lost. Default 5 s. */
   heartbeatMs?: number;
   /** What may be under way on one connection that its reader has not taken. Default 256 KiB. */
   windowBytes?: number;
@@ -83,6 +83,8 @@ export interface ManagedGateway extends AsyncDisposable {
   readonly httpPort: number | null;
   /** That of both; `null` for none. */
   readonly mixedPort: number | null;
+  /** Those of `forwards`, in their order; none while it does not run. */
+  readonly forwardPorts: number[];
   /**
    * Connects through the agents of a group, `default` if no other is said, whenever the gateway runs:
    * what `createProxy` does with its option `gateway`, and what any `dial` takes as its `dialer`.
@@ -240,6 +242,10 @@ class Managed implements ManagedGateway {
 
   get mixedPort(): number | null {
     return this.#server?.mixedPort ?? null;
+  }
+
+  get forwardPorts(): number[] {
+    return this.#server?.forwardPorts ?? [];
   }
 
   dialer(group: string = DEFAULT_GROUP): Dialer {

@@ -56,13 +56,27 @@ function keysOf(keys: Readonly<Record<string, string>>, table: FlagTable) {
       const description = meaning.replace(/; may stand without --gateway$/, "");
       const shown = usual === "" || usual === "false" ? "" : `; default ${usual}`;
       const json = { description: description + shown };
-      return [key, kind.isMany ? listOf(kind, json) : textOfKind(kind, json).optional()];
+      return [key, kind.isMany ? listOf(kind, json).optional() : textOfKind(kind, json).optional()];
     }),
   );
 }
 
 function listOf(kind: Kind<unknown>, { description }: { description: string }) {
-  return oneOrMore(textOfKind(kind, {}), description).optional();
+  // An empty text is a member like any other.
+  const one = { ...kind, parse: (text: string) => kind.parse(addValue(text)) };
+  return oneOrMore(textOfKind(one, {}), description);
+}
+
+/** Whoever writes no member into such a list means nothing, where a missing list means anything. */
+function namesSome<List extends z.core.$ZodType>(list: List, ifMissing: string) {
+  return z.preprocess((input, context) => {
+    if (!Array.isArray(input) || input.length > 0) return input;
+    const allowed = `one or more; left out it is ${ifMissing}`;
+    context.issues.push({
+      ...{ code: "custom", input, message: "names nobody", params: { allowed } },
+    });
+    return z.NEVER;
+  }, list);
 }
 
 const filled = (what: string) =>
@@ -110,6 +124,9 @@ function tryKind(text: string, kind: Kind<unknown>, failed: () => void): void {
   }
 }
 
+const { allowed } = agentFlags;
+const ALLOWED_HOSTS = listOf(allowed.kind, { description: allowed.meaning });
+
 export const tunnelShape = {
   proxy: map({
     socks5: map({
@@ -126,11 +143,12 @@ export const tunnelShape = {
   }, "what h3ws gateway does, and h3ws proxy beside its routes").optional(),
   client: map({
     ...keysOf(CLIENT_KEYS, agentFlags),
+    allowed_hosts: namesSome(ALLOWED_HOSTS, "all but special addresses").optional(),
     ...pairOf((name) => /^[^:\p{Cc}]+$/u.test(name), "who it is"),
     open_ports: z.array(openPort).meta({
       description: "ports of the gateway that lead to services; the gateway must allow them",
     }).optional(),
-    limit: z.array(limit).meta({
+    limit: namesSome(z.array(limit), "whatever allowed_hosts says").meta({
       description: "the services that may be asked for, by name or address, and nothing else",
     }).optional(),
   }, "what h3ws agent does").optional(),

@@ -245,7 +245,7 @@ const limits = {
   heartbeatMs: envFlag({
     name: "heartbeat",
     kind: duration({ min: 1000 }),
-    default: "15s",
+    default: "5s",
     meaning: "between Pings to agents; a link that is silent for three times as long is lost",
   }),
   ...endFlags,

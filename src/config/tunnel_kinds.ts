@@ -3,6 +3,7 @@ import { type HostPattern, parseHostPattern } from "../tunnel/host_pattern.ts";
 import type { Service } from "../tunnel/reach.ts";
 import { type Address, parseAddress } from "../net/address.ts";
 import type { OpenPort } from "../protocol/tunnel/auth.ts";
+import { normalHost } from "../protocol/wire/host.ts";
 import type { TunnelTarget } from "../tunnel/target.ts";
 import type { PortRange } from "../tunnel/users.ts";
 import { ValueError } from "./error.ts";
@@ -162,13 +163,19 @@ export const service: Kind<Service> = {
 
 /** `name=host:port/udp`. */
 function named(text: string, allowed: string): Service {
-  const found = /^([^=\s]+)=(.+?)(?:\/(tcp|udp))?$/.exec(text);
-  const address = found === null ? undefined : parseAddress(found[2]);
-  if (found === null || address === undefined || /^(?:\*|):/.test(found[2]) || !address.port) {
-    throw new ValueError("is no service", allowed, text);
-  }
-  const protocol = found[3] === "udp" ? "udp" : "tcp";
-  return { name: found[1], host: address.hostname, port: address.port, protocol };
+  const found = /^([^=\s]+)=(.+)$/.exec(text);
+  const target = found === null ? null : targetOf(found[2]);
+  if (found === null || target === null) throw new ValueError("is no service", allowed, text);
+  return { name: found[1], ...target };
+}
+
+/** `host:port/udp`; `null` for what no agent can be asked for. */
+function targetOf(text: string): TunnelTarget | null {
+  const [, at, word] = /^(.+?)(?:\/(tcp|udp))?$/.exec(text) ?? [];
+  const address = at === undefined || /^(?:\*|):/.test(at) ? undefined : parseAddress(at);
+  const host = address === undefined ? null : normalHost(address.hostname);
+  if (host === null || !address?.port) return null;
+  return { protocol: word === "udp" ? "udp" : "tcp", host, port: address.port };
 }
 
 const PORT_RANGE_ALLOWED = "ports and ranges of them (8080, 9000-9100)";
@@ -219,11 +226,11 @@ export const forward: Kind<Forward> = {
   parse(text) {
     const found = /^([^=]+)=(?:([^/=\s]+)\/)?([^/=\s]+:\d+(?:\/(?:tcp|udp))?)$/.exec(text);
     const listen = found === null ? undefined : parseAddress(found[1]);
-    if (found === null || listen === undefined) {
+    const target = found === null ? null : targetOf(found[3]);
+    if (found === null || listen === undefined || target === null) {
       throw new ValueError("is no port that leads somewhere", FORWARD_ALLOWED, text);
     }
-    const { host, port, protocol } = named(`x=${found[3]}`, FORWARD_ALLOWED);
-    return { listen, group: found[2] ?? null, target: { protocol, host, port } };
+    return { listen, group: found[2] ?? null, target };
   },
 };
 

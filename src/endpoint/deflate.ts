@@ -77,12 +77,13 @@ export class Deflater {
 /** Inflates messages, one after the other. */
 export class Inflater {
   readonly #way: DeflateWay;
-  readonly #maxMessageBytes: number;
+  /** Of those that are inflated from now on. */
+  maxMessageBytes: number;
   #stream: ZlibStream | null = null;
 
   constructor(way: DeflateWay, maxMessageBytes: number) {
     this.#way = way;
-    this.#maxMessageBytes = maxMessageBytes;
+    this.maxMessageBytes = maxMessageBytes;
   }
 
   /**
@@ -92,7 +93,7 @@ export class Inflater {
    * for more than 16 blocks with BFINAL
    */
   async inflate(payload: Uint8Array): Promise<Uint8Array> {
-    const gathered = new Gathered(this.#maxMessageBytes);
+    const gathered = new Gathered(this.maxMessageBytes);
     let rest: Uint8Array = concat([payload, TAIL]);
     try {
       for (let finals = 1;; finals++) {

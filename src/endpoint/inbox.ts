@@ -61,6 +61,13 @@ export class Inbox {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
+  /** Of those that begin from now on. */
+  limitMessages(maxMessageBytes: number): void {
+    const { decoder, inflater } = this.#options;
+    decoder.limitTo({ maxFrameBytes: maxMessageBytes, maxMessageBytes });
+    if (inflater !== null) inflater.maxMessageBytes = maxMessageBytes;
+  }
+
   /** Drops messages from now on. */
   close(): void {
     if (this.#phase === "open") this.#phase = "closing";

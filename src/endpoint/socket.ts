@@ -138,6 +138,14 @@ export class Socket implements AsyncIterable<Message> {
     return this.#inbox.receive();
   }
 
+  /**
+   * From the next frame on messages may have so many bytes, each of their frames as well: for a peer
+   * that may say more once it is known.
+   */
+  limitMessages(maxMessageBytes: number): void {
+    this.#inbox.limitMessages(maxMessageBytes);
+  }
+
   /** All messages, until the socket has ended. To leave the loop leaves the socket open. */
   async *[Symbol.asyncIterator](): AsyncIterator<Message> {
     for (let data = await this.receive(); data !== null; data = await this.receive()) yield data;

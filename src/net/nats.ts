@@ -19,6 +19,8 @@ export interface NatsOptions {
   subjects: readonly string[];
   /** The bytes of a message are valid as long as anybody holds them. */
   onMessage: (subject: string, bytes: Uint8Array) => void;
+  /** Thrown by `onMessage`; all else goes on. */
+  onBug: (error: unknown) => void;
   onJoined: () => void;
   /** It is tried again, for ever. */
   onLost: (reason: string) => void;
@@ -96,7 +98,7 @@ export class Nats {
     for (const subject of this.#options.subjects) {
       connection.subscribe(subject, {
         callback: (error, message) => {
-          if (error === null) this.#options.onMessage(message.subject, message.data);
+          if (error === null) this.#take(message);
         },
       });
     }
@@ -109,6 +111,15 @@ export class Nats {
     this.#joined = false;
     const reason = await watching;
     this.#lost(error ? messageOf(error) : reason);
+  }
+
+  /** What is thrown here would end the reading of all that follows. */
+  #take({ subject, data }: { subject: string; data: Uint8Array }): void {
+    try {
+      this.#options.onMessage(subject, data);
+    } catch (error) {
+      this.#options.onBug(error);
+    }
   }
 
   /** What the server complains of, as of rights that we lack, is no way to go on. */

@@ -27,6 +27,8 @@ export interface AgentProcessStats extends PassedStats {
   is_online: boolean;
   /** In ISO 8601: when the last link ended, or now; `null` where there was none. */
   last_seen: string | null;
+  /** Why no link came to be the last time; `null` where none has failed since one stood. */
+  last_error: string | null;
   /** Seconds since the start. */
   uptime: number;
   /** Those to which a link stands, by "host:port", each with what carries it. */
@@ -62,10 +64,14 @@ export function createAgentObserver(options: AgentObserverOptions): CountingAgen
       const { reason } = end;
       log.info("gateway.gone", { gateway, by: WHO[end.by], reason, retryMs: whole(retryMs) });
     },
-    failed(gateway, { reason, retryMs }) {
+    failed(gateway, { reason, code, retryMs }) {
       counts.failures++;
+      counts.lastError = reason;
       counts.retry(retryMs);
-      log.warning("gateway.failed", { gateway, reason, retryMs: whole(retryMs) });
+      const fields = { gateway, reason, retryMs: whole(retryMs) };
+      // That passes only where somebody sees to it.
+      if (code === TunnelCode.AUTH_FAILED) log.error("gateway.failed", fields);
+      else log.warning("gateway.failed", fields);
     },
     portRefused(gateway, { protocol, remotePort: port, message: reason }) {
       log.warning("port.refused", { gateway, port, protocol, reason });
@@ -98,6 +104,7 @@ export function createAgentObserver(options: AgentObserverOptions): CountingAgen
         client_id: clientId,
         is_online: isOnline,
         last_seen: lastMs === null ? null : new Date(lastMs).toISOString(),
+        last_error: counts.lastError,
         uptime: seconds(now() - startedMs),
         gateways: [...counts.links].map(([{ transport }, gateway]) => ({ gateway, transport })),
         ...counts.passed.stats(),
@@ -117,9 +124,11 @@ class AgentCounts extends TunnelCounters {
   failures = 0;
   retries = 0;
   lastMs: number | null = null;
+  lastError: string | null = null;
 
   linked(gateway: string, link: Link): void {
     this.connects++;
+    this.lastError = null;
     this.links.set(link, gateway);
     void link.closed.then(() => this.links.delete(link));
   }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type Auth, type Authed, TUNNEL_VERSION } from "../protocol/tunnel/auth.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
+import type { CancelSignal } from "../net/cancel.ts";
 import type { Agent } from "./agents.ts";
 import { ipOf } from "../proxy/headers.ts";
 import type { GatewayObserver } from "./observer.ts";
@@ -14,6 +15,8 @@ export interface Applicant {
   readonly remote: string;
   /** The subject of the certificate that he has shown; `null` for none. */
   readonly certificate?: string | null;
+  /** When it fires he is gone, or his time is over. */
+  readonly gone: CancelSignal;
 }
 
 /** What he is told, and what he is if he is taken. */
@@ -47,25 +50,29 @@ export class Admission {
    * Whether whoever says so may be an agent; why not, in words, or `null`. AUTH still has to come.
    */
   async whyUnknown(
-    { login, remote, certificate = null }: Pick<Applicant, "remote" | "certificate"> & {
+    { login, remote, certificate = null, gone }: Omit<Applicant, "auth"> & {
       login: Auth["login"];
     },
   ): Promise<string | null> {
-    const verdict = await this.#options.users.verify(
-      credentialsOf({ auth: { login }, remote, certificate }),
-    );
+    const credentials = credentialsOf({ auth: { login }, remote, certificate });
+    const verdict = await this.#options.users.verify(credentials, gone);
     if (verdict.kind === "user") return null;
     const message = whyNot(verdict, login);
     this.#failed(login, remote, message);
     return message;
   }
 
-  async admit({ auth, remote, certificate = null }: Applicant): Promise<Admitted> {
+  /** Somebody came who did not even say who he is. */
+  malformed(remote: string, reason: string): void {
+    this.#failed(null, remote, reason);
+  }
+
+  async admit({ auth, remote, certificate = null, gone }: Applicant): Promise<Admitted> {
     const { users } = this.#options;
     if (auth.version > TUNNEL_VERSION) {
       return this.#refused(auth, remote, `version ${auth.version} is not known here`);
     }
-    const verdict = await users.verify(credentialsOf({ auth, remote, certificate }));
+    const verdict = await users.verify(credentialsOf({ auth, remote, certificate }), gone);
     if (verdict.kind !== "user") return this.#refused(auth, remote, whyNot(verdict, auth.login));
     const group = groupOf(auth, verdict.user);
     if (group === null) {
@@ -104,7 +111,9 @@ export class Admission {
 
 /** How he says who he is: a login goes before a certificate. */
 function credentialsOf(
-  { auth: { login }, remote, certificate }: Omit<Applicant, "auth"> & { auth: Pick<Auth, "login"> },
+  { auth: { login }, remote, certificate }: Pick<Applicant, "remote" | "certificate"> & {
+    auth: Pick<Auth, "login">;
+  },
 ): Credentials {
   const who = { username: "", password: "", ip: ipOf(remote), role: "agent" } as const;
   if (login === null) return certificate ? { ...who, certificate } : who;

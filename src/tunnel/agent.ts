@@ -1,5 +1,6 @@
 import type { ByteStream } from "../net/byte_stream.ts";
 import type { CancelSignal } from "../net/cancel.ts";
+import { timerMs } from "../net/numbers.ts";
 import { pause } from "../net/pause.ts";
 import { backoff, type BackoffOptions } from "../client/backoff.ts";
 import { messageOf } from "../net/error.ts";
@@ -12,6 +13,7 @@ import { GatewayPlaces, type Place } from "./gateway_places.ts";
 import type { ConnectTarget, Link, LinkEnd } from "./link.ts";
 import type { AskedStream } from "./mux_link.ts";
 import { relay, type RelayEnd, type Traffic } from "./relay.ts";
+import { drains } from "./refusals.ts";
 import { TunnelRefused, type TunnelTarget } from "./target.ts";
 
 /** A connection that a gateway asks an agent for. */
@@ -31,7 +33,11 @@ export interface AgentObserver {
   unlinked(gateway: string, info: { end: LinkEnd; retryMs: number | null }): void;
   /** A port of the gateway that was asked for is not open; all else goes on. */
   portRefused(gateway: string, port: RefusedPort): void;
-  failed(gateway: string, info: { reason: string; retryMs: number | null }): void;
+  /** No link came to be; `code` is that of a gateway that was there, and did not take us. */
+  failed(
+    gateway: string,
+    info: { reason: string; code: TunnelCode | null; retryMs: number | null },
+  ): void;
   /** A connection is asked for; then comes `opened` or `refused`. */
   asked?(served: Served): void;
   opened(served: Served, info: { dialMs: number }): void;
@@ -89,7 +95,8 @@ export class TunnelAgent {
   readonly #loops: Promise<void>[];
   #streams = 0;
   #served = 0;
-  #draining = false;
+  /** As long as it drains; `null` before. */
+  #drainMs: number | null = null;
   /** Called when the last connection has ended. */
   #onIdle: (() => void) | null = null;
 
@@ -142,7 +149,7 @@ export class TunnelAgent {
       if (end !== null && performance.now() - startedMs >= stableMs) failures = 0;
       const retryMs = signal.aborted ? null : delay(++failures);
       if (end !== null) observer.unlinked(host, { end, retryMs });
-      else if (!signal.aborted) observer.failed(host, { reason: messageOf(linked), retryMs });
+      else if (!signal.aborted) observer.failed(host, { ...whyFailed(linked), retryMs });
       places.lookAgain();
       if (retryMs !== null) await pause(retryMs, signal);
     }
@@ -170,6 +177,7 @@ export class TunnelAgent {
     this.#links.add(link);
     place.links++;
     this.#options.observer.linked(url.host, link, { instead });
+    if (this.#drainMs !== null) link.drain(this.#drainMs);
     if (this.#stopped.signal.aborted) link.close("the agent shuts down");
     const end = await link.closed;
     this.#links.delete(link);
@@ -221,7 +229,7 @@ export class TunnelAgent {
     const openedMs = performance.now();
     const carried = relay({
       ...ends,
-      ...{ sweeper, idleTimeoutMs, traffic: observer.traffic?.(served) },
+      ...{ sweeper, idle: { idleTimeoutMs }, traffic: observer.traffic?.(served) },
       onBug: (where, error) => observer.bug(where, error),
     });
     return carried.then((end) => {
@@ -231,7 +239,7 @@ export class TunnelAgent {
 
   async #open(target: TunnelTarget, signal: CancelSignal) {
     const { connect, maxStreams } = this.#options;
-    if (this.#draining) throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the agent shuts down");
+    if (this.#drainMs !== null) throw drains();
     if (this.#streams > maxStreams) {
       throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the agent has all it can carry");
     }
@@ -240,9 +248,11 @@ export class TunnelAgent {
 
   /** Takes no more connections; ends every link once they have ended, or after `forMs`. */
   async drain(forMs: number): Promise<void> {
-    this.#draining = true;
+    const drainMs = Math.ceil(Math.max(0, timerMs(forMs)));
+    this.#drainMs = drainMs;
+    for (const link of this.#links) link.drain(drainMs);
     if (this.#streams > 0) {
-      const late = pause(forMs, this.#stopped.signal);
+      const late = pause(drainMs, this.#stopped.signal);
       await Promise.race([late, new Promise<void>((resolve) => this.#onIdle = resolve)]);
     }
     await this.stop();
@@ -254,4 +264,8 @@ export class TunnelAgent {
     for (const link of this.#links) link.close("the agent shuts down");
     await Promise.all(this.#loops);
   }
+}
+
+function whyFailed(error: unknown): { reason: string; code: TunnelCode | null } {
+  return { reason: messageOf(error), code: error instanceof TunnelRefused ? error.code : null };
 }

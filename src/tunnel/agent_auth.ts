@@ -1,11 +1,13 @@
+import { orAborted } from "../client/http_client.ts";
 import { NetError } from "../net/error.ts";
-import { inTime, type Sweeper } from "../net/sweeper.ts";
+import { inTime } from "../net/sweeper.ts";
 import type { Authed } from "../protocol/tunnel/auth.ts";
 import type { Frame } from "../protocol/tunnel/frame.ts";
+import type { AgentLinkOptions } from "./agent_links.ts";
 import { TunnelRefused } from "./target.ts";
 
-/** A NAT forgets UDP after 30 s, or sooner. */
-export const HEARTBEAT_MS = 15_000;
+/** A gateway that came again at once answers no QUIC of before: nobody waits for it for long. */
+export const HEARTBEAT_MS = 5_000;
 /** A gateway that is silent for so many heartbeats is gone. */
 export const PATIENCE = 3;
 
@@ -21,14 +23,17 @@ export function answered(frame: Frame | null): Authed {
   return authed;
 }
 
-/** Rejects when the gateway takes longer than connecting may. */
+/** Rejects when the gateway takes longer than connecting may, and when the agent ends meanwhile. */
 export async function authInTime<T>(
   work: Promise<T>,
-  { sweeper, connectTimeoutMs: afterMs }: { sweeper: Sweeper; connectTimeoutMs: number },
+  { sweeper, connectTimeoutMs: afterMs, signal }: Pick<
+    AgentLinkOptions,
+    "sweeper" | "connectTimeoutMs" | "signal"
+  >,
 ): Promise<T> {
   const late = () => {
     throw new NetError("timeout", `no answer to AUTH within ${afterMs} ms`);
   };
   work.catch(() => {});
-  return await inTime(work, { sweeper, afterMs, late });
+  return await inTime(orAborted(work, signal), { sweeper, afterMs, late });
 }

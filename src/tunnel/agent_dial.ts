@@ -1,5 +1,3 @@
-import { isIP } from "node:net";
-import { orAborted } from "../client/http_client.ts";
 import type { ByteStream } from "../net/byte_stream.ts";
 import { dialRaw } from "../net/raw_tcp.ts";
 import { isHostUnreachable, NetError, toNetError } from "../net/error.ts";
@@ -7,6 +5,7 @@ import { addressesOf, raceAddresses } from "../net/happy_eyeballs.ts";
 import { UdpFlow } from "../net/udp_flow.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
 import type { ConnectTarget } from "./link.ts";
+import { type Lookup, Lookups } from "./lookups.ts";
 import type { Reach } from "./reach.ts";
 import { TunnelRefused, type TunnelTarget } from "./target.ts";
 
@@ -14,13 +13,18 @@ export interface AgentDialOptions {
   reach: Reach;
   /** How long the name and the connection may take together. */
   connectTimeoutMs: number;
+  /** Default: the system's. */
+  lookup?: Lookup;
 }
+
+type Connect = Pick<AgentDialOptions, "reach"> & { readonly lookups: Lookups };
 
 /** Connects to targets as the rules have it. What is refused begins with the kind of its error. */
 export function agentDial(options: AgentDialOptions): ConnectTarget {
+  const { reach, connectTimeoutMs, lookup = addressesOf } = options;
+  const lookups = new Lookups(lookup);
   return async (asked, signal) => {
-    const target = options.reach.locate(asked);
-    const { connectTimeoutMs } = options;
+    const target = reach.locate(asked);
     // The one there is for each connection: Deno.connect takes no other kind of signal.
     const given = new AbortController();
     const giveUp = () => given.abort(signal.reason);
@@ -30,7 +34,7 @@ export function agentDial(options: AgentDialOptions): ConnectTarget {
     signal.addEventListener("abort", giveUp, { once: true });
     try {
       if (signal.aborted) giveUp();
-      return await connect(options, target, given.signal);
+      return await connect({ reach, lookups }, target, given.signal);
     } catch (error) {
       if (error instanceof TunnelRefused) throw error;
       throw refusedFor(toNetError(given.signal.aborted ? given.signal.reason : error));
@@ -48,13 +52,12 @@ export function refusedFor(error: NetError): TunnelRefused {
 }
 
 async function connect(
-  { reach }: AgentDialOptions,
+  { reach, lookups }: Connect,
   target: TunnelTarget,
   signal: AbortSignal,
 ): Promise<ByteStream> {
   const { protocol, host, port } = target;
-  const found = isIP(host) === 0 ? await orAborted(addressesOf(host), signal) : [host];
-  const addresses = reach.filter(target, found);
+  const addresses = reach.filter(target, await lookups.find(host, signal));
   if (protocol === "udp") return new UdpFlow({ address: addresses[0], port });
   if (addresses.length === 1) return await dialRaw({ hostname: addresses[0], port }, signal);
   return await raceAddresses({

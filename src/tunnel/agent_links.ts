@@ -3,7 +3,8 @@ import { NetError } from "../net/error.ts";
 import type { OutboundProxy } from "../net/outbound_proxy.ts";
 import { connectQuic } from "../net/quic_connect.ts";
 import { selfSignedFor } from "../net/self_signed.ts";
-import type { Sweeper } from "../net/sweeper.ts";
+import type { QuicConnection } from "../net/quic.ts";
+import { inTime, type Sweeper } from "../net/sweeper.ts";
 import type { Auth, Authed } from "../protocol/tunnel/auth.ts";
 import { answered, authInTime, HEARTBEAT_MS, PATIENCE } from "./agent_auth.ts";
 import { FrameStream } from "./frame_stream.ts";
@@ -42,7 +43,7 @@ export interface AgentLinkOptions {
   connectTimeoutMs: number;
   /**
    * How often a silent gateway is asked whether it is there, by QUIC and by WebSocket; it is gone
-   * after three times as long. Default 15 s.
+   * after three times as long. Default 5 s.
    */
   heartbeatMs?: number;
   sweeper: Sweeper;
@@ -54,6 +55,8 @@ export interface AgentLinkOptions {
 }
 
 const DEFAULT_PORT = 443;
+/** A stream that has ended may be the first that is heard of a connection that is over. */
+const CLOSED_MS = 1_000;
 
 /** A link that stands. */
 export interface Linked {
@@ -148,12 +151,24 @@ async function byQuic(options: AgentLinkOptions): Promise<Link> {
     throw new NetError("timeout", `no answer by UDP within ${quicTimeoutMs} ms`, error);
   });
   try {
-    const control = new FrameStream(await quic.openStream());
-    await control.send({ type: "auth", auth });
-    options.onAuthed(answered(await authInTime(control.expect(), options)));
+    const enter = async () => {
+      const control = new FrameStream(await quic.openStream());
+      await control.send({ type: "auth", auth });
+      return { control, answer: await control.expect() };
+    };
+    const { control, answer } = await authInTime(enter(), options);
+    options.onAuthed(answered(answer));
     return new QuicLink({ quic, control, maxStreams, onOpen, onBug });
   } catch (error) {
+    const isLost = error instanceof NetError && error.kind === "lost";
+    const reason = isLost ? await whyClosed(quic, options.sweeper) : "";
     quic.close(0, "");
-    throw error;
+    throw reason === "" ? error : new NetError("lost", reason, error);
   }
+}
+
+/** What the gateway said as it ended the connection, of which its streams know nothing. */
+async function whyClosed(quic: QuicConnection, sweeper: Sweeper): Promise<string> {
+  const late = () => ({ reason: "" });
+  return (await inTime(quic.closed, { sweeper, afterMs: CLOSED_MS, late })).reason;
 }

@@ -18,7 +18,7 @@ import { MuxLink, TUNNEL_SUBPROTOCOL } from "./mux_link.ts";
 import { TunnelRefused } from "./target.ts";
 
 /** AnyProxy's agents ping every 30 s. */
-const JSON_HEARTBEATS = 2;
+const JSON_HEARTBEATS = 6;
 
 /** Above all that is sent by frames and by JSON. */
 const MAX_MESSAGE_BYTES = 1024 * 1024;
@@ -53,7 +53,9 @@ export async function linkBySocket(
     // RFC 6455 §4.1: a server may choose none. One that knows nothing of ours is of AnyProxy.
     return await (socket.protocol === "" ? byJson(socket, options) : byFrames(socket, options));
   } catch (error) {
-    void socket.close(CloseCode.GOING_AWAY, "").catch(() => {});
+    // Who ends waits for no Close of a gateway that may be silent.
+    if (options.signal.aborted) socket.abort("the agent shuts down");
+    else void socket.close(CloseCode.GOING_AWAY, "").catch(() => {});
     throw error;
   }
 }
@@ -78,11 +80,13 @@ function dialFor(
 
 async function byFrames(socket: Socket, options: AgentLinkOptions): Promise<Link> {
   const { auth, maxStreams, windowBytes, onOpen, onBug } = options;
-  await socket.send(encodeFrame({ type: "auth", auth }));
-  const message = await authInTime(socket.receive(), options);
-  if (message === null || typeof message === "string") {
-    throw new NetError("lost", "the gateway closed before it answered AUTH");
+  const sent = socket.send(encodeFrame({ type: "auth", auth }));
+  const message = await authInTime(sent.then(() => socket.receive()), options);
+  if (message === null) {
+    const { reason } = await socket.closed;
+    throw new NetError("lost", reason || "the gateway closed before it answered AUTH");
   }
+  if (typeof message === "string") throw new NetError("other", "the gateway did not answer AUTH");
   options.onAuthed(answered(decodeFrame(message)));
   return new MuxLink({ socket, role: "agent", windowBytes, maxStreams, onOpen, onBug });
 }

@@ -78,13 +78,19 @@ export class Agents {
     return [...this.#groups.keys()];
   }
 
+  /** Those of a group that are here. */
+  of(group: string): readonly Agent[] {
+    return this.#groups.get(group) ?? [];
+  }
+
   /** Whether a group has one. */
   has(group: string): boolean {
     return this.#groups.has(group);
   }
 
   /**
-   * Those of a group in the order in which they are tried; those that are full are not among them.
+   * Those of a group in the order in which they are tried; those that are full are not among them,
+   * nor those that drain while there are others.
    * Where the group has none here, and not `hereOnly`, they are elsewhere.
    *
    * @throws {TunnelRefused} when there is none
@@ -101,7 +107,8 @@ export class Agents {
     if (free.length === 0) {
       throw new TunnelRefused(TunnelCode.RATE_LIMITED, "every agent has all it can carry");
     }
-    return this.#ordered(group, free);
+    const staying = free.filter(({ link }) => !link.isDraining);
+    return this.#ordered(group, staying.length > 0 ? staying : free);
   }
 
   #ordered(group: string, agents: Agent[]): Agent[] {

@@ -1,3 +1,4 @@
+import type { CancelSignal } from "../net/cancel.ts";
 import { DEFAULT_GROUP } from "./admission.ts";
 import type { Limits } from "./limits.ts";
 import type { Front, GatewayObserver } from "./observer.ts";
@@ -54,16 +55,19 @@ export class ClientGate {
     this.#options.observer.clientRefused?.({ front, remote, reason });
   }
 
-  /** `name`, or `name@group` for one of several groups. */
+  /**
+   * `name`, or `name@group` for one of several groups. By `gone` nobody waits for it any more.
+   */
   async enter(
     front: Front,
     who: { username: string; password: string; ip: string; remote: string },
+    gone: CancelSignal,
   ): Promise<LetIn | NotLetIn> {
     const { users, observer, group: usual } = this.#options;
     const at = who.username.lastIndexOf("@");
     const wanted = at < 0 ? null : who.username.slice(at + 1);
     const username = at < 0 ? who.username : who.username.slice(0, at);
-    const verdict = await users!.verify({ ...who, username, role: "client" });
+    const verdict = await users!.verify({ ...who, username, role: "client" }, gone);
     const refuse = (not: NotLetIn["not"], reason: string, more = "") => {
       observer.authFailed({ front, remote: who.remote, user: username, reason: reason + more });
       return { not, reason };

@@ -9,6 +9,7 @@ import {
   decodePresence,
   encodeLinkMessage,
   encodePresence,
+  MAX_HEARTBEAT_MS,
   type Presence,
 } from "./cluster_message.ts";
 import { ClusterPeer } from "./cluster_peer.ts";
@@ -22,7 +23,7 @@ import { TunnelRefused, type TunnelTarget } from "./target.ts";
 export interface ClusterConfig extends Pick<NatsOptions, "urls" | "creds" | "caPem"> {
   /** Those with the same name pass connections to each other; default `h3ws`. */
   name?: string;
-  /** Whoever says nothing for three times as long is gone. */
+  /** Whoever says nothing for three times as long is gone; a minute at most. */
   heartbeatMs?: number;
 }
 
@@ -38,6 +39,8 @@ const HEARTBEAT_MS = 2_000;
 const MIN_TELL_MS = 100;
 const MAX_STREAMS = 10_000;
 const NATS_PORT = 4222;
+/** Others that are known at once. Whoever may publish can say that there are any number. */
+const MAX_PEERS = 256;
 
 /** A link that somebody else has asked for, or we. */
 interface Held {
@@ -69,12 +72,13 @@ export class Cluster implements Elsewhere, Swept {
     this.#options = options;
     const { name = "h3ws", heartbeatMs = HEARTBEAT_MS, gateway, sweeper, observer } = options;
     this.#prefix = `${name}.${CLUSTER_VERSION}`;
-    this.#heartbeatMs = heartbeatMs;
+    this.#heartbeatMs = Math.min(heartbeatMs, MAX_HEARTBEAT_MS);
     this.#nats = new Nats({
       ...options,
       name: `h3ws gateway ${this.id}`,
       subjects: [`${this.#prefix}.here`, `${this.#prefix}.to.${this.id}.*.*`],
       onMessage: (subject, bytes) => this.#take(subject, bytes),
+      onBug: (error) => observer.bug("cluster", error),
       onJoined: () => {
         observer.cluster?.({ type: "joined" });
         this.#tell({ hello: true });
@@ -125,6 +129,7 @@ export class Cluster implements Elsewhere, Swept {
     if (leaves) return this.#gone(id, "it shuts down");
     let peer = this.#peers.get(id);
     if (peer === undefined) {
+      if (this.#peers.size >= MAX_PEERS) return;
       peer = new ClusterPeer(id, () => this.#connect(id));
       this.#peers.set(id, peer);
       this.#options.observer.cluster?.({ type: "found", gateway: id });

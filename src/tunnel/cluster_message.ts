@@ -20,8 +20,12 @@ export interface Presence {
   readonly leaves: boolean;
 }
 
+/** Whoever says that it speaks less often is not believed. */
+export const MAX_HEARTBEAT_MS = 60_000;
+
 /** So many characters of groups are in one message: below 64 KiB, whatever they are. */
 const MAX_GROUP_CHARS = 10_000;
+const MAX_PRESENCE_BYTES = 65_536;
 
 const utf8 = new TextEncoder();
 const text = new TextDecoder();
@@ -45,13 +49,15 @@ export function encodePresence(presence: Omit<Presence, "more">): Uint8Array[] {
 
 /** `null` for what is none. */
 export function decodePresence(bytes: Uint8Array): Presence | null {
+  if (bytes.length > MAX_PRESENCE_BYTES) return null;
   const value = parse(bytes) as Partial<Presence> | null;
   const { id, heartbeatMs, groups, more, hello, leaves } = value ?? {};
   const isOne = typeof id === "string" && isSubjectPart(id) &&
     typeof heartbeatMs === "number" && heartbeatMs > 0 &&
     Array.isArray(groups) && groups.every((group) => typeof group === "string");
   if (!isOne) return null;
-  return { id, heartbeatMs, groups, more: !!more, hello: !!hello, leaves: !!leaves };
+  const everyMs = Math.min(heartbeatMs, MAX_HEARTBEAT_MS);
+  return { id, heartbeatMs: everyMs, groups, more: !!more, hello: !!hello, leaves: !!leaves };
 }
 
 /** Whether it may stand between two dots of a subject. */

@@ -3,6 +3,11 @@ import type { Presence } from "./cluster_message.ts";
 import type { MuxLink } from "./mux_link.ts";
 import type { PortClaims } from "./open_ports.ts";
 
+/** What the names of its groups take together at most, in characters; those above are left out. */
+const MAX_CHARS = 1_000_000;
+/** The least that a name counts for. */
+const MIN_CHARS = 8;
+
 const NO_PORTS: PortClaims = { refused: [], hold: () => {}, release: () => {} };
 
 /** Another gateway, as this one knows it. */
@@ -12,7 +17,8 @@ export class ClusterPeer {
   readonly #sinceMs = Date.now();
   #groups: ReadonlySet<string> = new Set();
   /** Those that are being told, until the last part has come. */
-  #coming: string[] = [];
+  #coming = new Set<string>();
+  #comingChars = 0;
   #heardMs = performance.now();
   #heartbeatMs = Infinity;
   #link: MuxLink | null = null;
@@ -32,10 +38,17 @@ export class ClusterPeer {
   take({ groups, more, heartbeatMs }: Presence): void {
     this.heard();
     this.#heartbeatMs = heartbeatMs;
-    this.#coming.push(...groups);
+    for (const group of groups) this.#add(group);
     if (more) return;
-    this.#groups = new Set(this.#coming);
-    this.#coming = [];
+    this.#groups = this.#coming;
+    this.#coming = new Set();
+    this.#comingChars = 0;
+  }
+
+  #add(group: string): void {
+    if (this.#coming.has(group)) return;
+    this.#comingChars += MIN_CHARS + group.length;
+    if (this.#comingChars <= MAX_CHARS) this.#coming.add(group);
   }
 
   heard(): void {

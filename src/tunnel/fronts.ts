@@ -10,7 +10,9 @@ import { HttpFront } from "./http_front.ts";
 import { type ClientFront, MixedFront } from "./mixed_front.ts";
 import type { GatewayObserver } from "./observer.ts";
 import { SocksFront } from "./socks_front.ts";
+import type { IdleTimes } from "./relay.ts";
 import type { TunnelTarget } from "./target.ts";
+import type { UdpFlowsOptions } from "./udp_flows.ts";
 import type { Users } from "./users.ts";
 
 /** A port where clients ask for connections. */
@@ -46,16 +48,14 @@ export interface FrontsOptions extends FrontsConfig {
   /** Clients at once at each port. */
   maxConnections: number;
   handshakeTimeoutMs: number;
-  /** A flow of datagrams that is silent for so long ends. */
-  udpIdleTimeoutMs: number;
+  /** What all flows of datagrams share. */
+  udp: Pick<UdpFlowsOptions, "places" | "maxFlows" | keyof IdleTimes>;
   sweeper: Sweeper;
   observer: GatewayObserver;
 }
 
 /** How long an HTTP client may be idle: as long as browsers keep a connection that might be of use. */
 const KEEP_ALIVE_MS = 120_000;
-/** Targets of one client by UDP, or clients of one port. */
-export const MAX_FLOWS = 1_024;
 
 type Kind = "socks" | "http" | "mixed";
 
@@ -63,6 +63,7 @@ type Kind = "socks" | "http" | "mixed";
 export class Fronts {
   readonly #options: FrontsOptions;
   readonly #servers = new Map<Kind, RawTcpServer>();
+  readonly #fronts: ClientFront[] = [];
   readonly #forwards: ForwardPort[] = [];
 
   constructor(options: FrontsOptions) {
@@ -99,6 +100,7 @@ export class Fronts {
     const { observer, sweeper, maxConnections } = this.#options;
     const onBug = (where: string, error: unknown) => observer.bug(where, error);
     const front = this.#front(kind, new ClientGate({ users, group, observer }), onBug);
+    this.#fronts.push(front);
     let clients = 0;
     const left = () => void clients--;
     const onAccept = (accepted: Accepted) => {
@@ -130,14 +132,18 @@ export class Fronts {
   }
 
   #udp() {
-    const { gateway, sweeper, observer, udpIdleTimeoutMs: idleTimeoutMs } = this.#options;
+    const { gateway, sweeper, observer, udp } = this.#options;
     const onBug = (where: string, error: unknown) => observer.bug(where, error);
-    return { gateway, sweeper, idleTimeoutMs, maxFlows: MAX_FLOWS, onBug };
+    return { gateway, sweeper, ...udp, onBug };
   }
 
-  /** Takes no new clients; those that are there go on. Ports that forward refuse by the gateway. */
+  /**
+   * Takes no new clients; what goes on for those that are there does so to its end. Ports that
+   * forward refuse by the gateway.
+   */
   close(): void {
     for (const server of this.#servers.values()) server.close();
+    for (const front of this.#fronts) front.drain?.();
   }
 
   /** Frees all ports, and ends all clients. */

@@ -7,7 +7,7 @@ import { type Agent, type AgentBalance, Agents } from "./agents.ts";
 import { type Place, type Throttle, throttleBy, TunnelLimits } from "./limits.ts";
 import type { LinkEnd } from "./link.ts";
 import type { Asked, GatewayObserver } from "./observer.ts";
-import { relay, type RelayEnd, type Traffic } from "./relay.ts";
+import { type IdleTimes, relay, type RelayEnd, type Traffic } from "./relay.ts";
 import { full, mayHelp, refusedBy } from "./refusals.ts";
 import { targetText, TunnelRefused } from "./target.ts";
 import type { Pass } from "./users.ts";
@@ -195,17 +195,17 @@ export class Gateway {
   /**
    * Carries bytes between the client and the target to their end. Never rejects.
    *
-   * @param idleTimeoutMs what counts where it is not that of all connections
+   * @param idle what counts where it is not that of all connections
    */
   carry(
     connection: GatewayConnection,
     client: ByteStream,
-    idleTimeoutMs: number = this.#options.idleTimeoutMs,
+    idle: IdleTimes = this.#options,
   ): Promise<RelayEnd> {
     const { sweeper, observer } = this.#options;
     const { stream: target, signal, throttle } = connection;
     const carried = relay({
-      ...{ client, target, sweeper, idleTimeoutMs, signal, throttle },
+      ...{ client, target, sweeper, idle, signal, throttle },
       traffic: this.traffic(connection),
       onBug: (where, error) => observer.bug(where, error),
     });

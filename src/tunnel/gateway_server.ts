@@ -1,26 +1,30 @@
 import type { ListenAddress } from "../ingress/listen.ts";
 import type { Sweeper } from "../net/sweeper.ts";
 import { splitCertificates } from "../net/tls_certificates.ts";
+import { MAX_FRAME_BYTES } from "../protocol/tunnel/frame.ts";
 import { serveBeside, type Server } from "../server/server.ts";
 import type { ServeOptions } from "../server/options.ts";
 import type { WebSocketRequest } from "../server/request.ts";
 import { Admission } from "./admission.ts";
 import type { AgentBalance } from "./agents.ts";
 import type { Cluster, ClusterConfig } from "./cluster.ts";
-import { Fronts, type FrontsConfig, MAX_FLOWS } from "./fronts.ts";
+import { Fronts, type FrontsConfig } from "./fronts.ts";
 import { Gateway } from "./gateway.ts";
 import { type LimitsBy, TunnelLimits } from "./limits.ts";
 import { GatewayLinks } from "./gateway_links.ts";
 import { TUNNEL_SUBPROTOCOL } from "./mux_link.ts";
 import type { GatewayObserver } from "./observer.ts";
 import { OpenPorts } from "./open_ports.ts";
+import type { IdleTimes } from "./relay.ts";
+import { UdpPlaces } from "./udp_places.ts";
 import type { PortRange, Users } from "./users.ts";
 
-/** Above all that is sent by frames and by JSON. */
-const MAX_MESSAGE_BYTES = 1024 * 1024;
 /** An agent that is silent for so many heartbeats is gone. */
 const PATIENCE = 3;
 const UDP_IDLE_TIMEOUT_MS = 60_000;
+const UDP_UNANSWERED_TIMEOUT_MS = 10_000;
+/** Targets of one client by UDP, or clients of one port. */
+const MAX_FLOWS = 1_024;
 const NOT_FOUND = "Not Found\n";
 /** RFC 9110 §11.6.1: a 401 MUST have one. */
 const CHALLENGE = 'Basic realm="agents", charset="UTF-8"';
@@ -65,6 +69,8 @@ export interface GatewayServerOptions extends FrontsConfig {
   heartbeatMs: number;
   /** A flow of datagrams that is silent for so long ends; default 60 s. */
   udpIdleTimeoutMs?: number;
+  /** The same for one that the target has not answered; default 10 s. */
+  udpUnansweredTimeoutMs?: number;
   windowBytes: number;
   sweeper: Sweeper;
   observer: GatewayObserver;
@@ -83,6 +89,8 @@ export class GatewayServer {
   readonly #fronts: Fronts;
   readonly #ports: OpenPorts;
   #clientCas: readonly string[] = [];
+  /** Users outlive it: they hold it no longer than it runs. */
+  readonly #releases: (() => void)[] = [];
 
   constructor(options: GatewayServerOptions) {
     this.#options = options;
@@ -90,14 +98,11 @@ export class GatewayServer {
     const onBug = (where: string, error: unknown) => observer.bug(where, error);
     this.gateway = new Gateway(options);
     const { gateway } = this;
-    const { socks, http, mixed } = options;
-    for (const list of new Set([users, ...[socks, http, mixed].map((front) => front?.users)])) {
-      list?.onGone(() => gateway.endOver());
-    }
     const { heartbeatMs, maxStreamsPerAgent: maxStreams } = options;
-    const { udpIdleTimeoutMs = UDP_IDLE_TIMEOUT_MS, openPorts = NO_PORTS } = options;
-    this.#fronts = new Fronts({ ...options, gateway, udpIdleTimeoutMs });
-    const udp = { idleTimeoutMs: udpIdleTimeoutMs, maxFlows: MAX_FLOWS };
+    const { openPorts = NO_PORTS } = options;
+    const places = new UdpPlaces(gateway.agents);
+    const udp = { ...udpTimes(options), places, maxFlows: MAX_FLOWS };
+    this.#fronts = new Fronts({ ...options, gateway, udp });
     const ports = new OpenPorts({ ...openPorts, ...udp, gateway, sweeper, observer, onBug });
     this.#ports = ports;
     this.#links = new GatewayLinks({
@@ -128,18 +133,28 @@ export class GatewayServer {
         pongTimeoutMs: (PATIENCE - 1) * heartbeatMs,
         // Behind that: a link that is idle is closed with a handshake, for which it has to live.
         readTimeoutMs: 2 * PATIENCE * heartbeatMs,
-        ...{ maxFrameBytes: MAX_MESSAGE_BYTES, maxMessageBytes: MAX_MESSAGE_BYTES },
+        // No stranger makes us keep more; JSON may bring more once it is known whose it is.
+        ...{ maxFrameBytes: MAX_FRAME_BYTES, maxMessageBytes: MAX_FRAME_BYTES },
         fetch: () => notFound(),
       },
       (request) => this.#take(request),
       this.#links.quic,
     );
+    this.#listenToUsers();
     try {
       await this.#fronts.listen();
       await this.#join();
     } catch (error) {
       await this.stop();
       throw error;
+    }
+  }
+
+  #listenToUsers(): void {
+    const { agents, socks, http, mixed } = this.#options;
+    const { gateway } = this;
+    for (const list of new Set([agents, ...[socks, http, mixed].map((front) => front?.users)])) {
+      if (list) this.#releases.push(list.onGone(() => gateway.endOver()));
     }
   }
 
@@ -224,6 +239,7 @@ export class GatewayServer {
 
   /** Ends everything. */
   async stop(): Promise<void> {
+    for (const release of this.#releases.splice(0)) release();
     this.#ports.close();
     this.gateway.stop();
     await this.#fronts.stop();
@@ -239,4 +255,10 @@ function notFound(): Response {
 
 async function rejectNotFound(request: WebSocketRequest): Promise<void> {
   await request.reject(404, {}, NOT_FOUND);
+}
+
+function udpTimes(options: GatewayServerOptions): Required<IdleTimes> {
+  const { udpIdleTimeoutMs: idleTimeoutMs = UDP_IDLE_TIMEOUT_MS } = options;
+  const { udpUnansweredTimeoutMs = UDP_UNANSWERED_TIMEOUT_MS } = options;
+  return { idleTimeoutMs, unansweredTimeoutMs: Math.min(idleTimeoutMs, udpUnansweredTimeoutMs) };
 }

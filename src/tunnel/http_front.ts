@@ -43,6 +43,8 @@ const WRITE_TIMEOUT_MS = 60_000;
 /** RFC 9110 §3.7: clients that take this for their HTTP proxy. */
 export class HttpFront {
   readonly #options: HttpFrontOptions;
+  readonly #connections = new Set<H1Connection>();
+  #draining = false;
 
   constructor(options: HttpFrontOptions) {
     this.#options = options;
@@ -50,11 +52,29 @@ export class HttpFront {
 
   /** Serves one client to its end, one request after the other. Never rejects. */
   async take(accepted: Accepted): Promise<void> {
-    const { sweeper, handshakeTimeoutMs, keepAliveMs, onBug } = this.#options;
     const heard = await this.#notSocks(accepted);
     if (heard === null) return;
     const client = new HttpClient(this.#options);
-    await new H1Connection(heard, {
+    const connection = this.#connection(heard, client);
+    this.#connections.add(connection);
+    if (this.#draining) connection.drain();
+    await connection.run();
+    this.#connections.delete(connection);
+    client.close();
+  }
+
+  /**
+   * RFC 9112 §9.6: a connection that waits for its next request ends now, any other with the answer
+   * that is under way, which says so.
+   */
+  drain(): void {
+    this.#draining = true;
+    for (const connection of this.#connections) connection.drain();
+  }
+
+  #connection(accepted: Accepted, client: HttpClient): H1Connection {
+    const { sweeper, handshakeTimeoutMs, keepAliveMs, onBug } = this.#options;
+    return new H1Connection(accepted, {
       sweeper,
       maxHeaderBytes: MAX_HEADER_BYTES,
       headTimeoutMs: handshakeTimeoutMs,
@@ -62,12 +82,14 @@ export class HttpFront {
       contentTimeoutMs: Infinity,
       idleTimeoutMs: keepAliveMs,
       writeTimeoutMs: WRITE_TIMEOUT_MS,
-      onOffer: (offer) => client.serve(offer),
+      onOffer: async (offer) => {
+        await client.serve(offer);
+        if (this.#draining) client.close();
+      },
       onHeadRefused: () => {},
       onPeerError: () => {},
       onBug,
-    }).run();
-    client.close();
+    });
   }
 
   /** `null` for who speaks SOCKS, and waits for an answer without the end of a head. */
@@ -111,7 +133,7 @@ class HttpClient {
   }
 
   async serve(offer: Offer): Promise<void> {
-    const letIn = await this.#enter(offer.request);
+    const letIn = await this.#enter(offer);
     if (letIn === null || "not" in letIn) return await answerNotLetIn(offer, letIn);
     const asked = readProxyRequest(headOf(offer.request));
     switch (asked.kind) {
@@ -124,12 +146,21 @@ class HttpClient {
     }
   }
 
-  async #enter({ fields, remote }: OfferRequest): Promise<LetIn | NotLetIn | null> {
-    const { gate } = this.#options;
+  async #enter(offer: Offer): Promise<LetIn | NotLetIn | null> {
+    const { gate, sweeper, handshakeTimeoutMs } = this.#options;
     if (!gate.asks) return gate.anybody();
+    const { fields, remote } = offer.request;
     const credentials = proxyCredentials(fields);
     if (credentials === null) return null;
-    return await gate.enter("http", { ...credentials, ip: ipOf(remote), remote });
+    const gone = new Cancel();
+    const leave = () => gone.abort(new NetError("aborted", "the client is gone"));
+    offer.onGone(leave);
+    const deadline = new Deadline(sweeper, handshakeTimeoutMs, leave);
+    try {
+      return await gate.enter("http", { ...credentials, ip: ipOf(remote), remote }, gone);
+    } finally {
+      deadline.clear();
+    }
   }
 
   /** RFC 9110 §9.3.6: what follows are the target's bytes. */
@@ -164,7 +195,7 @@ class HttpClient {
   ): HttpWay {
     const target = { protocol: "tcp", host, port } as const;
     const ask = { ...askOf(request, letIn), target };
-    if (this.#way?.isTo(ask) === true) return this.#way;
+    if (this.#way?.takes(ask) === true) return this.#way;
     this.#way?.close();
     const { gateway, sweeper, keepAliveMs } = this.#options;
     return this.#way = new HttpWay({ gateway, sweeper, keepAliveMs, ask });

@@ -28,8 +28,10 @@ export interface HttpWayOptions {
   sweeper: Sweeper;
   /** How long its connection is kept for the next request. */
   keepAliveMs: number;
-  ask: Omit<Asked, "id">;
+  ask: Ask;
 }
+
+type Ask = Omit<Asked, "id">;
 
 const MAX_HEADER_BYTES = 65_536;
 
@@ -43,12 +45,15 @@ const HANDSHAKE: ReadonlySet<string> = new Set([
 export class HttpWay {
   readonly #options: HttpWayOptions;
   readonly #pool: H1Pool;
+  /** How the next connection is asked for: as by the last request, whose pass is the newest. */
+  #asking: Ask;
   /** Why the last connection did not come to be. */
   #refused: TunnelRefused | null = null;
 
   constructor(options: HttpWayOptions) {
     this.#options = options;
-    const { sweeper, keepAliveMs } = options;
+    const { sweeper, keepAliveMs, ask } = options;
+    this.#asking = ask;
     this.#pool = new H1Pool({
       dial: (signal) => this.#dial(signal),
       // A client's requests come one after the other.
@@ -61,11 +66,13 @@ export class HttpWay {
     });
   }
 
-  /** Whether it is that of such requests. */
-  isTo({ user, group, target }: Omit<Asked, "id">): boolean {
-    const { ask } = this.#options;
-    return ask.user === user && ask.group === group && ask.target.host === target.host &&
-      ask.target.port === target.port;
+  /** Whether it is that of such requests; then it is asked so from now on. */
+  takes(ask: Ask): boolean {
+    const { user, group, target: { host, port } } = this.#asking;
+    const isSame = ask.user === user && ask.group === group && ask.target.host === host &&
+      ask.target.port === port;
+    if (isSame) this.#asking = ask;
+    return isSame;
   }
 
   close(): void {
@@ -73,10 +80,10 @@ export class HttpWay {
   }
 
   async #dial(signal: AbortSignal): Promise<ByteStream> {
-    const { gateway, ask } = this.#options;
+    const { gateway } = this.#options;
     this.#refused = null;
     try {
-      const connection = await gateway.open(ask, signal);
+      const connection = await gateway.open(this.#asking, signal);
       const [ours, theirs] = pipe();
       void gateway.carry(connection, theirs);
       return ours;
@@ -130,10 +137,10 @@ export class HttpWay {
 
   /** RFC 9110 §7.8: a WebSocket, or another protocol that both ends agree on. */
   async upgrade(offer: Offer, asked: AbsoluteRequest, cancel: Cancel): Promise<void> {
-    const { gateway, ask } = this.#options;
+    const { gateway } = this.#options;
     let connection: GatewayConnection;
     try {
-      connection = await gateway.open(ask, cancel);
+      connection = await gateway.open(this.#asking, cancel);
     } catch (error) {
       if (!(error instanceof TunnelRefused)) throw error;
       return cancel.aborted ? undefined : await answerRefused(offer, error);

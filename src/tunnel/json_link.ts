@@ -43,6 +43,7 @@ const DEFAULT_PING_MS = 30_000;
 /** A link of AnyProxy's JSON messages, once "auth" was taken; on either side. */
 export class JsonLink implements GatewayLink {
   readonly transport = "json";
+  readonly isDraining = false;
   readonly closed: Promise<LinkEnd>;
   readonly #options: JsonLinkOptions;
   readonly #streams = new Map<string, JsonStream>();
@@ -265,6 +266,9 @@ export class JsonLink implements GatewayLink {
     if (!(error instanceof NetError)) this.#options.onBug("tunnel link", error);
     this.#close(CloseCode.INTERNAL_ERROR, "internal error");
   }
+
+  /** AnyProxy has no word for it. */
+  drain(): void {}
 
   close(reason: string): void {
     this.#close(CloseCode.GOING_AWAY, reason);

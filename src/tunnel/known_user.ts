@@ -45,8 +45,9 @@ function isSame(a: Uint8Array, b: Uint8Array | null): boolean {
 
 const macKey = randomBytes(32);
 
-function macOf(password: string): Uint8Array {
-  return createHmac("sha256", macKey).update(password.normalize("NFC")).digest();
+/** Of a secret, by a key of this process alone. */
+export function macOf(text: string): Buffer {
+  return createHmac("sha256", macKey).update(text.normalize("NFC")).digest();
 }
 
 /** Of a secret, whichever way its letters are composed. */

@@ -25,6 +25,8 @@ export interface Link {
   readonly closed: Promise<LinkEnd>;
   /** Ends it and all its streams; the peer is told why. */
   close(reason: string): void;
+  /** Agent: tells the gateway to ask for nothing more, where the messages have a word for it. */
+  drain(forMs: number): void;
 }
 
 /** As the gateway has it. */
@@ -34,6 +36,8 @@ export interface GatewayLink extends Link {
    * its answer is waited for. Never rejects.
    */
   readonly over: Promise<LinkEnd>;
+  /** Whether the agent has said that it takes no new streams. */
+  readonly isDraining: boolean;
   /**
    * Has the agent connect to `target`. An abort of `signal` gives it up.
    *

@@ -8,6 +8,8 @@ import { SOCKS_VERSION } from "../protocol/socks5/codes.ts";
 export interface ClientFront {
   /** Serves one to its end. Never rejects. */
   take(accepted: Accepted): Promise<void>;
+  /** From now on each client's connection ends with what goes on; absent where it does anyway. */
+  drain?(): void;
 }
 
 export interface MixedFrontOptions {
@@ -39,6 +41,11 @@ export class MixedFront implements ClientFront {
     if (first === null) return stream.abort();
     const front = first[0] === SOCKS_VERSION ? socks : http;
     await front.take({ ...accepted, stream: unread(stream, first) });
+  }
+
+  drain(): void {
+    const { socks, http } = this.#options;
+    for (const front of [socks, http]) front.drain?.();
   }
 
   async #first({ stream }: Accepted): Promise<Uint8Array | null> {

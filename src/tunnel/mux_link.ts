@@ -3,6 +3,7 @@ import type { ByteStream } from "../net/byte_stream.ts";
 import { Cancel, type CancelSignal } from "../net/cancel.ts";
 import { messageOf, NetError } from "../net/error.ts";
 import { TunnelCode, TunnelError } from "../protocol/tunnel/code.ts";
+import { FrameType } from "../protocol/tunnel/frame.ts";
 import { Mux } from "../protocol/tunnel/mux.ts";
 import type { MuxEvent } from "../protocol/tunnel/mux_receive.ts";
 import { CloseCode } from "../protocol/websocket/close.ts";
@@ -10,6 +11,7 @@ import type { GatewayLink, LinkEnd, LinkTransport } from "./link.ts";
 import type { Asked } from "./observer.ts";
 import { MuxStream } from "./mux_stream.ts";
 import { closeSocket, LinkEnding } from "./link_ending.ts";
+import { drains } from "./refusals.ts";
 import { TunnelRefused, type TunnelTarget } from "./target.ts";
 
 /** The subprotocol of frames (RFC 6455 §1.9). */
@@ -17,7 +19,7 @@ export const TUNNEL_SUBPROTOCOL = "h3ws-tunnel.v1";
 
 /** OPENED, FIN, RESET, and CREDIT for each half of its window. */
 const MAX_WAITING_A_STREAM = 8;
-/** Pings are answered on a link of ever so few streams. */
+/** That much may wait on a link of ever so few streams. */
 const MIN_MAX_WAITING = 64;
 
 /** What carries the messages of a link: a WebSocket, or what stands for one. */
@@ -62,9 +64,12 @@ export class MuxLink implements GatewayLink {
   readonly #opening = new Map<number, PromiseWithResolvers<ByteStream>>();
   /** Agent: those that we have not answered. */
   readonly #asked = new Map<number, Cancel>();
-  /** Messages that the socket has not taken, but for DATA. */
+  /** Messages that the socket has not taken, but for DATA and PONG. */
   #waiting = 0;
   readonly #sent = () => void this.#waiting--;
+  /** The newest that waits for the one before it; who pings on and reads no answer has no more. */
+  #pong: Uint8Array | null = null;
+  #ponging = false;
   readonly #ending = new LinkEnding();
 
   constructor(options: MuxLinkOptions) {
@@ -81,6 +86,10 @@ export class MuxLink implements GatewayLink {
 
   get streams(): number {
     return this.mux.streams;
+  }
+
+  get isDraining(): boolean {
+    return this.mux.isDraining;
   }
 
   /** Reads to the end of the link. */
@@ -100,9 +109,13 @@ export class MuxLink implements GatewayLink {
     return end;
   }
 
-  /** A peer that asks on and reads no answer would have us hold them all. */
+  /**
+   * A peer that asks on and reads no answer would have us hold them all: what waits is of streams
+   * that are there, or the last word of one.
+   */
   #checkWaiting(): void {
-    if (this.#waiting <= MAX_WAITING_A_STREAM * this.#options.maxStreams + MIN_MAX_WAITING) return;
+    const mostOfThose = MAX_WAITING_A_STREAM * this.mux.streams + MIN_MAX_WAITING;
+    if (this.#waiting <= mostOfThose + this.#options.maxStreams) return;
     throw new TunnelError(TunnelCode.RATE_LIMITED, "connection", "Too many answers wait");
   }
 
@@ -191,6 +204,7 @@ export class MuxLink implements GatewayLink {
 
   async open(target: TunnelTarget, signal: CancelSignal, asked?: Asked): Promise<ByteStream> {
     if (this.#ending.end !== null) throw new NetError("lost", "the tunnel is gone");
+    if (this.mux.isDraining) throw drains();
     const isStuck = this.#waiting > this.#options.maxStreams + MIN_MAX_WAITING;
     if (isStuck || !this.mux.canOpen) {
       throw new TunnelRefused(TunnelCode.RATE_LIMITED, "the agent is full");
@@ -216,13 +230,36 @@ export class MuxLink implements GatewayLink {
 
   flush(): void {
     for (const message of this.mux.output()) {
-      this.#waiting++;
-      this.#options.socket.send(message).then(this.#sent, this.#sent);
+      if (message[0] === FrameType.PONG) {
+        this.#pong = message;
+        if (!this.#ponging) void this.#sendPong();
+      } else {
+        this.#waiting++;
+        this.#options.socket.send(message).then(this.#sent, this.#sent);
+      }
     }
+  }
+
+  /** As RFC 6455 §5.5.3 has it: of PINGs that came meanwhile the last one is answered. */
+  async #sendPong(): Promise<void> {
+    this.#ponging = true;
+    while (this.#pong !== null) {
+      const message = this.#pong;
+      this.#pong = null;
+      // Whatever ends the link is told where it is read.
+      await this.#options.socket.send(message).catch(() => {});
+    }
+    this.#ponging = false;
   }
 
   send(message: Uint8Array): Promise<void> {
     return this.#options.socket.send(message);
+  }
+
+  drain(forMs: number): void {
+    if (this.#ending.end !== null) return;
+    this.mux.drain(forMs);
+    this.flush();
   }
 
   close(reason: string): void {

@@ -67,6 +67,8 @@ export class MuxStream implements ByteStream {
     const header = mux.dataHeader(this.#id);
     for (let at = 0; at < bytes.length;) {
       const size = Math.min(bytes.length - at, mux.maxFrameBytes, await this.#credit());
+      // It may have ended while that was waited for, be it for no time at all.
+      if (this.#error !== null) throw this.#error;
       const message = at === 0 && headroom >= header
         ? new Uint8Array(bytes.buffer, bytes.byteOffset - header, header + size)
         : copyBehind(header, bytes.subarray(at, at + size));

@@ -13,10 +13,16 @@ import type { GatewayLink, LinkEnd } from "./link.ts";
 import type { AskedStream } from "./mux_link.ts";
 import { LinkEnding } from "./link_ending.ts";
 import { QuicTunnelStream } from "./quic_tunnel_stream.ts";
+import { drains } from "./refusals.ts";
 import { TunnelRefused, type TunnelTarget } from "./target.ts";
 
 /** What ALPN calls a link by QUIC (RFC 7301). */
 export const TUNNEL_ALPN = "h3ws-tunnel/1";
+
+/** FIN and RESET. */
+const MAX_UNTOLD_A_STREAM = 2;
+/** That much may wait on a link of ever so few streams. */
+const MIN_MAX_UNTOLD = 64;
 
 export interface QuicLinkOptions {
   quic: QuicConnection;
@@ -34,8 +40,12 @@ export class QuicLink implements GatewayLink {
   readonly closed: Promise<LinkEnd>;
   readonly #options: QuicLinkOptions;
   readonly #streams = new Map<number, QuicTunnelStream>();
+  /** Agent: those that we have not answered, and how each is given up. */
+  readonly #asked = new Map<number, () => void>();
+  /** Agent: those whose RESET may have come before their OPEN, which goes by another stream. */
+  readonly #early = new Set<number>();
   #opened = 0;
-  #opening = 0;
+  #draining = false;
   readonly #ending = new LinkEnding();
   /** How streams ended, for the control stream. */
   readonly #untold: Frame[] = [];
@@ -51,7 +61,11 @@ export class QuicLink implements GatewayLink {
   }
 
   get streams(): number {
-    return this.#streams.size + this.#opening;
+    return this.#streams.size + this.#asked.size;
+  }
+
+  get isDraining(): boolean {
+    return this.#draining;
   }
 
   async #run(): Promise<LinkEnd> {
@@ -83,9 +97,22 @@ export class QuicLink implements GatewayLink {
 
   #take(frame: Frame): void {
     if (frame.type === "fin") this.#streams.get(frame.id)?.end();
-    else if (frame.type === "reset") {
-      this.#streams.get(frame.id)?.fail(new NetError("reset", frame.message));
-    } else if (frame.type !== "drain") throw invalid(`${frame.type} on the control stream`);
+    else if (frame.type === "reset") this.#reset(frame.id, frame.message);
+    else if (frame.type === "drain") this.#draining = true;
+    else throw invalid(`${frame.type} on the control stream`);
+  }
+
+  /** RFC 9000 §2.2: what goes by two streams comes in any order. */
+  #reset(id: number, message: string): void {
+    const stream = this.#streams.get(id);
+    if (stream !== undefined) return stream.fail(new NetError("reset", message));
+    const giveUp = this.#asked.get(id);
+    if (giveUp !== undefined) return giveUp();
+    const { onOpen, maxStreams } = this.#options;
+    if (onOpen === undefined) return;
+    this.#early.add(id);
+    // Most of them were over before; no more are on their way than there can be at once.
+    if (this.#early.size > maxStreams) this.#early.delete(this.#early.values().next().value!);
   }
 
   #fail(error: unknown): void {
@@ -115,23 +142,30 @@ export class QuicLink implements GatewayLink {
     });
     if (frame === null) return void stream.abort();
     if (frame.type !== "open") throw invalid(`${frame.type} where OPEN belongs`);
-    const { id, protocol, host, port } = frame;
+    if (this.#early.delete(frame.id)) return void stream.abort();
+    this.#serve(stream, frame);
+  }
+
+  /** Agent: asks for its target. */
+  #serve(stream: QuicStream, { id, protocol, host, port }: Frame & { type: "open" }): void {
     const gone = new Cancel();
     let answered = false;
+    const settle = () => {
+      answered = true;
+      this.#asked.delete(id);
+    };
     const giveUp = () => {
       if (answered) return;
-      this.#opening--;
-      answered = true;
+      settle();
       gone.abort(new NetError("lost", "nobody waits for it any more"));
       void stream.abort();
     };
-    this.#opening++;
+    this.#asked.set(id, giveUp);
     // Before our answer nothing comes but an end.
     const first = stream.read();
     first.then(giveUp, giveUp);
     const answer = (frame: Frame): Promise<void> => {
-      answered = true;
-      this.#opening--;
+      settle();
       return stream.write(encodePrefixed(frame)).catch(() => {});
     };
     this.#options.onOpen?.({ protocol, host, port }, {
@@ -162,6 +196,12 @@ export class QuicLink implements GatewayLink {
   }
 
   readonly #tell = (frame: Frame): void => {
+    if (this.#ending.end !== null) return;
+    // A peer that does not read the control stream would have us hold them all.
+    if (this.#untold.length >= MAX_UNTOLD_A_STREAM * this.#options.maxStreams + MIN_MAX_UNTOLD) {
+      const { RATE_LIMITED } = TunnelCode;
+      return this.#fail(new TunnelError(RATE_LIMITED, "connection", "Too many answers wait"));
+    }
     this.#untold.push(frame);
     if (!this.#telling) void this.#tellAll();
   };
@@ -180,6 +220,7 @@ export class QuicLink implements GatewayLink {
   async open({ protocol, host, port }: TunnelTarget, signal: CancelSignal): Promise<ByteStream> {
     const { quic, maxStreams } = this.#options;
     if (this.#ending.end !== null) throw new NetError("lost", "the tunnel is gone");
+    if (this.#draining) throw drains();
     if (this.streams >= maxStreams) throw full();
     const stream = await quic.tryOpenStream({ size: tunnelReads() });
     if (stream === null) throw full();
@@ -210,6 +251,10 @@ export class QuicLink implements GatewayLink {
     } finally {
       signal.removeEventListener("abort", giveUp);
     }
+  }
+
+  drain(forMs: number): void {
+    this.#tell({ type: "drain", ms: forMs });
   }
 
   close(reason: string): void {

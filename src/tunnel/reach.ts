@@ -1,4 +1,5 @@
 import ipaddr from "ipaddr.js";
+import { ownAddresses } from "../net/own_addresses.ts";
 import type { OpenPort } from "../protocol/tunnel/auth.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
 import type { HostPattern } from "./host_pattern.ts";
@@ -15,7 +16,7 @@ export interface Service {
 
 /** What an agent connects to. */
 export interface ReachRules {
-  /** Only those; `null` for all but addresses that are special. */
+  /** Only those; `null` for all but addresses that are special, or the machine's own. */
   readonly allowed: readonly HostPattern[] | null;
   /** None of those, whatever else is allowed. */
   readonly forbidden: readonly HostPattern[];
@@ -23,28 +24,39 @@ export interface ReachRules {
   readonly services: readonly Service[];
   /** Those that the agent offers itself, by ports of the gateway: they are allowed, too. */
   readonly openPorts?: readonly OpenPort[];
+  /** Of the agent's machine; default those of its interfaces. */
+  readonly ownAddresses?: () => ReadonlySet<string>;
 }
 
-/** Those that ipaddr.js knows no range for: they tell a machine in a cloud its secrets. */
+/** Those that no range here has: they tell a machine in a cloud its secrets. */
 const METADATA: ReadonlySet<string> = new Set([
-  "100.100.100.200",
-  "168.63.129.16",
-  "fd00:ec2::254",
+  // Alibaba, Azure; AWS, and its EKS; Google; Oracle; Scaleway.
+  ...["100.100.100.200", "168.63.129.16"],
+  ...["fd00:ec2::254", "fd00:ec2::23"],
+  ...["fd20:ce::254", "fd00:c1::a9fe:a9fe", "fd00:42::42"],
 ]);
 
-// RFC 6890: what is nobody's own address in a network.
+// RFC 6890, and IANA's registries of special-purpose addresses: what is nobody's own address in a
+// network.
 const SPECIAL: ReadonlySet<string> = new Set([
   ...["loopback", "linkLocal", "unspecified", "broadcast", "multicast", "reserved"],
   // Another address in disguise.
   ...["rfc6145", "rfc6052", "6to4", "teredo"],
+  // fec0::/10 (RFC 3879), 100::/64 (RFC 6666), 5f00::/16 (RFC 9602).
+  ...["deprecatedSiteLocal", "discard", "segmentRouting"],
 ]);
+
+// RFC 4291 §2.5.5.1: an IPv4 address in disguise, deprecated.
+const IPV4_COMPATIBLE = ipaddr.IPv6.parse("::");
 
 /** What of a host's addresses may be connected to, by the rules. */
 export class Reach {
   readonly #rules: ReachRules;
+  readonly #own: () => ReadonlySet<string>;
 
   constructor(rules: ReachRules) {
     this.#rules = rules;
+    this.#own = rules.ownAddresses ?? ownAddresses();
   }
 
   /**
@@ -81,7 +93,7 @@ export class Reach {
     if (services.length > 0 || this.#isOffered(target)) return true;
     const byAddress = allowed?.some((one) => at(one) && (one.address?.(ip) ?? false)) ?? false;
     if (byAddress) return true;
-    if (isSpecial(ip)) {
+    if (isSpecial(ip) || this.#own().has(ipaddr.process(ip).toString())) {
       // Only the very name, not one of a pattern: whose names those are is for others to say.
       return allowed?.some((one) => at(one) && one.only === target.host) ?? false;
     }
@@ -117,7 +129,8 @@ function namesIt(pattern: HostPattern, target: TunnelTarget): boolean {
 /** Whether only whoever is on the machine itself, or runs its cloud, should reach it. */
 export function isSpecial(ip: string): boolean {
   const address = ipaddr.process(ip);
-  return SPECIAL.has(address.range()) || METADATA.has(address.toString());
+  if (SPECIAL.has(address.range()) || METADATA.has(address.toString())) return true;
+  return address.kind() === "ipv6" && address.match(IPV4_COMPATIBLE, 96);
 }
 
 function forbiddenHost(target: TunnelTarget): TunnelRefused {

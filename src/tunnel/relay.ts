@@ -27,12 +27,19 @@ interface Resettable extends ByteStream {
   onReset?: ((error: NetError) => void) | null;
 }
 
+/** When a relayed connection is idle. */
+export interface IdleTimes {
+  /** It ends when no byte went either way for so long; 0 for never. */
+  idleTimeoutMs: number;
+  /** What counts instead for as long as nothing came back from the target. */
+  unansweredTimeoutMs?: number;
+}
+
 export interface RelayOptions {
   client: Resettable;
   target: Resettable;
   sweeper: Sweeper;
-  /** It ends when no byte went either way for so long; 0 for never. */
-  idleTimeoutMs: number;
+  idle: IdleTimes;
   /** Ends it; the reason is that of its abort, in words. */
   signal?: CancelSignal;
   /** Told of the bytes of each chunk before it goes on; a promise holds it up. */
@@ -105,7 +112,7 @@ class Relay implements Swept {
 
   /** What comes from one side goes to the other, to its FIN. Never rejects. */
   async #carry(from: "client" | "target"): Promise<void> {
-    const { client, target, sweeper, throttle, idleTimeoutMs } = this.#options;
+    const { client, target, sweeper, throttle, idle } = this.#options;
     const source = from === "client" ? client : target;
     const sink = from === "client" ? target : client;
     let writing = false;
@@ -123,7 +130,7 @@ class Relay implements Swept {
         await sink.write(chunk, source.headroom);
         writing = false;
         this.#unreadSinceMs[from] = Infinity;
-        if (idleTimeoutMs > 0) this.#movedMs = sweeper.nowMs;
+        if (idle.idleTimeoutMs > 0) this.#movedMs = sweeper.nowMs;
       }
       this.#unreadSinceMs[from] = sweeper.nowMs;
       this.#firstFin ??= from;
@@ -154,9 +161,11 @@ class Relay implements Swept {
   }
 
   sweep(nowMs: number): void {
-    const { idleTimeoutMs } = this.#options;
-    if (idleTimeoutMs > 0 && nowMs - this.#movedMs >= idleTimeoutMs) {
-      this.#stop("us", `idle for ${idleTimeoutMs} ms`);
+    const { idleTimeoutMs, unansweredTimeoutMs = idleTimeoutMs } = this.#options.idle;
+    const isAnswered = this.#traffic.bytesToClient > 0;
+    const mostMs = isAnswered ? idleTimeoutMs : unansweredTimeoutMs;
+    if (mostMs > 0 && nowMs - this.#movedMs >= mostMs) {
+      this.#stop("us", `idle for ${mostMs} ms`);
     }
     this.#look("client", nowMs);
     this.#look("target", nowMs);

@@ -3,13 +3,18 @@ import type { Dialer, Dialled } from "../net/dial.ts";
 import { messageOf, NetError, type NetErrorKind } from "../net/error.ts";
 import { Deadline } from "../net/sweeper.ts";
 import { TunnelCode } from "../protocol/tunnel/code.ts";
+import { normalHost } from "../protocol/wire/host.ts";
 import type { Gateway, GatewayConnection } from "./gateway.ts";
 import type { RelayEnd, Traffic } from "./relay.ts";
 import { TunnelRefused } from "./target.ts";
 
 /** Connects through the agents of a group: the way of `agent://group/host:port`. */
 export function routeDialer(gateway: Gateway, group: string): Dialer {
-  return async ({ hostname: host, port }, signal) => {
+  return async ({ hostname, port }, signal) => {
+    const host = normalHost(hostname);
+    if (host === null) {
+      throw new NetError("unresolved", `${JSON.stringify(hostname)} is no host`);
+    }
     try {
       const connection = await gateway.open({
         // A connection serves one client after the other.

@@ -125,6 +125,8 @@ class SocksSession {
           this.#parser.end();
           return null;
         }
+        // What was read ahead while it was looked at who it is comes first, in one chunk.
+        this.#stream = this.#accepted.stream;
         this.#isHttp ??= METHOD.test(String.fromCharCode(chunk[0]));
         this.#parser.push(chunk);
       } else if (event.type === "methods") {
@@ -143,7 +145,11 @@ class SocksSession {
   async #authenticate(username: string, password: string): Promise<boolean> {
     const { remote } = this.#accepted;
     const who = { username, password, ip: ipOf(remote), remote };
-    const entered = await this.#options.gate.enter("socks5", who);
+    // Whoever has sent its request already may have ended its side behind it.
+    const goneAtFin = this.#parser.buffered === 0;
+    const { stream, gone } = watchClient(this.#stream, { goneAtFin });
+    this.#stream = stream;
+    const entered = await this.#options.gate.enter("socks5", who, gone);
     // RFC 1929 §2: its answer has no place for why not.
     if ("not" in entered) return false;
     this.#letIn = entered;
@@ -164,7 +170,8 @@ class SocksSession {
   }
 
   async #associate(): Promise<null> {
-    const relayed = await associate({ ...this.#accepted, letIn: this.#letIn! }, this.#options);
+    const client = { ...this.#accepted, stream: this.#stream, letIn: this.#letIn! };
+    const relayed = await associate(client, this.#options);
     return relayed ? null : await this.#end(encodeReply(Socks5Reply.GENERAL_FAILURE));
   }
 

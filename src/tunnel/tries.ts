@@ -35,6 +35,11 @@ export class Tries {
     };
   }
 
+  /** By the clock that it goes by. */
+  get nowMs(): number {
+    return this.#options.nowMs();
+  }
+
   /** Milliseconds until one of these may try again; 0 for now. */
   waitMs(keys: readonly string[]): number {
     return Math.max(0, ...keys.map((key) => this.#waitMs(key)));

@@ -6,14 +6,16 @@ import { DatagramSplitter, frameDatagram } from "../net/udp_flow.ts";
 import type { Agent } from "./agents.ts";
 import type { Gateway } from "./gateway.ts";
 import type { Asked } from "./observer.ts";
+import type { IdleTimes } from "./relay.ts";
 import { TunnelRefused } from "./target.ts";
+import { oldestUnsettled, type PlacedFlow, type UdpPlaces } from "./udp_places.ts";
 
-export interface UdpFlowsOptions {
+export interface UdpFlowsOptions extends IdleTimes {
   gateway: Gateway;
   sweeper: Sweeper;
-  /** A flow without a datagram either way for so long ends. */
-  idleTimeoutMs: number;
-  /** At once; datagrams of further ones are dropped. */
+  /** What they share with all others that lead to the same agents. */
+  places: UdpPlaces;
+  /** At once; for one more the oldest that is not settled ends, or its datagrams are dropped. */
   maxFlows: number;
   onBug: (where: string, error: unknown) => void;
 }
@@ -52,41 +54,59 @@ export class UdpFlows {
     if (this.#closed) return;
     const flow = this.#flows.get(key);
     if (flow !== undefined) return flow.push(datagram);
-    if (this.#flows.size >= this.#options.maxFlows) return;
+    const { places, maxFlows } = this.#options;
+    if (this.#flows.size >= maxFlows && !this.#endOne()) return;
     const begun = begin();
     if (begun === null) return;
+    const { ask, agents } = begun;
     const added = new Flow(begun.send);
+    const leave = places.take({ group: ask.group, agents }, added);
+    if (leave === null) return;
     this.#flows.set(key, added);
     added.push(datagram);
-    void this.#run(key, added, begun);
+    void this.#run(key, added, begun).finally(leave);
+  }
+
+  /** Makes place for one. */
+  #endOne(): boolean {
+    const oldest = oldestUnsettled(this.#flows.values());
+    oldest?.abort();
+    return oldest !== null;
   }
 
   async #run(key: string, flow: Flow, { ask, agents }: UdpFlowBegin): Promise<void> {
-    const { gateway, sweeper, idleTimeoutMs, onBug } = this.#options;
+    const { gateway, sweeper, onBug } = this.#options;
+    // Those that are ended for others are not waited for.
+    flow.signal.addEventListener("abort", () => {
+      if (this.#flows.get(key) === flow) this.#flows.delete(key);
+    });
     try {
       const connection = await gateway.open(ask, flow.signal, agents);
-      await gateway.carry(connection, flow, idleTimeoutMs);
+      await gateway.carry(connection, flow, this.#options);
     } catch (error) {
       if (!(error instanceof TunnelRefused)) onBug("udp flow", error);
       if (!flow.signal.aborted) await flow.rest(sweeper);
     }
-    this.#flows.delete(key);
+    flow.abort();
   }
 
   /** Ends all of them. */
   close(): void {
     this.#closed = true;
-    for (const flow of this.#flows.values()) flow.abort();
+    for (const flow of [...this.#flows.values()]) flow.abort();
   }
 }
 
 /** The datagrams of one key, as a stream of framed ones. */
-class Flow implements ByteStream {
+class Flow implements ByteStream, PlacedFlow {
   readonly headroom = 0;
   readonly #send: (datagram: Uint8Array) => Promise<void>;
   readonly #ended = new Cancel();
   readonly #queue: Uint8Array[] = [];
   #queuedBytes = 0;
+  /** Datagrams of its client. */
+  #pushed = 0;
+  #isAnswered = false;
   #isResting = false;
   #wake: (() => void) | null = null;
   readonly #splitter = new DatagramSplitter();
@@ -100,7 +120,12 @@ class Flow implements ByteStream {
     return this.#ended;
   }
 
+  get isSettled(): boolean {
+    return this.#isAnswered && this.#pushed > 1;
+  }
+
   push(datagram: Uint8Array): void {
+    this.#pushed++;
     if (this.#isResting || this.#ended.aborted) return;
     if (this.#queue.length >= MAX_QUEUED) return;
     if (this.#queuedBytes + datagram.length > MAX_QUEUED_BYTES) return;
@@ -124,6 +149,7 @@ class Flow implements ByteStream {
   async write(bytes: Uint8Array): Promise<void> {
     this.#splitter.push(bytes);
     for (let one = this.#splitter.next(); one !== null; one = this.#splitter.next()) {
+      this.#isAnswered = true;
       await this.#send(one);
     }
   }

@@ -1,8 +1,11 @@
+import type { CancelSignal } from "../net/cancel.ts";
 import { messageOf } from "../net/error.ts";
 import { networkOf } from "../proxy/client_shares.ts";
-import { isRightAtOnce, isRightByHash, Known, sha256 } from "./known_user.ts";
+import { Familiar } from "./familiar.ts";
+import { isRightAtOnce, isRightByHash, Known, macOf, sha256 } from "./known_user.ts";
 import type { Limits } from "./limits.ts";
 import { Tries } from "./tries.ts";
+import { Turns } from "./turns.ts";
 
 /** What a user may be. */
 export type Role = "agent" | "client";
@@ -83,22 +86,35 @@ export interface UsersOptions {
 
 /** Each takes 32 MiB and a core. */
 const MAX_HASHES = 4;
-/** Those who wait for a hash; who comes above that has to come again. */
-const MAX_WAITING = 1_000;
-const BUSY_MS = 1_000;
+/** Those who wait for a hash: as many as get theirs while they still may say who they are. */
+const MAX_WAITING = 50;
+
+const BUSY = "too many wait for their passwords to be looked at";
+const GONE = "whoever asked waits no more";
+
+/** For whom one is looked for. */
+interface Asked {
+  /** Whose failures count. */
+  readonly keys: readonly string[];
+  readonly signal: CancelSignal | null;
+}
 
 /** The users of a gateway. */
 export class Users {
   #known: ReadonlyMap<string, Known> = new Map();
   readonly #tries: Tries;
+  readonly #familiar: Familiar;
   readonly #authenticate: Authenticate | null;
-  readonly #hashes = new Slots(MAX_HASHES, MAX_WAITING);
-  readonly #listeners: (() => void)[] = [];
+  readonly #hashes = new Turns({ most: MAX_HASHES, maxWaiting: MAX_WAITING });
+  /** By the hash of what was said, until it is known whether it is right, or nobody looks. */
+  readonly #guesses = new Map<string, Promise<unknown>>();
+  readonly #listeners = new Set<() => void>();
 
   /** Throws `TypeError` for a hash that is none. */
   constructor(users: readonly User[], options: UsersOptions = {}) {
     const { tries = new Tries(), authenticate = null } = options;
     this.#tries = tries;
+    this.#familiar = new Familiar(() => tries.nowMs);
     this.#authenticate = authenticate;
     this.replace(users);
   }
@@ -124,19 +140,23 @@ export class Users {
     return gone;
   }
 
-  /** Calls back whenever passes are over because their users are gone or changed. */
-  onGone(listener: () => void): void {
-    this.#listeners.push(listener);
+  /**
+   * Calls back whenever passes are over because their users are gone or changed, until what it gives
+   * is called.
+   */
+  onGone(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
-  /** Who it is that says so. */
-  async verify(credentials: Credentials): Promise<Verdict> {
-    const keys = keysOf(credentials);
+  /** Who it is that says so. By `signal` nobody waits for it any more: no password is looked at then. */
+  async verify(credentials: Credentials, signal: CancelSignal | null = null): Promise<Verdict> {
+    const keys = this.#keysOf(credentials);
     const later = this.#later(keys);
     if (later !== null) return later;
     let found: Verdict | null;
     try {
-      found = await this.#find(credentials, keys);
+      found = await this.#find(credentials, { keys, signal });
     } catch (error) {
       return { kind: "unknown", reason: messageOf(error) };
     }
@@ -144,8 +164,25 @@ export class Users {
       this.#tries.failed(keys);
       return { kind: "wrong" };
     }
-    if (found.kind === "user") this.#tries.succeeded(keys);
+    if (found.kind === "user") this.#succeeded(credentials, keys);
     return found;
+  }
+
+  #succeeded({ username, ip }: Credentials, keys: readonly string[]): void {
+    this.#tries.succeeded(keys);
+    if (username !== "") this.#familiar.add(username, networkOf(ip));
+  }
+
+  /**
+   * Whose failures count. Who has no name fails as an address alone; and those of strangers, who
+   * may have many addresses, do not keep a user from where he got in: there they have a count apart.
+   */
+  #keysOf({ username, ip }: Credentials): string[] {
+    const network = networkOf(ip);
+    const from = `ip ${network}`;
+    if (username === "") return [from];
+    const isFamiliar = this.#familiar.has(username, network);
+    return [from, isFamiliar ? `at ${network} ${username}` : `user ${username}`];
   }
 
   #later(keys: readonly string[]): Verdict | null {
@@ -154,7 +191,7 @@ export class Users {
   }
 
   /** `null` for nobody. */
-  async #find(credentials: Credentials, keys: readonly string[]): Promise<Verdict | null> {
+  async #find(credentials: Credentials, asked: Asked): Promise<Verdict | null> {
     const { password, role } = credentials;
     if (this.#authenticate !== null) {
       const user = await this.#authenticate(credentials);
@@ -165,7 +202,41 @@ export class Users {
     if (isBySecret || known !== null && isRightAtOnce(known, password)) {
       return verdictOf(known, role);
     }
-    if (!await this.#hashes.take()) return { kind: "later", waitMs: BUSY_MS };
+    return await this.#findByHash(credentials, known, asked);
+  }
+
+  /** Who opens many connections at once says the same in each: they wait for one hash. */
+  async #findByHash(
+    credentials: Credentials,
+    known: Known | null,
+    asked: Asked,
+  ): Promise<Verdict | null> {
+    const { username, password, ip, role } = credentials;
+    const said = JSON.stringify([networkOf(ip), username, password]);
+    const guess = macOf(said).toString("base64");
+    for (let same; (same = this.#guesses.get(guess)) !== undefined;) {
+      const verdict = await same;
+      if (known !== null && isRightAtOnce(known, password)) return verdictOf(known, role);
+      // It has counted as a failure, once.
+      if (verdict === null) return { kind: "wrong" };
+    }
+    const looking = this.#look(credentials, known, asked);
+    this.#guesses.set(guess, looking);
+    try {
+      return await looking;
+    } finally {
+      this.#guesses.delete(guess);
+    }
+  }
+
+  async #look(
+    { password, ip, role }: Credentials,
+    known: Known | null,
+    { keys, signal }: Asked,
+  ): Promise<Verdict | null> {
+    if (!await this.#hashes.take(networkOf(ip), signal)) {
+      return { kind: "unknown", reason: signal?.aborted ? GONE : BUSY };
+    }
     try {
       // Others may have failed, or been right, meanwhile.
       const later = this.#later(keys);
@@ -194,40 +265,8 @@ export class Users {
   }
 }
 
-/** Where several do the same, so many at once. */
-class Slots {
-  #free: number;
-  readonly #maxWaiting: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(count: number, maxWaiting: number) {
-    this.#free = count;
-    this.#maxWaiting = maxWaiting;
-  }
-
-  /** `false` where too many wait already. */
-  async take(): Promise<boolean> {
-    if (this.#free > 0) this.#free--;
-    else if (this.#waiting.length >= this.#maxWaiting) return false;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    return true;
-  }
-
-  free(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#free++;
-    else next();
-  }
-}
-
 function isTokenOrCertificate({ token, certificate }: Credentials): boolean {
   return token !== undefined || certificate !== undefined;
-}
-
-/** Whose failures count: who has no name fails as an address alone. */
-function keysOf({ username, ip }: Credentials): string[] {
-  const from = `ip ${networkOf(ip)}`;
-  return username === "" ? [from] : [from, `user ${username}`];
 }
 
 function mayBe({ roles }: User, role: Role): boolean {

@@ -16,7 +16,7 @@ import { UsageError } from "../../src/config/error.ts";
 import { ListenError } from "../../src/ingress/listen.ts";
 import { dial } from "../../src/net/dial.ts";
 import { NetError } from "../../src/net/error.ts";
-import { silentLog } from "../../src/observe/log.ts";
+import { type Fields, silentLog } from "../../src/observe/log.ts";
 import { startPrivateBackend } from "../support/private_backend.ts";
 import { testCertificates } from "../support/proxy.ts";
 import { until } from "../support/until.ts";
@@ -114,6 +114,26 @@ Deno.test("createGateway: a function says who comes in", async () => {
   assert.equal(gateway.agents().length, 1);
 });
 
+Deno.test("createAgent: a wrong password is a line of its errors, and told by its statistics", async () => {
+  await using gateway = gatewayWith();
+  await gateway.start();
+  for (const transports of [["quic"], ["ws"]] as const) {
+    const lines: string[] = [];
+    const error = (event: string, fields: Fields = {}) =>
+      void lines.push(`${event} ${fields.reason}`);
+    const log = { ...silentLog, error };
+    const login = { ...ANN, password: "wrong" };
+    await using wrong = agentOf(gateway, { id: "wrong", login, log, transports });
+    assert.equal(wrong.getStats().last_error, null);
+    const refused = assert.rejects(wrong.start(), /was stopped before/);
+    await until("its line", () => lines.length > 0);
+    assert.match(lines[0], /^gateway\.failed .*the username or the password is wrong/);
+    assert.match(wrong.getStats().last_error!, /the username or the password is wrong/);
+    await wrong.stop();
+    await refused;
+  }
+});
+
 Deno.test("createProxy: a backend behind agents, by the option gateway", async () => {
   await using backend = startPrivateBackend();
   await using gateway = gatewayWith();
@@ -169,6 +189,30 @@ Deno.test("createAgent: ports that it asks for, and an agent behind them by a to
   const url = `http://127.0.0.1:${free}/x`;
   const answer = await fetch(url, { headers: { connection: "close" } });
   assert.equal(await answer.text(), "private /x\n");
+});
+
+Deno.test("createGateway: hosts of forwards, open ports and routes are the same in any case", async () => {
+  await using backend = startPrivateBackend();
+  const { port } = backend;
+  const free = freePort();
+  await using gateway = gatewayWith({
+    forwards: [`127.0.0.1:0=LocalHost:${port}`, `127.0.0.1:0=default/127.0.0.1:${port}`],
+    openPorts: [`${free}`],
+  });
+  assert.deepEqual(gateway.forwardPorts, []);
+  await gateway.start();
+  const openPorts = [`${free}=LOCALHOST:${port}`];
+  await using agent = agentOf(gateway, { allowed: ["127.0.0.1", "localhost"], openPorts });
+  await within("the agent", agent.start());
+  for (const at of [...gateway.forwardPorts, free]) {
+    const answer = await fetch(`http://127.0.0.1:${at}/x`, { headers: { connection: "close" } });
+    assert.equal(await answer.text(), "private /x\n");
+  }
+  const { signal } = new AbortController();
+  const through = (hostname: string) =>
+    dial({ hostname, port, dialer: gateway.dialer() }, signal).then((stream) => stream.abort());
+  await through("LocalHost");
+  await assert.rejects(through("a b"), { name: "NetError", message: '"a b" is no host' });
 });
 
 function freePort(): number {

@@ -197,3 +197,17 @@ Deno.test("flags of an agent: lists by commas, and by the flag once more", () =>
     /--service: "dns=::1:53" is no service; allowed: name=host:port/,
   );
 });
+
+Deno.test("file of a tunnel: a list that would open everything must name somebody", () => {
+  assert.deepEqual(linesFor("client:\n  allowed_hosts: []\n  limit: []\n"), [
+    "2:18: client.allowed_hosts: names nobody; allowed: one or more; left out it is all but special " +
+    "addresses",
+    "3:10: client.limit: names nobody; allowed: one or more; left out it is whatever allowed_hosts " +
+    "says",
+  ]);
+  for (const empty of ['""', '[""]', '[a, ""]', "${NOBODY:-}", ""]) {
+    const [line = ""] = linesFor(`client:\n  allowed_hosts: ${empty}\n`);
+    assert.match(line, /^2:\d+: client\.allowed_hosts/, empty);
+  }
+  assert.deepEqual(linesFor("client:\n  forbidden_hosts: []\n"), []);
+});

@@ -30,3 +30,36 @@ Deno.test("tunnel flags: without a word SOCKS5 is for this machine alone, and no
   assert.equal(anonymous, false);
   assert.equal(gatewayFlags.anonymous.default, "false");
 });
+
+Deno.test("tunnel flags: a host is written in one way, as an agent is asked for it", () => {
+  const { forwards } = readGatewayConfig({
+    forward: ":1=g/DB.Internal:2/udp,:3=[2001:DB8::0:1]:4",
+  });
+  assert.deepEqual(forwards.map(({ group, target }) => [group, target.host]), [
+    ["g", "db.internal"],
+    [null, "2001:db8::1"],
+  ]);
+  const { openPorts, services } = readAgentConfig({
+    ...{ "open-port": "8080=LocalHost:80", service: "Web=Web.Internal:80" },
+  });
+  assert.deepEqual(openPorts.map(({ localHost }) => localHost), ["localhost"]);
+  assert.deepEqual(services.map(({ name, host }) => [name, host]), [["web", "web.internal"]]);
+});
+
+for (const given of [":1=db_internal:0", ":1=*:80", ":1=[fe80::1%eth0]:80", ":1=a..b:80", "x"]) {
+  Deno.test(`tunnel flags: --forward ${given} is told as it was written`, () => {
+    assert.throws(
+      () => readGatewayConfig({ forward: given }),
+      (error: Error) => error.message.startsWith(`--forward: "${given}" is no port that leads`),
+    );
+  });
+}
+
+for (const given of ["8080=[fe80::1%eth0]:80", "8080=a..b:80"]) {
+  Deno.test(`tunnel flags: --open-port ${given} is refused`, () => {
+    assert.throws(
+      () => readAgentConfig({ "open-port": given }),
+      (error: Error) => error.message.startsWith(`--open-port: "${given}" is no service`),
+    );
+  });
+}

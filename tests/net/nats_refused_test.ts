@@ -25,7 +25,8 @@ Deno.test("NATS: a login that is refused by a reset is told, however often, and 
   const all = Array.from({ length: 50 }, () =>
     new Nats({
       ...{ urls: [new URL(`nats://127.0.0.1:${port}`)], name: "test", subjects: ["a"] },
-      ...{ onMessage: () => {}, onJoined: () => {}, onLost: (reason) => void told.push(reason) },
+      ...{ onMessage: () => {}, onBug: (error) => assert.fail(String(error)), onJoined: () => {} },
+      onLost: (reason) => void told.push(reason),
     }));
   await until("refusals", () => refused >= 150 && told.length >= all.length);
   assert.ok(

@@ -18,6 +18,8 @@ class FakeLink implements Link {
   close(reason: string): void {
     this.#end.resolve({ by: "us", reason });
   }
+
+  drain(): void {}
 }
 
 function setUp() {
@@ -178,10 +180,12 @@ Deno.test("agent observer: links, retries and connections", async () => {
   const { options, registry, lines, fields, clock } = setUp();
   const observer = createAgentObserver({ ...options, clientId: "me" });
   assert.deepEqual([observer.stats().is_online, observer.stats().last_seen], [false, null]);
-  observer.failed("gw:1", { reason: "refused", retryMs: 400.7 });
+  observer.failed("gw:1", { reason: "refused", code: null, retryMs: 400.7 });
+  assert.equal(observer.stats().last_error, "refused");
   const link = new FakeLink();
   observer.linked("gw:1", link, { instead: "quic: no answer" });
   assert.equal(fields.at(-1)?.instead, "quic: no answer");
+  assert.equal(observer.stats().last_error, null);
   assert.deepEqual(observer.stats().gateways, [{ gateway: "gw:1", transport: "quic" }]);
   const served = { id: 1, gateway: "gw:1", target };
   observer.opened(served, { dialMs: 2 });

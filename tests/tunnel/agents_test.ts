@@ -4,6 +4,7 @@ import type { Agent } from "../../src/tunnel/agents.ts";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
 import { startNetwork } from "./network.ts";
+import { freePort } from "./processes.ts";
 import { Shop } from "./shop.ts";
 import { type SocksClient, socksConnect } from "./socks_client.ts";
 import { Told } from "./support.ts";
@@ -96,6 +97,20 @@ for (const balance of ["round-robin", "failover"] as const) {
   });
 }
 
+Deno.test("agents: one that may not reach the host leaves it to the next that may", async () => {
+  await using shop = await Shop.open({ gateway: { balance: "failover" } });
+  await shop.agent({ clientId: "a", allowed: ["127.0.0.2"] });
+  await shop.agents("a");
+  await shop.agent({ clientId: "b" });
+  await shop.agents("a", "b");
+  await withTarget(echo, async (port) => {
+    const client = await echoClient(shop.socksPort, port);
+    assert.deepEqual(shop.asked(), ["b"]);
+    client.reset();
+    await until("nothing left", () => shop.gateway.connections === 0);
+  });
+});
+
 Deno.test("agents: the next one is asked where one won't; what a target says is the answer", async () => {
   const told = new Told();
   const retried: string[] = [];
@@ -114,8 +129,11 @@ Deno.test("agents: the next one is asked where one won't; what a target says is 
   await shop.agent({ clientId: "b" });
   await shop.agents("a", "b");
   await withTarget(echo, async (port) => {
-    await assert.rejects(socksConnect(shop.socksPort, "10.9.9.9", 80), /SOCKS5 reply 2/);
+    await assert.rejects(socksConnect(shop.socksPort, "127.0.0.1", freePort()), /SOCKS5 reply 5/);
     assert.deepEqual([refused, retried], [["a"], []]);
+    await assert.rejects(socksConnect(shop.socksPort, "10.9.9.9", 80), /SOCKS5 reply 2/);
+    assert.match(retried.splice(0).join(), /^a: the agent may not connect to 10\.9\.9\.9/);
+    assert.deepEqual(refused, ["a", "b"]);
     const clients = await several(2, shop, port);
     assert.deepEqual(retried, ["a: More than 1 streams"]);
     for (const client of clients) client.reset();

@@ -74,6 +74,12 @@ for (const [name, transports] of Object.entries(TRANSPORTS)) {
   });
 }
 
+for (const [name, transports] of Object.entries(TRANSPORTS)) {
+  Deno.test(`agents by ${name}: one whose AUTH is malformed says why the gateway does not take it`, async () => {
+    await withoutLink({ transports, agent: { auth: { version: 0 } } }, /version/);
+  });
+}
+
 Deno.test("agents by certificate: its subject is the user's, over TCP alone", async () => {
   const { caPem, certPem, keyPem } = await makeClientCertificate([{ O: ["Example, Inc."] }, {
     CN: ["agent 1"],

@@ -26,6 +26,16 @@ Deno.test("without a group there is one message", () => {
   assert.deepEqual(decodePresence(message), { ...presence, groups: [], more: false });
 });
 
+Deno.test("a gateway that says it speaks once in an age is taken for one that does once in a minute", () => {
+  const text = JSON.stringify({ id: "a", heartbeatMs: 1e300, groups: [] });
+  assert.equal(decodePresence(utf8.encode(text))?.heartbeatMs, 60_000);
+});
+
+Deno.test("no word of a gateway is above 64 KiB", () => {
+  const text = JSON.stringify({ id: "a", heartbeatMs: 1, groups: ["x".repeat(65_536)] });
+  assert.equal(decodePresence(utf8.encode(text)), null);
+});
+
 for (
   const text of [
     "",

@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { until } from "../support/until.ts";
 import { within } from "../support/within.ts";
-import { type TestTunnel, withTunnel } from "./support.ts";
+import { Shop } from "./shop.ts";
+import { echoClient, echoes } from "./target.ts";
+import { type TestTunnel, Told, withTunnel } from "./support.ts";
 
 interface Connected extends Disposable {
   /** The reply of RFC 1928 §6. */
@@ -96,3 +98,38 @@ Deno.test("drain of an agent: what is open goes on to its end, nothing new begin
     })
   );
 });
+
+for (const transport of ["quic", "ws"] as const) {
+  Deno.test(`drain of an agent by ${transport}: it is not asked while there is another, and says so where there is none`, async () => {
+    const told = new Told();
+    const retried: string[] = [];
+    const observer = {
+      ...told.gateway,
+      retried: (_: unknown, { reason }: { reason: string }) => void retried.push(reason),
+    };
+    await using shop = await Shop.open({ gateway: { balance: "failover", observer } });
+    const transports = [transport];
+    const draining = await shop.agent({ clientId: "a", transports });
+    await shop.agents("a");
+    await withEcho(async (port) => {
+      const client = await echoClient(shop.socksPort, port);
+      const drained = draining.drain(60_000);
+      const { agents } = shop.gateway;
+      await until("DRAIN", () => agents.list().some(({ link }) => link.isDraining));
+      await assert.rejects(echoClient(shop.socksPort, port), /SOCKS5 reply 1/);
+      assert.match(told.lines.join("\n"), /refused 127.0.0.1: the agent shuts down/);
+      await shop.agent({ clientId: "b", transports });
+      await shop.agents("a", "b");
+      for (let i = 0; i < 3; i++) (await echoClient(shop.socksPort, port)).reset();
+      assert.deepEqual(retried, []);
+      assert.deepEqual(
+        told.lines.filter((line) => line.startsWith("open")).map((line) => line.at(-1)),
+        ["a", "b", "b", "b"],
+      );
+      await echoes(client, "still here");
+      client.reset();
+      await within("the end", drained);
+    });
+    assert.deepEqual(told.bugs, []);
+  });
+}

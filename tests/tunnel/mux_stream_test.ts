@@ -82,3 +82,13 @@ Deno.test("mux stream: all writes that wait end with it", async () => {
     assert.equal(one.status === "rejected" && one.reason.message, "enough");
   }
 });
+
+Deno.test("mux stream: a write whose stream ends before it is sent says why, and is no bug", async () => {
+  const { stream } = openStream();
+  const written = stream.write(new Uint8Array(64));
+  stream.abort("idle");
+  await assert.rejects(within("the end of the write", written), {
+    kind: "aborted",
+    message: "idle",
+  });
+});

@@ -13,10 +13,14 @@ interface Rules {
   openPorts?: ReachRules["openPorts"];
 }
 
+/** Of the machine's interfaces. */
+const OWN = new Set(["10.7.7.7", "fd12::7"]);
+
 function reachBy({ allow, forbid = [], services = [], openPorts = [] }: Rules): Reach {
   return new Reach({
     allowed: allow === undefined ? null : allow.map(parseHostPattern),
     ...{ forbidden: forbid.map(parseHostPattern), services, openPorts },
+    ownAddresses: () => OWN,
   });
 }
 
@@ -48,6 +52,10 @@ const ROWS: [what: string, rules: Rules, host: string, at: [string[], number?], 
   ["another cloud's metadata", {}, "m.example", [["100.100.100.200"]], NO],
   ["metadata by IPv6", {}, "m.example", [["fd00:ec2::254"]], NO],
   ["metadata by NAT64", {}, "m.example", [["64:ff9b::a9fe:a9fe"]], NO],
+  ["this machine by its interface", {}, "10.7.7.7", [["10.7.7.7"]], NO],
+  ["this machine by its interface's IPv6", {}, "fd12:0::7", [["fd12:0::7"]], NO],
+  ["its interface in disguise", {}, "::ffff:10.7.7.7", [["::ffff:10.7.7.7"]], NO],
+  ["a name of its interface, and another", {}, "me.lan", [["10.7.7.7", "10.7.7.8"]], "10.7.7.8"],
   // DNS rebinding: a name of anybody's that leads here.
   ["a name that leads here", {}, "evil.example", [["127.0.0.1"]], NO],
   ["a name that leads here, too", {}, "evil.example", [["127.0.0.1", PUBLIC]], PUBLIC],
@@ -80,6 +88,9 @@ const ROWS: [what: string, rules: Rules, host: string, at: [string[], number?], 
   ["here by any name", { allow: ["*"] }, "localhost", [["127.0.0.1"]], NO],
   ["here by a pattern", { allow: ["*.example"] }, "evil.example", [["127.0.0.1"]], NO],
   ["here by a regexp", { allow: ["/local/"] }, "localhost", [["127.0.0.1"]], NO],
+  ["its interface by any name", { allow: ["*"] }, "me.lan", [["10.7.7.7"]], NO],
+  ["its interface by its name", { allow: ["me.lan"] }, "me.lan", [["10.7.7.7"]], "10.7.7.7"],
+  ["its interface by a range", { allow: ["10.0.0.0/8"] }, "me.lan", [["10.7.7.7"]], "10.7.7.7"],
   ["here by the address", { allow: ["127.0.0.1"] }, "localhost", [["127.0.0.1"]], "127.0.0.1"],
 
   ["forbidden by name", { forbid: ["a.example"] }, "A.example.", [[PUBLIC]], NO],
@@ -147,10 +158,14 @@ Deno.test("reach: special addresses, and such as only look like it", () => {
   const special = [
     ...["127.255.255.255", "0.0.0.1", "255.255.255.255", "224.0.0.1", "240.0.0.1", "::"],
     ...["ff02::1", "168.63.129.16", "2002:7f00:1::", "::ffff:169.254.169.254"],
+    ...["::7f00:1", "::a00:1", "fec0::1", "feff::1", "100::1", "5f00::1", "fe80::1%lo"],
+    ...["fd20:ce::254", "FD20:00CE:0::254", "fd00:ec2::254", "fd00:ec2::23", "fd00:42::42"],
+    ...["fd00:c1::a9fe:a9fe", "192.0.0.192"],
   ];
   for (const ip of special) assert.ok(isSpecial(ip), ip);
   const ordinary = ["10.0.0.1", "172.16.0.1", "192.168.0.1", "100.64.0.1", "8.8.8.8", "fd00::1"];
-  for (const ip of [...ordinary, "2606:4700::1111"]) assert.ok(!isSpecial(ip), ip);
+  const like = ["2606:4700::1111", "::1:7f00:1", "fd20:ce::253", "100:0:0:1::1"];
+  for (const ip of [...ordinary, ...like]) assert.ok(!isSpecial(ip), ip);
 });
 
 for (

@@ -81,6 +81,39 @@ Deno.test("users: one address with many names waits, and so does one name from m
   assert.deepEqual(await kinds([{ ip: "192.0.2.9", password: "right" }]), ["user"]);
 });
 
+Deno.test("users: strangers who guess at a name do not lock out its user where he got in before", async () => {
+  const tries = new Tries({ free: 1, delayMs: 60_000, nowMs: () => 0 });
+  const users = new Users([{ name: "ann", password: "right" }], { tries });
+  const kind = async (ip: string, password = "wrong") =>
+    (await users.verify(ask({ ip, password }))).kind;
+  assert.equal(await kind("2001:db8::1", "right"), "user");
+  const strangers = [await kind("192.0.2.2"), await kind("192.0.2.3"), await kind("192.0.2.4")];
+  assert.deepEqual(strangers, ["wrong", "wrong", "later"]);
+  // RFC 4291 §2.5.1: another address of his network is his, too.
+  assert.equal(await kind("2001:db8::2", "right"), "user");
+  // That he got in gives strangers no new guesses, not even at an address of another.
+  assert.equal(await kind("192.0.2.5"), "later");
+  assert.equal(await kind("192.0.2.5", "right"), "later");
+  // Who guesses from where he got in waits as well.
+  const own = [await kind("2001:db8::3"), await kind("2001:db8::3"), await kind("2001:db8::3")];
+  assert.deepEqual(own, ["wrong", "wrong", "later"]);
+});
+
+Deno.test("users: who is let in by another name at the same address gets no new guesses at the first", async () => {
+  const tries = new Tries({ free: 1, delayMs: 60_000, nowMs: () => 0 });
+  const all = [{ name: "ann", password: "right" }, { name: "bob", password: "own" }];
+  const users = new Users(all, { tries });
+  const kind = async (username: string, password: string) =>
+    (await users.verify(ask({ username, password }))).kind;
+  assert.equal(await kind("ann", "right"), "user");
+  const kinds: string[] = [];
+  for (const guess of ["a", "b", "c"]) {
+    assert.equal(await kind("bob", "own"), "user");
+    kinds.push(await kind("ann", guess));
+  }
+  assert.deepEqual(kinds, ["wrong", "wrong", "later"]);
+});
+
 Deno.test("users: RFC 4291 §2.5.1: who changes his IPv6 address within his /64 stays who he is", async () => {
   const users = new Users([], { tries: new Tries({ free: 1 }), authenticate: () => nobody });
   const kind = async (ip: string, i: number) =>

@@ -200,6 +200,11 @@ export class Mux {
     this.#state.output.add({ type: "drain", ms });
   }
 
+  /** Whether either end takes no new streams. */
+  get isDraining(): boolean {
+    return this.#state.isDraining;
+  }
+
   /** Whether no stream is left, and none will come, as an end drains: time to close. */
   get isDone(): boolean {
     return this.#fault !== null || (this.#state.isDraining && this.#state.streams === 0);

@@ -48,10 +48,10 @@ const utf8Decoder = new TextDecoder("utf-8", { ignoreBOM: true });
  * limit. Memory grows with what came, never with what was announced.
  */
 export class MessageDecoder implements Parser<MessageEvent> {
-  readonly limit: number;
+  limit = 0;
 
-  readonly #maxFrameBytes: number;
-  readonly #maxMessageBytes: number;
+  #maxFrameBytes = 0;
+  #maxMessageBytes = 0;
   readonly #context: HeaderContext;
   readonly #header: FrameHeader = emptyHeader();
   readonly #key = new Uint8Array(4);
@@ -73,10 +73,7 @@ export class MessageDecoder implements Parser<MessageEvent> {
   #fault: WebSocketError | null = null;
 
   constructor(options: MessageDecoderOptions) {
-    // A length above 2^53-1 comes as 2^53 and is above every limit.
-    this.#maxFrameBytes = Math.min(options.maxFrameBytes, Number.MAX_SAFE_INTEGER);
-    this.#maxMessageBytes = Math.min(options.maxMessageBytes, Number.MAX_SAFE_INTEGER);
-    this.limit = this.#maxMessageBytes + MAX_CONTROL_PAYLOAD;
+    this.limitTo(options);
     this.#context = {
       masked: options.masked,
       inMessage: false,
@@ -86,6 +83,19 @@ export class MessageDecoder implements Parser<MessageEvent> {
 
   get buffered(): number {
     return this.#size + this.#held;
+  }
+
+  /** From the next frame on. */
+  limitTo(
+    { maxFrameBytes, maxMessageBytes }: Pick<
+      MessageDecoderOptions,
+      "maxFrameBytes" | "maxMessageBytes"
+    >,
+  ): void {
+    // A length above 2^53-1 comes as 2^53 and is above every limit.
+    this.#maxFrameBytes = Math.min(maxFrameBytes, Number.MAX_SAFE_INTEGER);
+    this.#maxMessageBytes = Math.min(maxMessageBytes, Number.MAX_SAFE_INTEGER);
+    this.limit = this.#maxMessageBytes + MAX_CONTROL_PAYLOAD;
   }
 
   push(chunk: Uint8Array): void {

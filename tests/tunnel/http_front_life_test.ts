@@ -1,0 +1,55 @@
+// How long what the HTTP proxy of a gateway keeps for a client's next request is of use.
+import assert from "node:assert/strict";
+import { Users } from "../../src/tunnel/users.ts";
+import { until } from "../support/until.ts";
+import { within } from "../support/within.ts";
+import { Raw, withRawTarget } from "./raw.ts";
+import { LOOPBACK, withTunnel } from "./support.ts";
+
+const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+
+/** Asks through a kept connection, and answers for the target. */
+async function get(client: Raw, port: number, target: Promise<Raw>): Promise<string> {
+  const credentials = `Proxy-Authorization: Basic ${btoa("bob:pw")}`;
+  await client.send(`GET http://127.0.0.1:${port}/ HTTP/1.1\r\nHost: x\r\n${credentials}\r\n\r\n`);
+  const asked = await target;
+  await asked.until("\r\n\r\n");
+  await asked.send(OK);
+  return await client.until("hi");
+}
+
+Deno.test("http front: who is let in anew behind the end of his pass is served by the new one", async () => {
+  const bob = { name: "bob", password: "pw" };
+  const users = new Users([bob]);
+  await withTunnel({ gateway: { http: { listen: LOOPBACK, users } } }, async ({ gateway }) => {
+    await withRawTarget(async ({ port, accept }) => {
+      using client = await Raw.connect(gateway.httpPort!);
+      assert.match(await get(client, port, accept()), /^HTTP\/1.1 200 /);
+      users.replace([{ ...bob, limits: { maxConnections: 5 } }]);
+      await until("the old connection has ended", () => gateway.gateway.connections === 0);
+      assert.match(await get(client, port, accept()), /^HTTP\/1.1 200 /);
+    });
+  });
+});
+
+for (const kind of ["httpPort", "mixedPort"] as const) {
+  Deno.test(`http front: drain ends what is only kept, and what is answered says so (${kind})`, async () => {
+    await withTunnel({}, async ({ gateway }) => {
+      await withRawTarget(async ({ port, accept }) => {
+        using idle = await Raw.connect(gateway[kind]!);
+        await get(idle, port, accept());
+        using busy = await Raw.connect(gateway[kind]!);
+        await busy.send(`GET http://127.0.0.1:${port}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+        const target = await accept();
+        await target.until("\r\n\r\n");
+        assert.equal(gateway.gateway.connections, 2);
+        const drained = gateway.drain(30_000);
+        assert.equal(await idle.rest(), "");
+        await until("the kept one has ended", () => gateway.gateway.connections === 1);
+        await target.send(OK);
+        assert.match(await busy.until("hi"), /^HTTP\/1.1 200 [^]*\r\nconnection: close\r\n/i);
+        await within("the drain", drained);
+      });
+    });
+  });
+}
