@@ -1,4 +1,5 @@
 import type { ListenAddress } from "../ingress/listen.ts";
+import type { Refusal } from "../net/accepted.ts";
 import type { Sweeper } from "../net/sweeper.ts";
 import { splitCertificates } from "../net/tls_certificates.ts";
 import { serveBeside, type Server } from "../server/server.ts";
@@ -88,6 +89,7 @@ export class GatewayServer {
     this.#options = options;
     const { sweeper, observer, agents: users } = options;
     const onBug = (where: string, error: unknown) => observer.bug(where, error);
+    const onRefused = (refusal: Refusal) => observer.clientRefused?.(refusal);
     this.gateway = new Gateway(options);
     const { gateway } = this;
     const { socks, http, mixed } = options;
@@ -98,7 +100,7 @@ export class GatewayServer {
     const { udpIdleTimeoutMs = UDP_IDLE_TIMEOUT_MS, openPorts = NO_PORTS } = options;
     this.#fronts = new Fronts({ ...options, gateway, udpIdleTimeoutMs });
     const udp = { idleTimeoutMs: udpIdleTimeoutMs, maxFlows: MAX_FLOWS };
-    const ports = new OpenPorts({ ...openPorts, ...udp, gateway, sweeper, onBug });
+    const ports = new OpenPorts({ ...openPorts, ...udp, gateway, sweeper, onBug, onRefused });
     this.#ports = ports;
     this.#links = new GatewayLinks({
       gateway,

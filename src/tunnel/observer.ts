@@ -1,3 +1,4 @@
+import type { Refusal } from "../net/accepted.ts";
 import type { TunnelCode } from "../protocol/tunnel/code.ts";
 import type { Agent } from "./agents.ts";
 import type { Limits } from "./limits.ts";
@@ -44,6 +45,8 @@ export interface GatewayObserver {
   agentGone(agent: Agent, end: LinkEnd): void;
   /** Somebody was not let in, as an agent or as a client. */
   authFailed(info: { front: Front | "agent"; remote: string; user: string; reason: string }): void;
+  /** A client's connection at a port of ours was not taken. */
+  clientRefused?(refusal: Refusal): void;
   /** A connection is asked for; then comes `opened` or `refused`. */
   asked?(asked: Asked): void;
   /** That agent did not connect, and the next one is asked. */

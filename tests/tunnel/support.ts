@@ -24,6 +24,7 @@ export class Told {
       agentConnected: ({ id, group, link }) => this.#say(`agent+ ${id} ${group} ${link.transport}`),
       agentGone: ({ id }, { by, reason }) => this.#say(`agent- ${id} ${by}: ${reason}`),
       authFailed: ({ front, user, reason }) => this.#say(`auth ${front} ${user}: ${reason}`),
+      clientRefused: ({ kind }) => this.#say(`client refused: ${kind}`),
       opened: ({ target }, { agent }) =>
         this.#say(`open ${target.host}:${target.port} ${agent.id}`),
       refused: ({ target }, { reason }) => this.#say(`refused ${target.host}: ${reason}`),
