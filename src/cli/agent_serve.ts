@@ -1,4 +1,4 @@
-import type { AgentConfig } from "../config/agent.ts";
+import { type AgentConfig, MIN_DELAY_MS, STABLE_MS } from "../config/agent.ts";
 import { UsageError } from "../config/error.ts";
 import type { ClientCertificate } from "../net/dial.ts";
 import { formatAddress } from "../net/address.ts";
@@ -26,9 +26,6 @@ import { type TunnelConfigured, watchConfig } from "./tunnel_configured.ts";
 import { VERSION } from "./version.ts";
 
 const SWEEP_MS = 250;
-/** A link that lived so long was none of several in a row that failed. */
-const STABLE_MS = 60_000;
-const MIN_DELAY_MS = 500;
 
 /** `h3ws agent`: keeps its links until the process is asked to end; returns the exit code. */
 export async function runAgent(

@@ -15,6 +15,11 @@ import {
   service,
 } from "./tunnel_kinds.ts";
 
+/** A link that lived so long was none of several in a row that failed. */
+export const STABLE_MS = 60_000;
+/** The first wait before it connects again is up to this. */
+export const MIN_DELAY_MS = 500;
+
 /** Where it goes, and as whom. */
 const way = {
   configFile: envFlag({
@@ -168,7 +173,7 @@ const limits = {
   }),
   maxDelayMs: envFlag({
     name: "max-retry-interval",
-    kind: duration({ min: 500 }),
+    kind: duration({ min: MIN_DELAY_MS }),
     default: "30s",
     meaning: "the longest wait before it connects again; the first is up to 500 ms",
   }),

@@ -14,7 +14,7 @@ import { type Login, TUNNEL_VERSION } from "../protocol/tunnel/auth.ts";
 import { type AgentOptions, TunnelAgent } from "../tunnel/agent.ts";
 import { agentDial } from "../tunnel/agent_dial.ts";
 import { Reach } from "../tunnel/reach.ts";
-import { type AgentConfig, readAgentConfig } from "./agent.ts";
+import { type AgentConfig, MIN_DELAY_MS, readAgentConfig, STABLE_MS } from "./agent.ts";
 import { addValue } from "./kinds.ts";
 import { Runs } from "./runs.ts";
 import { tunnelNumbers } from "./tunnel_numbers.ts";
@@ -94,9 +94,6 @@ export interface ManagedAgent extends AsyncDisposable {
 
 const SWEEP_MS = 250;
 const DRAIN_MS = 10_000;
-/** A link that lived so long was none of several in a row that failed. */
-const STABLE_MS = 60_000;
-const MIN_DELAY_MS = 500;
 
 /**
  * The private end of the reverse tunnel, which looks for no gateway yet: what it reaches, those who

@@ -5,6 +5,7 @@ import type { Asked, Front, GatewayObserver } from "../tunnel/observer.ts";
 import { targetText } from "../tunnel/target.ts";
 import type { Fields, Log } from "./log.ts";
 import { errorFields, tenth } from "./observer.ts";
+import { refusedLines } from "./refused_lines.ts";
 import type { Registry } from "./registry.ts";
 import { Passed, type PassedStats, TunnelCounters } from "./tunnel_counters.ts";
 import { ClusterCounts, registerCluster } from "./gateway_cluster.ts";
@@ -76,6 +77,7 @@ class GatewayCounts extends TunnelCounters {
   readonly gone = zeros(Object.values(WHO));
   readonly authFailures = zeros(FRONTS);
   readonly cluster = new ClusterCounts();
+  readonly clientsRefused = zeros(["full", "accept"]);
   retries = 0;
 
   of({ user, group, id }: Agent): Known | undefined {
@@ -118,6 +120,7 @@ export function createGatewayObserver(options: GatewayObserverOptions): Counting
   const counts = new GatewayCounts(Object.keys(TunnelCode));
   const startedMs = now();
   const info = log.enabled("info");
+  const refusedLine = refusedLines(log, now);
   registerTunnel(registry, "gateway", counts);
   registerAgents(registry, counts);
   registerCluster(registry, counts.cluster);
@@ -137,13 +140,18 @@ export function createGatewayObserver(options: GatewayObserverOptions): Counting
       counts.authFailures[front]++;
       log.warning("auth.failed", { front, client: remote, user: user || null, reason });
     },
-    clientRefused({ front, remote, reason }) {
+    wrongProtocol({ front, remote, reason }) {
       log.debug("client.refused", { front, client: remote, reason });
     },
     portOpened({ target, ...port }) {
       log.info("port.open", { ...port, target: targetText(target) });
     },
     portRefused: (port) => log.warning("port.refused", { ...port }),
+    clientRefused(refusal) {
+      // Ports without TLS refuse for nothing else.
+      counts.clientsRefused[refusal.kind === "full" ? "full" : "accept"]++;
+      refusedLine(refusal);
+    },
     asked: ({ id }) => counts.asked(id),
     retried(asked, { agent, reason }) {
       counts.retries++;
@@ -215,6 +223,10 @@ function registerAgents(registry: Registry, counts: GatewayCounts): void {
   registerCounter(
     spec("retries_total", "How often the next agent was asked where one did not connect"),
     () => [[{}, counts.retries]],
+  );
+  registerCounter(
+    spec("clients_refused_total", "Connections at ports of clients that were not taken", "reason"),
+    () => byLabel("reason", counts.clientsRefused),
   );
   registerCounter(
     spec("auth_failures_total", "Agents and clients that were not let in", "front"),

@@ -52,7 +52,7 @@ export class ClientGate {
 
   /** Tells of one who does not speak what is spoken there. */
   refused(front: Front, remote: string, reason: string): void {
-    this.#options.observer.clientRefused?.({ front, remote, reason });
+    this.#options.observer.wrongProtocol?.({ front, remote, reason });
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { ListenAddress } from "../ingress/listen.ts";
-import { type Accepted, addressText } from "../net/accepted.ts";
+import { type Accepted, addressText, type Refusal } from "../net/accepted.ts";
 import { listenRaw } from "../net/raw_tcp.ts";
 import { UdpSocket } from "../net/udp_socket.ts";
 import type { Agent } from "./agents.ts";
@@ -21,6 +21,8 @@ export interface ForwardPortOptions extends UdpFlowsOptions {
   listen: ListenAddress;
   /** Asked for each connection, or flow of datagrams; `null` for nowhere. */
   route: () => ForwardTo | null;
+  /** A connection was not taken. */
+  onRefused: (refusal: Refusal) => void;
 }
 
 /** A port of the gateway that leads to a service behind an agent. */
@@ -36,12 +38,12 @@ export async function forwardPort(options: ForwardPortOptions): Promise<ForwardP
 }
 
 async function tcpPort(options: ForwardPortOptions): Promise<ForwardPort> {
-  const { listen, sweeper, onBug } = options;
+  const { listen, sweeper, onBug, onRefused } = options;
   const server = await listenRaw({
     ...listen,
     ...{ maxHandshakes: 0, handshakeTimeoutMs: 0, sweeper, onBug },
     onAccept: (accepted) => void forward(accepted, options),
-    onRefused: () => {},
+    onRefused,
   });
   return { port: server.port, close: () => void server.closeAll() };
 }

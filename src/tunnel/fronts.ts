@@ -1,5 +1,5 @@
 import { type ListenAddress, ListenError } from "../ingress/listen.ts";
-import type { Accepted } from "../net/accepted.ts";
+import type { Accepted, Refusal } from "../net/accepted.ts";
 import { NetError } from "../net/error.ts";
 import type { Sweeper } from "../net/sweeper.ts";
 import { listenRaw, type RawTcpServer } from "../net/raw_tcp.ts";
@@ -101,15 +101,20 @@ export class Fronts {
     const onBug = (where: string, error: unknown) => observer.bug(where, error);
     const front = this.#front(kind, new ClientGate({ users, group, observer }), onBug);
     this.#fronts.push(front);
+    const onRefused = (refusal: Refusal) => observer.clientRefused?.(refusal);
     let clients = 0;
     const left = () => void clients--;
     const onAccept = (accepted: Accepted) => {
-      if (clients >= maxConnections) return accepted.stream.abort();
+      if (clients >= maxConnections) {
+        const message = `${maxConnections} clients are there already`;
+        onRefused({ kind: "full", message, remote: accepted.remote });
+        return accepted.stream.abort();
+      }
       clients++;
       void front.take(accepted).then(left);
     };
     return inWords("TCP", listen, () => {
-      const nothing = { maxHandshakes: 0, handshakeTimeoutMs: 0, onRefused: () => {} };
+      const nothing = { maxHandshakes: 0, handshakeTimeoutMs: 0, onRefused };
       return listenRaw({ ...listen, ...nothing, sweeper, onAccept, onBug });
     });
   }
@@ -134,7 +139,8 @@ export class Fronts {
   #udp() {
     const { gateway, sweeper, observer, udp } = this.#options;
     const onBug = (where: string, error: unknown) => observer.bug(where, error);
-    return { gateway, sweeper, ...udp, onBug };
+    const onRefused = (refusal: Refusal) => observer.clientRefused?.(refusal);
+    return { gateway, sweeper, ...udp, onBug, onRefused };
   }
 
   /**

@@ -55,7 +55,7 @@ export class Gateway {
   readonly #taken = new Map<number, Taken>();
   #draining = false;
   /** Called when the last connection has ended. */
-  #onIdle: (() => void) | null = null;
+  readonly #onIdle: (() => void)[] = [];
   #stopped: string | null = null;
 
   constructor(options: GatewayOptions) {
@@ -253,7 +253,7 @@ export class Gateway {
     this.#taken.delete(id);
     taken.deadline?.clear();
     for (const place of taken.places) place.leave();
-    if (this.#taken.size === 0) this.#onIdle?.();
+    if (this.#taken.size === 0) { for (const tell of this.#onIdle.splice(0)) tell(); }
   }
 
   #whenOver(pass: Pass | undefined, over: (reason: string) => void): Deadline | null {
@@ -277,10 +277,10 @@ export class Gateway {
     if (this.#taken.size === 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, forMs);
-      this.#onIdle = () => {
+      this.#onIdle.push(() => {
         clearTimeout(timer);
         resolve();
-      };
+      });
     });
   }
 

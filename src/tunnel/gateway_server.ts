@@ -1,4 +1,5 @@
 import type { ListenAddress } from "../ingress/listen.ts";
+import type { Refusal } from "../net/accepted.ts";
 import type { Sweeper } from "../net/sweeper.ts";
 import { splitCertificates } from "../net/tls_certificates.ts";
 import { MAX_FRAME_BYTES } from "../protocol/tunnel/frame.ts";
@@ -96,6 +97,7 @@ export class GatewayServer {
     this.#options = options;
     const { sweeper, observer, agents: users } = options;
     const onBug = (where: string, error: unknown) => observer.bug(where, error);
+    const onRefused = (refusal: Refusal) => observer.clientRefused?.(refusal);
     this.gateway = new Gateway(options);
     const { gateway } = this;
     const { heartbeatMs, maxStreamsPerAgent: maxStreams } = options;
@@ -103,7 +105,15 @@ export class GatewayServer {
     const places = new UdpPlaces(gateway.agents);
     const udp = { ...udpTimes(options), places, maxFlows: MAX_FLOWS };
     this.#fronts = new Fronts({ ...options, gateway, udp });
-    const ports = new OpenPorts({ ...openPorts, ...udp, gateway, sweeper, observer, onBug });
+    const ports = new OpenPorts({
+      ...openPorts,
+      ...udp,
+      gateway,
+      sweeper,
+      observer,
+      onBug,
+      onRefused,
+    });
     this.#ports = ports;
     this.#links = new GatewayLinks({
       gateway,

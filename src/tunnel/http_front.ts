@@ -26,7 +26,7 @@ export interface HttpFrontOptions {
   gateway: Gateway;
   gate: ClientGate;
   sweeper: Sweeper;
-  /** How long a request's head may take, once it has begun. */
+  /** How long a request's head may take, once it has begun, and a target's answer to an Upgrade. */
   handshakeTimeoutMs: number;
   /** How long a client may be idle between two requests, and before the first. */
   keepAliveMs: number;
@@ -197,8 +197,8 @@ class HttpClient {
     const ask = { ...askOf(request, letIn), target };
     if (this.#way?.takes(ask) === true) return this.#way;
     this.#way?.close();
-    const { gateway, sweeper, keepAliveMs } = this.#options;
-    return this.#way = new HttpWay({ gateway, sweeper, keepAliveMs, ask });
+    const { gateway, sweeper, keepAliveMs, handshakeTimeoutMs } = this.#options;
+    return this.#way = new HttpWay({ gateway, sweeper, keepAliveMs, handshakeTimeoutMs, ask });
   }
 }
 

@@ -9,7 +9,7 @@ import type { Cancel } from "../net/cancel.ts";
 import { messageOf, NetError } from "../net/error.ts";
 import { pipe } from "../net/pipe.ts";
 import { sha1 } from "../net/sha1.ts";
-import type { Sweeper } from "../net/sweeper.ts";
+import { inTime, type Sweeper } from "../net/sweeper.ts";
 import { endToEnd } from "../protocol/http1/connection.ts";
 import type { AbsoluteRequest } from "../protocol/http1/proxy_request.ts";
 import { acceptsTrailers } from "../protocol/http1/trailers.ts";
@@ -28,6 +28,8 @@ export interface HttpWayOptions {
   sweeper: Sweeper;
   /** How long its connection is kept for the next request. */
   keepAliveMs: number;
+  /** How long the target's answer to an Upgrade may take. */
+  handshakeTimeoutMs: number;
   ask: Ask;
 }
 
@@ -137,7 +139,7 @@ export class HttpWay {
 
   /** RFC 9110 §7.8: a WebSocket, or another protocol that both ends agree on. */
   async upgrade(offer: Offer, asked: AbsoluteRequest, cancel: Cancel): Promise<void> {
-    const { gateway } = this.#options;
+    const { gateway, sweeper, handshakeTimeoutMs: afterMs } = this.#options;
     let connection: GatewayConnection;
     try {
       connection = await gateway.open(this.#asking, cancel);
@@ -147,13 +149,18 @@ export class HttpWay {
     }
     const { stream } = connection;
     cancel.addEventListener("abort", () => stream.abort("the client is gone"));
+    const slow = new NetError("timeout", `no answer within ${afterMs} ms`);
+    const late = () => {
+      throw slow;
+    };
     let answer: Upgraded | Refused;
     try {
-      answer = await requestUpgrade(stream, upgradeOf(offer, asked));
+      const asking = requestUpgrade(stream, upgradeOf(offer, asked));
+      answer = await inTime(asking, { sweeper, afterMs, late });
     } catch (error) {
       stream.abort("no answer to be had");
-      const reason = messageOf(error);
-      gateway.release(connection, { by: cancel.aborted ? "client" : "target", reason, ...NOTHING });
+      const by = cancel.aborted ? "client" : error === slow ? "us" : "target";
+      gateway.release(connection, { by, reason: messageOf(error), ...NOTHING });
       return await this.#failed(offer, error, cancel);
     }
     if (answer.kind === "refused") {

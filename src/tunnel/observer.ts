@@ -1,3 +1,4 @@
+import type { Refusal } from "../net/accepted.ts";
 import type { TunnelCode } from "../protocol/tunnel/code.ts";
 import type { Agent } from "./agents.ts";
 import type { Limits } from "./limits.ts";
@@ -53,11 +54,13 @@ export interface GatewayObserver {
   /** Somebody was not let in, as an agent or as a client. */
   authFailed(info: { front: Front | "agent"; remote: string; user: string; reason: string }): void;
   /** Somebody did not speak what is spoken there. */
-  clientRefused?(info: { front: Front; remote: string; reason: string }): void;
+  wrongProtocol?(info: { front: Front; remote: string; reason: string }): void;
   /** An agent has a port of the gateway that it asked for. */
   portOpened?(info: AskedPort & { target: TunnelTarget }): void;
   /** It has not; all else of it goes on. */
   portRefused?(info: AskedPort & { reason: string }): void;
+  /** A client's connection at a port of ours was not taken. */
+  clientRefused?(refusal: Refusal): void;
   /** A connection is asked for; then comes `opened` or `refused`. */
   asked?(asked: Asked): void;
   /** That agent did not connect, and the next one is asked. */

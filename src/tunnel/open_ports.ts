@@ -1,13 +1,18 @@
 import { NetError } from "../net/error.ts";
 import type { OpenPort, RefusedPort } from "../protocol/tunnel/auth.ts";
 import type { Agent } from "./agents.ts";
-import { type ForwardPort, forwardPort, type ForwardTo } from "./forward_port.ts";
+import {
+  type ForwardPort,
+  forwardPort,
+  type ForwardPortOptions,
+  type ForwardTo,
+} from "./forward_port.ts";
 import type { GatewayObserver } from "./observer.ts";
 import type { TunnelTarget } from "./target.ts";
 import type { UdpFlowsOptions } from "./udp_flows.ts";
 import type { PortRange, User } from "./users.ts";
 
-export interface OpenPortsOptions extends UdpFlowsOptions {
+export interface OpenPortsOptions extends UdpFlowsOptions, Pick<ForwardPortOptions, "onRefused"> {
   /** Where the ports are. */
   hostname: string;
   /** Those that may be opened by users of whom nothing else is said. */

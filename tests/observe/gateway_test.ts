@@ -205,3 +205,12 @@ Deno.test("agent observer: links, retries and connections", async () => {
     "gateway.gone",
   ]);
 });
+
+Deno.test("gateway observer: clients that were not taken are counted, and told in few lines", async () => {
+  const { options, registry, lines } = setUp();
+  const observer = createGatewayObserver(options);
+  const refusal = { kind: "full", message: "3 clients are there already", remote: null } as const;
+  for (let i = 0; i < 100; i++) observer.clientRefused!(refusal);
+  assert.equal(await valueOf(registry, 'h3ws_gateway_clients_refused_total{reason="full"}'), 100);
+  assert.equal(lines.filter((line) => line === "connection.failed").length, 1);
+});

@@ -69,6 +69,18 @@ Deno.test("drain of a gateway: what is open goes on to its end, and then it is o
   );
 });
 
+Deno.test("drain of a gateway: whoever asks for it again waits no shorter and no longer", async () => {
+  await withEcho((port) =>
+    withTunnel({}, async (tunnel) => {
+      const { gateway } = tunnel.gateway;
+      const { conn } = await connect(tunnel, port);
+      const drains = Promise.all([gateway.drain(25_000), gateway.drain(25_000)]);
+      conn.close();
+      await within("both ends", drains);
+    })
+  );
+});
+
 Deno.test("drain of a gateway: what has not ended in time is ended", async () => {
   await withEcho((port) =>
     withTunnel({}, async (tunnel) => {

@@ -53,3 +53,22 @@ for (const kind of ["httpPort", "mixedPort"] as const) {
     });
   });
 }
+
+Deno.test("http front: a target that does not answer an Upgrade in time is a 504", async () => {
+  await withTunnel({ gateway: { handshakeTimeoutMs: 2_000 } }, async ({ gateway, told }) => {
+    await withRawTarget(async ({ port, accept }) => {
+      using client = await Raw.connect(gateway.httpPort!);
+      await client.send(
+        `GET ws://127.0.0.1:${port}/ HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n` +
+          "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+      );
+      const target = await accept();
+      await target.until("\r\n\r\n");
+      assert.match(await client.until("\r\n\r\n"), /^HTTP\/1.1 504 /);
+      assert.equal(await target.rest(), "");
+      await until("the end", () => gateway.gateway.connections === 0);
+      assert.match(told.lines.join("\n"), /^closed us: no answer within 2000 ms 0\/0$/m);
+    });
+  });
+});

@@ -281,13 +281,14 @@ Deno.test("http front: 503 while the agents have all they can carry, and room ag
 
 Deno.test("fronts: one client more than the limit is let go, and its place is free again", async () => {
   const gateway = { maxConnections: 3 };
-  await withTunnel({ transports: ["ws"], gateway }, async ({ gateway }) => {
+  await withTunnel({ transports: ["ws"], gateway }, async ({ gateway, told }) => {
     for (const port of [gateway.socksPort!, gateway.httpPort!, gateway.mixedPort!]) {
       const clients = await Promise.all([1, 2, 3].map(() => Raw.connect(port)));
       await until("they are there", () => gateway.clients === 3);
       assert.equal(await endOf(port), "reset");
       for (const client of clients) client.close();
       await until("they are gone", () => gateway.clients === 0);
+      assert.equal(told.lines.pop(), "client refused: full");
     }
   });
 });

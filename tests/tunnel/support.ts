@@ -27,7 +27,8 @@ export class Told {
       portOpened: ({ protocol, port, user, target }) =>
         this.#say(`port+ ${protocol} ${port} ${user} ${target.host}:${target.port}`),
       portRefused: ({ user, reason }) => this.#say(`port- ${user}: ${reason}`),
-      clientRefused: ({ front, reason }) => this.#say(`client ${front}: ${reason}`),
+      wrongProtocol: ({ front, reason }) => this.#say(`client ${front}: ${reason}`),
+      clientRefused: ({ kind }) => this.#say(`client refused: ${kind}`),
       opened: ({ target }, { agent }) =>
         this.#say(`open ${target.host}:${target.port} ${agent.id}`),
       refused: ({ target }, { reason }) => this.#say(`refused ${target.host}: ${reason}`),
