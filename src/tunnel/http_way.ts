@@ -49,6 +49,8 @@ export class HttpWay {
   readonly #pool: H1Pool;
   /** How the next connection is asked for: as by the last request, whose pass is the newest. */
   #asking: Ask;
+  /** Whether a request is under way, or its answer was broken off. */
+  #isBusy = false;
   /** Why the last connection did not come to be. */
   #refused: TunnelRefused | null = null;
 
@@ -87,8 +89,10 @@ export class HttpWay {
     try {
       const connection = await gateway.open(this.#asking, signal);
       const [ours, theirs] = pipe();
-      void gateway.carry(connection, theirs);
-      return ours;
+      void gateway.carry(connection, { ...theirs, endsBothWays: true });
+      // One that is only kept ends as TCP's would: by FIN, and for no error.
+      const end = () => void ours.closeWrite().catch(() => {});
+      return { ...ours, abort: (reason) => this.#isBusy ? ours.abort(reason) : end() };
     } catch (error) {
       if (error instanceof TunnelRefused) this.#refused = error;
       throw error;
@@ -101,11 +105,13 @@ export class HttpWay {
     // RFC 9110 §10.1.4: TE is for one hop, but this hop passes trailers on.
     const te: Field[] = acceptsTrailers(fields) ? [["te", "trailers"]] : [];
     const request = { ...head, fields: [...head.fields, ...te] };
+    this.#isBusy = true;
     const response = await this.#ask(offer, request, cancel);
     if (response === null) return;
     const answer = responseFields(response.fields, {}, response.version);
     try {
       await offer.respond(response.status, answer, bodyOf(response));
+      this.#isBusy = false;
     } catch (error) {
       // The answer breaks off, and whoever reads it sees that.
       if (!isPeers(error)) throw error;

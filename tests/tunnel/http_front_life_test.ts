@@ -32,6 +32,24 @@ Deno.test("http front: who is let in anew behind the end of his pass is served b
   });
 });
 
+Deno.test("http front: a client that leaves behind whole answers ends its connection in order", async () => {
+  await withTunnel({}, async ({ gateway, told }) => {
+    await withRawTarget(async ({ port, accept }) => {
+      const client = await Raw.connect(gateway.httpPort!);
+      const accepted = accept();
+      await get(client, port, accepted);
+      client[Symbol.dispose]();
+      const target = await accepted;
+      assert.equal(await target.rest(), "");
+      target[Symbol.dispose]();
+      await until("the ends", () => told.lines.filter((line) => /closed/.test(line)).length === 2);
+      const ends = told.lines.filter((line) => /closed/.test(line)).sort();
+      assert.match(ends[0], /^agent closed client: end of stream/);
+      assert.match(ends[1], /^closed client: end of stream/);
+    });
+  });
+});
+
 for (const kind of ["httpPort", "mixedPort"] as const) {
   Deno.test(`http front: drain ends what is only kept, and what is answered says so (${kind})`, async () => {
     await withTunnel({}, async ({ gateway }) => {
